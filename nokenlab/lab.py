@@ -1,0 +1,241 @@
+"""A Lab: one model, its tokenizer and its embedding space; text and embeddings in, text out."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from . import sampling
+from .space import EmbeddingSpace
+
+Prompts = str | Tensor | Sequence[str] | Sequence[Tensor]
+
+
+class Lab:
+    """A model to experiment on. Made by `nokenlab.load`.
+
+    Wherever `prompts` are asked for they may be a text, a list of texts, embeddings
+    (rows, tokens, width), or a list of embeddings (1, tokens, width) of unequal length, which are
+    padded on the left.
+    """
+
+    def __init__(self, model, tokenizer, name: str, revision: str | None = None):
+        self.model, self.tokenizer = model.eval(), tokenizer
+        self.name, self.revision = name, revision
+
+    def __repr__(self) -> str:
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"Lab({self.name}, width {self.width}, {dtype} on {self.device})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The model's number format."""
+        return self.model.dtype
+
+    @property
+    def width(self) -> int:
+        """Numbers in one embedding."""
+        return self.model.get_input_embeddings().embedding_dim
+
+    @property
+    def context(self) -> int | None:
+        """The longest text the model takes, in tokens, where its configuration says so."""
+        return getattr(self.model.config, "max_position_embeddings", None)
+
+    @cached_property
+    def space(self) -> EmbeddingSpace:
+        """The embeddings of the model's real tokens."""
+        rows = self.model.get_input_embeddings().num_embeddings
+        ids = torch.tensor(sorted(id for id in self.tokenizer.get_vocab().values() if id < rows))
+        return EmbeddingSpace(self._embed_ids(ids), ids, self.token)
+
+    def token(self, id: int) -> str:
+        """A token as a reader sees it; bytes that are no whole character as \\xNN."""
+        text = self.tokenizer.decode([id], clean_up_tokenization_spaces=False)
+        piece = self.tokenizer.convert_ids_to_tokens(id)
+        if "\N{REPLACEMENT CHARACTER}" in text:
+            return _bytes(piece)
+        return " " + text if piece.startswith("▁") and not text.startswith(" ") else text
+
+    def ids(self, text: str) -> Tensor:
+        """Token ids of a text, (tokens,) on the CPU, with the tokenizer's own start token if it has one."""
+        ids = self.tokenizer(text, return_tensors="pt").input_ids[0]
+        if not text or not len(ids):
+            raise ValueError("the prompt is empty; write at least one character")
+        return ids.long()
+
+    def tokens(self, text: str) -> pd.DataFrame:
+        """The tokens of a text. Columns: position (from 0), token, id, norm (of its embedding)."""
+        ids = self.ids(text)
+        return pd.DataFrame(
+            {
+                "position": range(len(ids)),
+                "token": [self.token(id) for id in ids.tolist()],
+                "id": ids.tolist(),
+                "norm": self._embed_ids(ids).float().norm(dim=-1).tolist(),
+            }
+        )
+
+    def embed(self, text: str) -> Tensor:
+        """The embeddings of a text, (1, tokens, width), on the model's device."""
+        return self._embed_ids(self.ids(text))[None]
+
+    def sample(
+        self,
+        prompts: Prompts,
+        max_new_tokens: int = 20,
+        *,
+        seeds: int | Sequence[int] | None = None,
+        processors: Sequence = (),
+        feed: sampling.Feed | None = None,
+    ) -> Iterator[sampling.Step]:
+        """Token by token, all rows at once: yields a `Step` with ids, probabilities and what is fed next.
+
+        Greedy without `seeds`; with them each row is drawn at random, from a generator seeded by
+        seeds[row] (a single number n means n, n + 1, …). `processors` are transformers' logits
+        processors; `feed(step)` may return vectors (running, width) to feed next. See `sampling.sample`.
+        """
+        embeddings, mask = self._batch(prompts)
+        self._check_room(embeddings.shape[1], max_new_tokens)
+        return sampling.sample(
+            self.model,
+            embeddings,
+            mask,
+            max_new_tokens=max_new_tokens,
+            eos_ids=self.eos_ids,
+            seeds=_row_seeds(seeds, len(embeddings)),
+            processors=processors,
+            feed=feed,
+        )
+
+    def generate(
+        self,
+        prompts: Prompts,
+        max_new_tokens: int = 20,
+        *,
+        seeds: int | Sequence[int] | None = None,
+        processors: Sequence = (),
+        feed: sampling.Feed | None = None,
+        batch_size: int = 64,
+    ) -> list[str]:
+        """The new text of each row, up to its end-of-sequence token. Arguments as in `sample`.
+
+        `batch_size` rows run at once. `feed` sees the rows of one batch at a time.
+        """
+        prompts = self._rows(prompts)
+        seeds = _row_seeds(seeds, len(prompts))
+        texts = []
+        for start in range(0, len(prompts), batch_size):
+            some = slice(start, start + batch_size)
+            steps = self.sample(
+                prompts[some],
+                max_new_tokens,
+                seeds=None if seeds is None else seeds[some],
+                processors=processors,
+                feed=feed,
+            )
+            texts += self._drain(steps, len(prompts[some]), max_new_tokens)
+        return texts
+
+    def logits(self, prompts: Prompts, batch_size: int = 64) -> Tensor:
+        """The model's logits for the token after each prompt, (rows, vocab), float32."""
+        prompts = self._rows(prompts)
+        parts = [prompts[i : i + batch_size] for i in range(0, len(prompts), batch_size)]
+        return torch.cat([next(self.sample(part, 1)).logits for part in parts])
+
+    @property
+    def eos_ids(self) -> list[int]:
+        """The tokens that end a text."""
+        eos = self.model.generation_config.eos_token_id
+        if eos is None:
+            eos = self.tokenizer.eos_token_id
+        return [] if eos is None else [eos] if isinstance(eos, int) else list(eos)
+
+    def provenance(self) -> dict:
+        """What a result depends on: model, revision, device, dtype, threads."""
+        on_gpu = self.device.type == "cuda"
+        return {
+            "model": self.name,
+            "revision": self.revision,
+            "device": torch.cuda.get_device_name(self.device) if on_gpu else self.device.type,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+        }
+
+    def _embed_ids(self, ids: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self.model.get_input_embeddings()(ids.to(self.device))  # (tokens, width)
+
+    def _rows(self, prompts: Prompts) -> Tensor | list[Tensor]:
+        """Prompts as embeddings, one row each: a tensor (rows, tokens, width), or a list of (1, tokens, width)."""
+        if isinstance(prompts, str):
+            return self.embed(prompts)
+        if isinstance(prompts, Tensor):
+            return prompts
+        if not len(prompts):
+            raise ValueError("there are no prompts; give at least one")
+        return [self.embed(p) if isinstance(p, str) else p for p in prompts]
+
+    def _batch(self, prompts: Prompts) -> tuple[Tensor, Tensor]:
+        """One padded batch (rows, tokens, width) in the model's dtype, and its mask (rows, tokens)."""
+        rows = self._rows(prompts)
+        if isinstance(rows, Tensor):
+            rows = [rows]
+        for row in rows:
+            if row.dim() != 3 or row.shape[-1] != self.width or 0 in row.shape:
+                raise ValueError(
+                    f"embeddings must be (rows, tokens, {self.width}) for {self.name}, got {tuple(row.shape)}"
+                )
+            if not torch.isfinite(row).all():
+                raise ValueError("the embeddings hold NaN or infinity; every value must be finite")
+        longest = max(row.shape[1] for row in rows)
+        embeddings, masks = [], []
+        for row in rows:
+            padding = longest - row.shape[1]
+            # padded with zeros: a NaN would spread even from a masked position
+            embeddings.append(torch.nn.functional.pad(row, (0, 0, padding, 0)).to(self.device, self.dtype))
+            mask = torch.ones(row.shape[:2], dtype=torch.long, device=self.device)
+            masks.append(torch.nn.functional.pad(mask, (padding, 0)))
+        return torch.cat(embeddings), torch.cat(masks)
+
+    def _check_room(self, tokens: int, max_new_tokens: int) -> None:
+        if max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+        if self.context and tokens + max_new_tokens > self.context:
+            raise ValueError(
+                f"the prompt's {tokens} tokens and {max_new_tokens} new ones do not fit {self.name}, "
+                f"which takes {self.context} tokens; shorten the prompt"
+            )
+
+    def _drain(self, steps: Iterator[sampling.Step], rows: int, max_new_tokens: int) -> list[str]:
+        ids = torch.full((rows, max_new_tokens), -1, device=self.device)
+        for step in steps:
+            ids[step.rows, step.index] = step.ids
+        kept = [[id for id in row if id >= 0 and id not in self.eos_ids] for row in ids.tolist()]
+        return self.tokenizer.batch_decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def _row_seeds(seeds: int | Sequence[int] | None, rows: int) -> list[int] | None:
+    if seeds is None:
+        return None
+    seeds = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
+    if len(seeds) != rows:
+        raise ValueError(f"one seed a row is needed: {rows} rows, {len(seeds)} seeds")
+    return seeds
+
+
+def _bytes(piece: str) -> str:
+    """The bytes behind a byte-level token, as \\xNN."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    byte = {char: value for value, char in bytes_to_unicode().items()}
+    if not all(char in byte for char in piece):
+        return piece
+    return "".join(f"\\x{byte[char]:02x}" for char in piece)

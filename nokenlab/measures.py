@@ -1,0 +1,39 @@
+"""Numbers about next-token distributions: entropy, divergence, the leading tokens."""
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Entropy of the next-token distribution in bits, (rows, vocab) -> (rows,).
+
+    0 is a sure next token; log2(vocab) is no idea at all.
+    """
+    log_p = logits.float().log_softmax(dim=-1)
+    return -(log_p.exp() * log_p).nan_to_num(0).sum(dim=-1) / torch.tensor(2.0).log().item()
+
+
+def kl(logits: Tensor, reference: Tensor) -> Tensor:
+    """Divergence KL(logits || reference) in bits, (rows, vocab) and (vocab,) or (rows, vocab) -> (rows,).
+
+    How far the next-token distribution has moved from the reference's; 0 when they are the same.
+    """
+    log_p, log_q = logits.float().log_softmax(dim=-1), reference.float().log_softmax(dim=-1)
+    divergence = (log_p.exp() * (log_p - log_q)).sum(dim=-1) / torch.tensor(2.0).log().item()
+    return divergence.clamp_min(0)  # rounding can leave -1e-9
+
+
+def leading(lab, logits: Tensor, k: int = 5) -> pd.DataFrame:
+    """The k most likely next tokens of each row, (rows, vocab) -> columns row, rank, token, id, probability."""
+    best = logits.float().softmax(dim=-1).topk(k, dim=-1)
+    ids = best.indices.flatten().tolist()
+    return pd.DataFrame(
+        {
+            "row": [row for row in range(len(logits)) for _ in range(k)],
+            "rank": list(range(1, k + 1)) * len(logits),
+            "token": [lab.token(id) for id in ids],
+            "id": ids,
+            "probability": best.values.flatten().tolist(),
+        }
+    )

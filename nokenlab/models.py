@@ -1,0 +1,128 @@
+"""`load`: a model by name, from wherever it lies, as a Lab."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from . import default_model
+
+DEFAULT = "default"
+
+
+def load(
+    model: str | os.PathLike | None = None,
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+):
+    """Load a language model as a `Lab`.
+
+    model: None or "default" for the model that comes with nokenlab; else a local folder, or an id on
+    the model hub ("microsoft/phi-2"), at `revision` if given. device: "cuda", "mps" or "cpu"; by
+    default the first of them that is there. dtype: "float32", "bfloat16" or "float16"; by default float32
+    on a CPU and bfloat16 on a GPU. Only safetensors weights are read and no code from a hub is run.
+    Raises ValueError, in one line, when there is no such model or no such device.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from .lab import Lab
+
+    device = _device(device)
+    dtype = _dtype(dtype, device)
+    where, name = _place(model)
+    source = {} if isinstance(where, Path) else _on_hub(where, revision)
+    _quiet()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, **source)
+        network = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, use_safetensors=True, **source)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot load the model {name!r}: {_first_line(error)}") from error
+    return Lab(network.to(device), tokenizer, name, _revision(where, network))
+
+
+def fetch(model: str | None = None) -> Path:
+    """Bring a model to this machine without loading it; returns its folder. Errors as in `load`."""
+    where, name = _place(model)
+    if isinstance(where, Path):
+        return where
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    return Path(snapshot_download(where, allow_patterns=wanted, **_on_hub(where, None)))
+
+
+def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:
+    """Where a model lies (a folder, or a hub id) and what to call it."""
+    if model is None or model == DEFAULT:
+        return default_model.folder(), default_model.NAME
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path.resolve(), path.resolve().name
+    return str(model), str(model)
+
+
+def _on_hub(name: str, revision: str | None) -> dict:
+    """The exact commit to load from the hub, asked first: transformers would retry a dead line for a minute."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return {"revision": HfApi().model_info(name, revision=revision, timeout=15).sha}
+    except (HFValidationError, HfHubHTTPError) as error:  # it answered, and the answer is no
+        raise ValueError(_not_here(name, f"the model hub says: {_first_line(error)}")) from error
+    except Exception as error:  # out of reach, of whatever kind the network library has
+        if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
+            return {"local_files_only": True} | ({"revision": revision} if revision else {})
+        why = f"the model hub is out of reach ({_first_line(error)})"
+        raise ValueError(_not_here(name, why)) from error
+
+
+def _not_here(name: str, why: str) -> str:
+    return f"cannot load the model {name!r}: there is no folder of that name, and {why}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _revision(where: Path | str, network) -> str | None:
+    if where == default_model.home():
+        return default_model.REVISION
+    if isinstance(where, Path):  # a folder has no revision: a digest of its configuration and file sizes
+        files = sorted((p.name, p.stat().st_size) for p in where.iterdir() if p.is_file())
+        config = (where / "config.json").read_bytes()
+        return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]
+    return getattr(network.config, "_commit_hash", None)
+
+
+def _device(device: str | None) -> str:
+    import torch
+
+    found = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device is None:
+        return next(name for name, there in found.items() if there)
+    if not found.get(device.split(":")[0], False):
+        there = ", ".join(name for name, there in found.items() if there)
+        raise ValueError(f"device {device!r} is not on this machine; it has {there}")
+    return device
+
+
+def _dtype(dtype: str | None, device: str) -> str:
+    known = ("float32", "bfloat16", "float16")
+    if dtype is None:
+        return "float32" if device == "cpu" else "bfloat16"
+    if dtype not in known:
+        raise ValueError(f"dtype {dtype!r} is not one of {', '.join(known)}")
+    return dtype
+
+
+def _quiet() -> None:
+    """Keep transformers' progress bars out of notebooks; its errors still come."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

@@ -1,0 +1,133 @@
+"""The one decode loop: embeddings in, one token a row and step out, with a KV cache.
+
+Everything that makes text drains this loop: `Lab.generate`, the tables, the widgets.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
+
+
+@dataclass
+class Step:
+    """One new token for each row still running.
+
+    index: 0 for the first new token. rows: (running,) which rows of the batch these are; a row leaves
+    after its end-of-sequence token. logits: (running, vocab) the model's own, float32. scores:
+    (running, vocab) the same after the logits processors. ids: (running,) the chosen tokens.
+    embeddings: (running, width) what is fed to the model next.
+    """
+
+    index: int
+    rows: Tensor
+    logits: Tensor
+    scores: Tensor
+    ids: Tensor
+    embeddings: Tensor
+
+    @property
+    def probabilities(self) -> Tensor:
+        """The model's own next-token distribution, before any processor, (running, vocab)."""
+        return self.logits.softmax(dim=-1)
+
+
+Feed = Callable[[Step], Tensor | None]
+
+
+@torch.no_grad()
+def sample(
+    model: PreTrainedModel,
+    embeddings: Tensor,
+    mask: Tensor,
+    *,
+    max_new_tokens: int,
+    eos_ids: Sequence[int] = (),
+    seeds: Sequence[int] | None = None,
+    processors: Sequence[LogitsProcessor] = (),
+    feed: Feed | None = None,
+) -> Iterator[Step]:
+    """Run the model token by token from embeddings (batch, tokens, width), one `Step` a token.
+
+    `mask` (batch, tokens) is 1 for real positions and 0 for padding, which is on the left. Greedy
+    without `seeds`; with one seed a row each row is drawn from its scores by a generator of its own,
+    so its text does not depend on the rows beside it. `processors` are transformers' own; they see the new
+    tokens so far, (batch, new), as in `generate(inputs_embeds=…)`. `feed(step)` may return other
+    vectors (running, width) to be fed in place of the chosen tokens' embeddings, or None.
+    """
+    embed = model.get_input_embeddings()
+    process = LogitsProcessorList(processors)
+    eos = torch.tensor(list(eos_ids), device=mask.device, dtype=torch.long)
+    rows = torch.arange(len(embeddings), device=mask.device)
+    ids = torch.empty(len(rows), 0, dtype=torch.long, device=mask.device)  # (running, new)
+    uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
+    positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (running, tokens)
+    past = None  # the KV cache
+    for index in range(max_new_tokens):
+        logits, past = _forward(model, embeddings, mask, positions, past)
+        scores = process(ids, logits)
+        chosen = scores.argmax(-1) if seeds is None else _draw(scores, uniforms[rows, index])
+        step = Step(index, rows, logits, scores, chosen, embed(chosen))
+        if feed is not None:
+            step.embeddings = _checked(feed(step), step.embeddings)
+        yield step
+        going = ~torch.isin(chosen, eos)
+        if not going.any():
+            return
+        ids = torch.cat([ids, chosen[:, None]], dim=-1)
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=-1)
+        positions = positions[:, -1:] + 1  # (running, 1)
+        embeddings = step.embeddings[:, None]  # (running, 1, width)
+        if not going.all():  # rows that have ended leave the batch
+            rows, ids, mask = rows[going], ids[going], mask[going]
+            positions, embeddings = positions[going], embeddings[going]
+            past.batch_select_indices(going.nonzero().squeeze(1))
+
+
+def _forward(model, embeddings, mask, positions, past):
+    """Logits of the last position, (batch, vocab) in float32, and the cache."""
+    known = _arguments(type(model))
+    extra = {"position_ids": positions, "logits_to_keep": 1}
+    out = model(
+        inputs_embeds=embeddings,
+        attention_mask=mask,
+        past_key_values=past,
+        use_cache=True,
+        **{name: value for name, value in extra.items() if name in known},
+    )
+    return out.logits[:, -1].float(), out.past_key_values
+
+
+@cache
+def _arguments(kind: type) -> frozenset[str]:
+    return frozenset(inspect.signature(kind.forward).parameters)
+
+
+def _uniforms(seeds: Sequence[int], steps: int) -> Tensor:
+    """One number in [0, 1) a row and step, (rows, steps): row i depends on seeds[i] alone."""
+    draws = [torch.rand(steps, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+    return torch.stack(draws)
+
+
+def _draw(scores: Tensor, uniform: Tensor) -> Tensor:
+    """A token a row from softmax(scores) (rows, vocab), by inverting the cumulative distribution."""
+    heights = scores.softmax(-1).cumsum(-1)  # (rows, vocab)
+    total = heights[:, -1:]
+    found = torch.searchsorted(heights, uniform[:, None] * total, right=True)
+    last = torch.searchsorted(heights, total)  # rounding must not reach a token of probability 0
+    return torch.minimum(found, last).squeeze(1)
+
+
+def _checked(fed: Tensor | None, default: Tensor) -> Tensor:
+    if fed is None:
+        return default
+    if fed.shape != default.shape:
+        wanted, got = tuple(default.shape), tuple(fed.shape)
+        raise ValueError(f"feed must return (running rows, width) = {wanted}, or None; got {got}")
+    if not torch.isfinite(fed).all():
+        raise ValueError("feed returned NaN or infinity; every value must be finite")
+    return fed.to(default)

@@ -1,0 +1,86 @@
+"""The token-embedding space of a model: where its real tokens lie, and which are near a vector."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+
+class EmbeddingSpace:
+    """The embeddings of a model's real tokens.
+
+    Values are the embedding module's *output*, so a module that scales inside is seen as the model
+    sees it, and rows of the table that no token uses are left out (Phi-2's has 51,200 rows, of which
+    50,295 are tokens).
+
+    vectors: (tokens, width) on the model's device; ids: (tokens,), row -> token id, on the CPU;
+    text: token id -> the token as a reader sees it.
+    """
+
+    def __init__(self, vectors: Tensor, ids: Tensor, text: Callable[[int], str]):
+        self.vectors, self.ids, self.text = vectors, ids, text
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def width(self) -> int:
+        """Numbers in one embedding."""
+        return self.vectors.shape[1]
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """Length of each token's embedding, (tokens,), float32."""
+        return self.vectors.float().norm(dim=-1)
+
+    @cached_property
+    def centroid(self) -> Tensor:
+        """The mean of all tokens' embeddings, (width,), float32."""
+        return self.vectors.mean(dim=0, dtype=torch.float32)
+
+    @cached_property
+    def median_norm(self) -> float:
+        """The norm of a typical token: what "token norm" means throughout."""
+        return self.norms.median().item()
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """Distance of each token from the centroid, (tokens,), float32."""
+        return (self.vectors.float() - self.centroid).norm(dim=-1)
+
+    def nearest(self, vectors: Tensor, k: int = 10) -> pd.DataFrame:
+        """The k tokens whose embeddings point most nearly the way `vectors` do.
+
+        `vectors` is (width,) or (rows, width). Columns: row (only when there are rows), rank (1 is
+        nearest), token, id, cosine (-1 to 1), distance (Euclidean). Ordered by cosine; of equals, the
+        lower id first.
+        """
+        if vectors.shape[-1] != self.width or vectors.dim() > 2:
+            raise ValueError(f"this space has width {self.width}, got {tuple(vectors.shape)}")
+        if not torch.isfinite(vectors).all():
+            raise ValueError("a vector holds NaN or infinity; every value must be finite")
+        k = min(k, len(self))
+        query = torch.atleast_2d(vectors).to(self.vectors.device, torch.float32)  # (rows, width)
+        direction = torch.nn.functional.normalize(query, dim=-1)
+        cosine = direction @ self.vectors.float().T / self.norms.clamp_min(1e-12)  # (rows, tokens)
+        order = cosine.argsort(dim=-1, descending=True, stable=True)[:, :k].cpu()
+        tables = [self._neighbours(query[row], best) for row, best in enumerate(order)]
+        if vectors.dim() == 1:
+            return tables[0]
+        return pd.concat(tables, keys=range(len(tables)), names=["row"]).reset_index("row")
+
+    def _neighbours(self, query: Tensor, rows: Tensor) -> pd.DataFrame:
+        found = self.vectors[rows.to(self.vectors.device)].float()  # (k, width)
+        cosine = torch.nn.functional.cosine_similarity(found, query[None], dim=-1)
+        ids = self.ids[rows].tolist()
+        return pd.DataFrame(
+            {
+                "rank": range(1, len(rows) + 1),
+                "token": [self.text(id) for id in ids],
+                "id": ids,
+                "cosine": cosine.tolist(),
+                "distance": (found - query).norm(dim=-1).tolist(),
+            }
+        )
