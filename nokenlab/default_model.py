@@ -40,7 +40,7 @@ def home() -> Path:
 
 
 def folder() -> Path:
-    """The converted model's folder, made made if it is not there whole: half a minute, 90 MB fetched, 540 MB kept.
+    """The converted model's folder; if it is not there whole it is made (90 MB fetched, 540 MB kept).
 
     A damaged folder is made again. Any number of processes may ask at once: one makes it, the
     others wait. OSError when it cannot be downloaded or written, ValueError on a wrong hash.

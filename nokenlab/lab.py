@@ -174,7 +174,7 @@ class Lab:
             return self.model.get_input_embeddings()(ids.to(self.device))  # (tokens, width)
 
     def _rows(self, prompts: Prompts) -> Tensor | list[Tensor]:
-        """Prompts as embeddings, one row each: a tensor (rows, tokens, width), or a list of (1, tokens, width)."""
+        """Prompts as embeddings: a tensor (rows, tokens, width), or a list of (1, tokens, width)."""
         if isinstance(prompts, str):
             return self.embed(prompts)
         if isinstance(prompts, Tensor):

@@ -25,7 +25,7 @@ def kl(logits: Tensor, reference: Tensor) -> Tensor:
 
 
 def leading(lab, logits: Tensor, k: int = 5) -> pd.DataFrame:
-    """The k most likely next tokens of each row, (rows, vocab) -> columns row, rank, token, id, probability."""
+    """The k likeliest next tokens of each row of (rows, vocab): row, rank, token, id, probability."""
     best = logits.float().softmax(dim=-1).topk(k, dim=-1)
     ids = best.indices.flatten().tolist()
     return pd.DataFrame(

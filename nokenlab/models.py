@@ -43,7 +43,7 @@ def load(
 
 def fetch(model: str | None = None) -> Path:
     """Bring a model to this machine without loading it; returns its folder. Errors as in `load`."""
-    where, name = _place(model)
+    where, _ = _place(model)
     if isinstance(where, Path):
         return where
     from huggingface_hub import snapshot_download
@@ -63,7 +63,7 @@ def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:
 
 
 def _on_hub(name: str, revision: str | None) -> dict:
-    """The exact commit to load from the hub, asked first: transformers would retry a dead line for a minute."""
+    """The commit to load from the hub, asked for first: transformers would try a dead line for a minute."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 

@@ -116,7 +116,7 @@ def _uniforms(seeds: Sequence[int], steps: int) -> Tensor:
 def _draw(scores: Tensor, uniform: Tensor) -> Tensor:
     """A token a row from softmax(scores) (rows, vocab), by inverting the cumulative distribution."""
     heights = scores.softmax(-1).cumsum(-1)  # (rows, vocab)
-    total = heights[:, -1:]
+    total = heights[:, -1:].contiguous()
     found = torch.searchsorted(heights, uniform[:, None] * total, right=True)
     last = torch.searchsorted(heights, total)  # rounding must not reach a token of probability 0
     return torch.minimum(found, last).squeeze(1)

@@ -1,0 +1,34 @@
+# Every command sets up what it needs; the second time it starts at once.
+PYTHON ?= python3
+RESULTS ?= results
+BIN := .venv/bin
+
+.PHONY: help run test lab bench setup clean
+help:
+	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
+	@echo "make lab    JupyterLab on the notebooks"
+	@echo "make test   checks and tests"
+	@echo "make clean  remove the environment and caches (results stay)"
+
+run: setup
+	@$(BIN)/nokenlab fetch
+	@$(BIN)/nokenlab run --results "$(RESULTS)"
+
+lab: setup
+	@$(BIN)/nokenlab fetch
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks
+
+test: setup
+	$(BIN)/ruff check nokenlab tests notebooks
+	$(BIN)/ruff format --check nokenlab tests notebooks
+	$(BIN)/pytest
+
+setup: .venv/ready
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nokenlab needs Python 3.11 or later: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,62 @@
+"""What a Lab makes of texts, and what it refuses."""
+
+import pytest
+import torch
+from transformers import TopKLogitsWarper
+
+import nokenlab as nl
+
+
+def test_tokens_spell_the_text(lab):
+    table = lab.tokens("Hello world :)")
+    assert list(table.columns) == ["position", "token", "id", "norm"]
+    assert table["token"].tolist() == ["Hello", " world", " :)"]
+    assert table["norm"].tolist() == pytest.approx(lab.embed("Hello world :)")[0].norm(dim=-1).tolist())
+
+
+def test_half_characters_are_shown_as_bytes(lab):
+    tokens = lab.tokens("👋")["token"]
+    assert "".join(tokens) == "".join(f"\\x{byte:02x}" for byte in "👋".encode())
+
+
+def test_generate_is_the_same_in_any_batch_size(tiny):
+    rows = nl.replace(tiny.embed("White whippets are"), 0, nl.random_nokens(tiny.width, range(7)))
+    whole = tiny.generate(rows, 8)
+    assert len(whole) == 7
+    assert tiny.generate(rows, 8, batch_size=3) == whole
+    some = {"seeds": 5, "processors": [TopKLogitsWarper(20)]}
+    assert tiny.generate(rows, 8, batch_size=3, **some) == tiny.generate(rows, 8, **some)
+    torch.testing.assert_close(tiny.logits(rows, batch_size=2), tiny.logits(rows), rtol=1e-4, atol=1e-4)
+
+
+def test_prompts_may_be_text_embeddings_or_lists(tiny):
+    texts = ["The best food is", "Red"]
+    wanted = [tiny.generate(text, 5)[0] for text in texts]
+    assert tiny.generate(texts, 5) == wanted
+    assert tiny.generate([tiny.embed(text) for text in texts], 5) == wanted
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda lab: lab.embed(""), "prompt is empty"),
+        (lambda lab: lab.generate([]), "no prompts"),
+        (lambda lab: lab.generate("word " * 200), "which takes 128 tokens; shorten"),
+        (lambda lab: lab.generate("a", 0), "at least 1"),
+        (lambda lab: lab.generate(torch.ones(1, 2, 7)), "embeddings must be"),
+        (lambda lab: lab.generate(torch.ones(1, 0, 32)), "embeddings must be"),
+        (lambda lab: lab.generate(torch.full((1, 2, 32), float("nan"))), "NaN"),
+        (lambda lab: lab.generate(["a", "b"], seeds=[1]), "2 rows, 1 seeds"),
+    ],
+)
+def test_bad_input_is_named(tiny, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(tiny)
+
+
+def test_provenance_names_what_a_result_depends_on(lab):
+    facts = lab.provenance()
+    assert facts["model"] == "SmolLM2-135M-Instruct"
+    assert "sha256" in facts["revision"]
+    assert facts["threads"] == torch.get_num_threads()
+    assert set(facts) == {"model", "revision", "device", "dtype", "threads"}

@@ -1,0 +1,52 @@
+"""The embedding space: only real tokens, as the model sees them."""
+
+import pytest
+import torch
+from conftest import tiny_lab
+
+import nokenlab as nl
+
+
+def test_only_real_tokens_count(lab):
+    small = tiny_lab("llama", lab.tokenizer)
+    table = small.model.get_input_embeddings().weight
+    assert len(table) == len(lab.tokenizer) + 64
+    assert len(small.space) == len(lab.tokenizer)
+    torch.testing.assert_close(small.space.centroid, table[: len(lab.tokenizer)].mean(0))
+
+
+def test_values_are_the_modules_output_not_its_weight(lab):
+    small = tiny_lab("gpt2", lab.tokenizer)
+    plain = small.space.norms
+    small.model.get_input_embeddings().register_forward_hook(lambda module, args, out: out * 3)
+    scaled = nl.Lab(small.model, small.tokenizer, "scaled").space
+    torch.testing.assert_close(scaled.norms, plain * 3)
+
+
+def test_the_nearest_token_of_a_tokens_embedding_is_that_token(any_lab):
+    ids = torch.tensor([50, 905, 19556, len(any_lab.space) - 1])
+    found = any_lab.space.nearest(any_lab.space.vectors[ids], k=1)
+    assert found["id"].tolist() == ids.tolist()
+    assert found["cosine"].tolist() == pytest.approx([1.0] * 4)
+    assert found["distance"].tolist() == pytest.approx([0.0] * 4, abs=1e-4)
+
+
+def test_nearest_agrees_with_every_cosine_by_hand(lab):
+    vector = nl.random_nokens(lab.width, 1)[0]
+    found = lab.space.nearest(vector, k=7)
+    everyone = torch.nn.functional.cosine_similarity(lab.space.vectors, vector[None])
+    assert found["cosine"].tolist() == pytest.approx(everyone.topk(7).values.tolist())
+    assert found["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert list(found.columns) == ["rank", "token", "id", "cosine", "distance"]
+
+
+def test_nearest_does_not_care_for_length(lab):
+    vector = nl.random_nokens(lab.width, 1)[0]
+    assert lab.space.nearest(vector, 5)["id"].equals(lab.space.nearest(vector * 50, 5)["id"])
+
+
+def test_bad_vectors(lab):
+    with pytest.raises(ValueError, match="width 576"):
+        lab.space.nearest(torch.ones(8))
+    with pytest.raises(ValueError, match="NaN"):
+        lab.space.nearest(torch.full((576,), float("nan")))
