@@ -1,0 +1,237 @@
+"""One notebook run into one folder, through papermill: checked before, swapped into place whole.
+
+Nothing here imports torch, and papermill only when a notebook runs, so that the command line answers at once.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nokenlab.parameters import BadInput, check, nearest, read, title
+from nokenlab.results import OUTPUT, to_json, versions, write
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class RunFailed(RuntimeError):
+    """A notebook did not come to its end; the message says why and where its executed copy lies."""
+
+
+def notebooks() -> list[Path]:
+    """The numbered notebooks in their order: those beside the package, else those of ./notebooks."""
+    for folder in (ROOT / "notebooks", Path("notebooks")):
+        if found := sorted(folder.glob("[0-9][0-9]-*.ipynb")):
+            return found
+    return []
+
+
+def find(name: str) -> Path:
+    """The notebook a person means by `03-random-nokens`, `03`, either with .ipynb, or a path to one."""
+    known = {path.stem: path for path in notebooks()}
+    if Path(name).suffix == ".ipynb" and Path(name).is_file():
+        return Path(name)
+    stem = name.removesuffix(".ipynb")
+    numbered = [path for key, path in known.items() if key.split("-")[0] == stem.zfill(2)]
+    if stem in known or numbered:
+        return known.get(stem) or numbered[0]
+    raise BadInput(f"no notebook {name!r}{nearest(stem, known)}")
+
+
+def prepare(folder: Path) -> Path:
+    """The absolute path of the folder of a run, its parent made and tidied of what killed runs left.
+
+    Raises BadInput when nothing can be written there, or something lies there that no run wrote.
+    """
+    folder = Path(folder).resolve()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            _tidy_up(folder)
+    except OSError as error:
+        raise BadInput(f"cannot write results to {folder.parent}: {error.strerror}") from None
+    if folder.exists() and not (folder / "run.json").exists():
+        raise BadInput(f"{folder} is in the way: no run wrote it; move it, or choose another place")
+    return folder
+
+
+def run_notebook(notebook: Path, parameters: dict, folder: Path) -> dict:
+    """Run a notebook and put what it wrote in `folder`, in place of what an earlier run wrote there.
+
+    `parameters` are those that differ from the notebook's own. Returns what run.json says.
+    Raises BadInput before any kernel starts, RunFailed later; both leave `folder` as it was.
+    """
+    notebook = Path(notebook).resolve()
+    known = read(notebook)
+    given = check(known, parameters)
+    folder = prepare(folder)
+    new = _beside(folder, "new")
+    new.mkdir()
+    try:
+        run = {
+            "notebook": notebook.stem,
+            "title": title(notebook),
+            "sha256": hashlib.sha256(notebook.read_bytes()).hexdigest(),
+            "command": command(notebook, given),
+            "parameters": {name: p.default for name, p in known.items()} | given,
+            "versions": versions(),
+            "git": git_state(),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        begin = time.perf_counter()
+        _execute(notebook, given, new)
+        run["seconds"] = round(time.perf_counter() - begin, 2)
+        lab = new / "lab.json"
+        if lab.exists():
+            run |= json.loads(lab.read_text(encoding="utf-8"))
+            lab.unlink()
+        write(new / "run.json", to_json(run))
+        _swap(new, folder)
+        return run
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def command(notebook: Path, given: dict) -> str:
+    """The shell command that makes a run again."""
+    name = notebook.stem if notebook in [p.resolve() for p in notebooks()] else notebook.name
+    words = ["nokenlab", "run", name]
+    for key, value in given.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        words += ["-p", key, text]
+    return shlex.join(words)
+
+
+def git_state() -> dict:
+    """The commit of nokenlab's checkout, and whether more than results/ differs; None without git."""
+
+    def git(*args: str) -> str | None:
+        done = subprocess.run(["git", "-C", ROOT, *args], capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        return {"commit": None, "dirty": None}
+    changes = git("status", "--porcelain", "--", ".", ":!results")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def _execute(notebook: Path, given: dict, folder: Path) -> None:
+    """Run the notebook's cells in a new kernel; RunFailed keeps the executed copy out of `folder`."""
+    import nbformat
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, the exception says too
+    name, executed = notebook.stem, folder / notebook.name
+    reason = None
+    try:
+        papermill.execute_notebook(
+            _literal(notebook),
+            _literal(executed),
+            parameters=given,
+            kernel_name="python3",
+            language="python",
+            kernel_manager_class=_kernel(folder),
+            record_timing=False,
+            progress_bar={
+                "desc": name,
+                "bar_format": "{desc:<20} {bar:20} {n_fmt}/{total_fmt} cells, {elapsed}",
+            },
+        )
+        nb = nbformat.read(executed, as_version=4)
+        # papermill takes sys.exit() for a good end
+        if any(out.output_type == "error" for cell in nb.cells for out in cell.get("outputs", [])):
+            reason = "SystemExit: a cell called sys.exit"
+    except papermill.PapermillExecutionError as error:
+        reason = f"{error.ename}: {_first_line(error.evalue)}"
+    except DeadKernelError:
+        reason = "the kernel died; out of memory, or a crash?"
+    except Exception as error:
+        reason = f"{type(error).__name__}: {_first_line(str(error))}"
+    if reason:
+        kept = Path(tempfile.mkdtemp(prefix="nokenlab-")) / executed.name
+        if executed.exists():
+            shutil.copyfile(executed, kept)
+        raise RunFailed(f"{name}: {reason} (executed notebook: {kept})")
+    nbformat.write(_without_times(nb), executed)
+
+
+def _kernel(folder: Path):
+    """A kernel of this very Python, whatever kernelspecs the user has, that knows the folder of its run."""
+    from ipykernel.kernelspec import get_kernel_dict
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    env = {
+        OUTPUT: str(folder).replace("$", "$$"),  # jupyter takes it for a template
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no debugger warning on the terminal
+    }
+    quiet = ["--log-level=CRITICAL"]  # what goes wrong in a cell is in the notebook
+    spec = KernelSpec(**get_kernel_dict(extra_arguments=quiet), env=env)
+
+    class Kernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self):
+            return spec
+
+    return Kernel
+
+
+def _without_times(nb):
+    """Take out times, paths and a random id, so that the same run writes the same bytes."""
+    nb.metadata.papermill = {"parameters": nb.metadata.papermill["parameters"]}
+    for cell in nb.cells:
+        cell.metadata.pop("papermill", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+    return nb
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which takes braces for fields to fill."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _first_line(text: str) -> str:
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).strip()
+    return text.splitlines()[0] if text else "no message"
+
+
+def _beside(folder: Path, role: str) -> Path:
+    """A hidden neighbour of `folder` (same file system) that belongs to this process."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}.{role}")
+
+
+def _swap(new: Path, folder: Path) -> None:
+    old = _beside(folder, "old")
+    if folder.exists():
+        os.rename(folder, old)
+    try:
+        os.rename(new, folder)
+    except BaseException:
+        if old.exists():
+            os.rename(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _tidy_up(folder: Path) -> None:
+    """Remove what a killed run left beside `folder`; give results back that it had moved away."""
+    import psutil
+
+    for left in list(folder.parent.iterdir()):
+        match = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.(new|old)", left.name)
+        if not match or (int(match[1]) != os.getpid() and psutil.pid_exists(int(match[1]))):
+            continue  # not ours, or another run at work
+        if match[2] == "old" and not folder.exists():
+            os.rename(left, folder)
+        else:
+            shutil.rmtree(left)
