@@ -1,0 +1,136 @@
+"""The command line: list the notebooks, run them, fetch a model."""
+
+import argparse
+import sys
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+
+import nokenlab
+from nokenlab import runner
+from nokenlab.index import check_index, write_index
+from nokenlab.parameters import BadInput, check, nearest, parse, read, title
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; 0 when all went well, 1 when something failed, 2 for bad input, 130 after Ctrl-C."""
+    args = _parser().parse_args(_glue(sys.argv[1:] if argv is None else argv))
+    try:
+        return args.do(args)
+    except KeyboardInterrupt:
+        print("nokenlab: stopped; results of notebooks that ended are kept", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.traceback:
+            raise
+        return _complain(error)
+
+
+def _complain(error: Exception) -> int:
+    known = isinstance(error, BadInput | runner.RunFailed | OSError | ValueError)
+    text = str(error).strip() or "no message"
+    kind = "" if known else f"{type(error).__name__}: "
+    print(f"nokenlab: {kind}{text.splitlines()[0]}", file=sys.stderr)
+    return 2 if isinstance(error, BadInput) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nokenlab", description="A notebook workbook for nokens.")
+    parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    commands = parser.add_subparsers(required=True, metavar="list | run | fetch")
+
+    listing = commands.add_parser("list", parents=[common], help="the notebooks and their parameters")
+    listing.set_defaults(do=_list)
+
+    run = commands.add_parser("run", parents=[common], help="run notebooks into a results folder")
+    run.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="03-random-nokens, 03 or a path; all if none"
+    )
+    run.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        dest="given",
+        metavar="NAME VALUE",
+        help="a parameter and its value as YAML; for every notebook that has it",
+    )
+    run.add_argument("--model", metavar="ID", help="the same as -p model ID")
+    run.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
+    run.set_defaults(do=_run)
+
+    fetch = commands.add_parser("fetch", parents=[common], help="download a model for later")
+    fetch.add_argument("model", nargs="?", metavar="MODEL", help="a hub id; the default model if none")
+    fetch.set_defaults(do=_fetch)
+    return parser
+
+
+def _glue(argv: list[str]) -> list[str]:
+    """`-p NAME VALUE` as one word, for argparse takes a value such as -1e-3 for an option."""
+    words, rest = [], iter(argv)
+    for word in rest:
+        if word in ("-p", "--parameter"):
+            word = "--parameter=" + "=".join(islice(rest, 2))
+        words.append(word)
+    return words
+
+
+def _list(args) -> int:
+    for notebook in runner.notebooks():
+        print(f"{notebook.stem}  {title(notebook)}")
+        for p in read(notebook).values():
+            print(f"    {p.name}: {p.type} = {p.default!r}" + (f"  # {p.comment}" if p.comment else ""))
+    return 0
+
+
+def _run(args) -> int:
+    chosen = list(dict.fromkeys(map(runner.find, args.notebooks))) or runner.notebooks()
+    if not chosen:
+        raise BadInput("no notebooks here; name one by its path")
+    plan = _plan(chosen, args)
+    check_index(args.results)
+    folders = {notebook: runner.prepare(args.results / notebook.stem) for notebook in chosen}
+    done = []
+    try:
+        for notebook, given in plan.items():
+            try:
+                done.append(runner.run_notebook(notebook, given, folders[notebook]))
+            except (BadInput, runner.RunFailed) as error:
+                _complain(error)
+    finally:  # also after Ctrl-C
+        page = write_index(args.results) if done else None
+    if page:
+        print(f"{len(done)} of {len(chosen)} notebooks ran; look at {page}")
+    return 0 if len(done) == len(chosen) else 1
+
+
+def _plan(chosen: list[Path], args) -> dict[Path, dict]:
+    """The checked parameters of each notebook: what was given goes to those that have it."""
+    if len({notebook.stem for notebook in chosen}) < len(chosen):
+        raise BadInput("two of the notebooks have one name, and would share a results folder")
+    texts: dict[str, str] = {}
+    pairs = [pair.partition("=")[::2] for pair in args.given]
+    if not all("=" in pair for pair in args.given):
+        raise BadInput("-p wants a name and a value, as in -p seeds '[1, 2]'")
+    for name, text in pairs + ([("model", args.model)] if args.model is not None else []):
+        if name in texts:
+            raise BadInput(f"parameter {name!r} is given twice")
+        texts[name] = text
+    known = {notebook: read(notebook) for notebook in chosen}
+    names = dict.fromkeys(name for parameters in known.values() for name in parameters)
+    for name in texts:
+        if name not in names:
+            where = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
+            raise BadInput(f"{where} parameter {name!r}{nearest(name, names)}")
+    return {
+        notebook: check(ps, {n: parse(ps[n], text) for n, text in texts.items() if n in ps})
+        for notebook, ps in known.items()
+    }
+
+
+def _fetch(args) -> int:
+    models = import_module("nokenlab.models")  # torch comes with it
+    print(models.fetch(*filter(None, [args.model])))
+    return 0

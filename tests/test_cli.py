@@ -1,0 +1,184 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from small_notebooks import PARAMETERS, TABLE, names, notebook
+
+import nokenlab
+from nokenlab import runner
+from nokenlab.cli import main
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with two notebooks in notebooks/, and none beside the package."""
+    monkeypatch.setattr(runner, "ROOT", tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    notebook(folder, "01-one", TABLE)
+    notebook(folder, "02-two", "print(model)", parameters='model: str = "default"  # hub id')
+    return tmp_path
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The runs that would be made, as (notebook, parameters)."""
+    made = []
+
+    def run_notebook(notebook, parameters, folder):
+        made.append((notebook.stem, parameters))
+        return {}
+
+    monkeypatch.setattr(runner, "run_notebook", run_notebook)
+    return made
+
+
+def test_list(place, capsys):
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "01-one  The story of 01-one",
+        "    word: str = 'a | b'  # any text",
+        "    seeds: list[int] = [1, 2]  # whole numbers",
+        "    scale: float = 1.0  # above 0",
+    ]
+
+
+def test_list_imports_nothing_heavy():
+    code = "import sys; from nokenlab.cli import main; main(['list']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert not {"torch", "papermill", "pandas", "nbformat", "IPython", "matplotlib"} & set(loaded)
+
+
+def test_version_and_module():
+    words = [sys.executable, "-m", "nokenlab", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == f"nokenlab {nokenlab.__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["01-one", "01", "1", "01-one.ipynb", "notebooks/01-one.ipynb"])
+def test_a_notebook_has_many_names(place, runs, name):
+    assert main(["run", name]) == 0
+    assert runs == [("01-one", {})]
+
+
+def test_all_notebooks_if_none_is_named(place, runs):
+    assert main(["run"]) == 0
+    assert [name for name, _ in runs] == ["01-one", "02-two"]
+
+
+def test_parameters_go_to_those_that_have_them(place, runs):
+    words = ["run", "-p", "word", "5", "-p", "seeds", "[3, 4]", "-p", "scale", "-1e-3", "--model", "m=1"]
+    assert main(words) == 0
+    assert runs == [
+        ("01-one", {"word": "5", "seeds": [3, 4], "scale": -0.001}),
+        ("02-two", {"model": "m=1"}),
+    ]
+
+
+@pytest.mark.parametrize("text", ["-hello", "--results", "a=b", "", "it's\n"])
+def test_any_text_can_be_a_value(place, runs, text):
+    assert main(["run", "01", "-p", "word", text]) == 0
+    assert runs == [("01-one", {"word": text})]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ("03-one", "no notebook '03-one'; did you mean '01-one'? there are: 01-one, 02-two"),
+        ("none.ipynb", "no notebook 'none.ipynb'"),
+        ("file.ipynb", "file.ipynb is not a notebook"),
+        ("-p wrd x", "none of the notebooks has a parameter 'wrd'; did you mean"),
+        ("01 -p wrd x", "01-one has no parameter 'wrd'; did you mean 'word'? there are: word, s"),
+        ("01 --model x", "01-one has no parameter 'model'"),
+        ("-p seeds 3", "seeds wants list[int], got 3"),
+        ("-p seeds [a]", "seeds wants list[int], got ['a']"),
+        ("-p seeds [1,", "seeds wants list[int], got '[1,'"),
+        ("-p scale .nan", "scale wants float (finite), got nan"),
+        ("-p scale NaN", "scale wants float (finite), got nan"),
+        ("-p word a -p word b", "parameter 'word' is given twice"),
+        ("-p model a --model b", "parameter 'model' is given twice"),
+        ("01 -p word", "-p wants a name and a value"),
+        ("01 -p", "-p wants a name and a value"),
+        ("01 other/01-one.ipynb", "two of the notebooks have one name"),
+        ("01 --results file.ipynb", "cannot write results to"),
+        ("01 --results other", "other/README.md was not written by nokenlab"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(place, runs, capsys, words, message):
+    (place / "file.ipynb").write_text("no")
+    (place / "other").mkdir()
+    (place / "other" / "README.md").write_text("mine")
+    notebook(place / "other", "01-one", "1")
+    assert main(["run", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"nokenlab: {message}") and error.count("\n") == 1
+    assert not runs and names(place) == ["file.ipynb", "notebooks", "other"]
+    assert names(place / "other") == ["01-one.ipynb", "README.md"]
+
+
+def test_no_notebooks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["run"]) == 2
+    assert "no notebooks here" in capsys.readouterr().err
+
+
+def test_bad_usage_exits_with_2(capsys):
+    for words in (["bogus"], [], ["run", "--bogus"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+
+
+def test_one_failing_notebook_does_not_stop_the_others(place, capsys):
+    notebook(place / "notebooks", "00-bad", "raise KeyError('x')", parameters=PARAMETERS)
+    assert main(["run", "00", "01", "--results", "out"]) == 1
+    said = capsys.readouterr()
+    assert "nokenlab: 00-bad: KeyError: 'x' (executed notebook: " in said.err
+    assert "papermill" not in said.err and "Traceback" not in said.err
+    assert said.out == "1 of 2 notebooks ran; look at out/README.md\n"
+    assert names(place / "out") == ["01-one", "README.md"]
+    page = (place / "out" / "README.md").read_text()
+    assert "nokenlab run 01-one\n" in page and r"| 1 | a \| b | 0.333333 | &lt;script&gt;" in page
+
+
+def test_traceback_is_for_developers(place, capsys, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("first\nsecond")
+
+    monkeypatch.setattr("nokenlab.cli.title", broken)
+    assert main(["list"]) == 1
+    assert capsys.readouterr().err == "nokenlab: RuntimeError: first\n"
+    with pytest.raises(RuntimeError):
+        main(["list", "--traceback"])
+
+
+def test_fetch(monkeypatch, capsys):
+    class Models:
+        def fetch(self, model="the default"):
+            return f"place of {model}"
+
+    monkeypatch.setitem(sys.modules, "nokenlab.models", Models())
+    assert main(["fetch"]) == main(["fetch", "a/b"]) == 0
+    assert capsys.readouterr().out == "place of the default\nplace of a/b\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_is_one_line_and_leaves_nothing_half_written(place):
+    mark = place / "started"
+    cell = f"import time; open({str(mark)!r}, 'w').close(); time.sleep(100)"
+    path = notebook(place, "slow", cell)
+    words = [sys.executable, "-m", "nokenlab", "run", str(path)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    while not mark.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "nokenlab: stopped" in error and "Traceback" not in error
+    assert names(place / "results") == []
