@@ -67,6 +67,10 @@ def sample(
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
     positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (running, tokens)
     past = None  # the KV cache
+    if shared := _shared_prefix(embeddings, mask):  # what all rows begin with is run once
+        _, past = _forward(model, embeddings[:1, :shared], mask[:1, :shared], positions[:1, :shared], None)
+        past.batch_repeat_interleave(len(rows))
+        embeddings, positions = embeddings[:, shared:], positions[:, shared:]
     for index in range(max_new_tokens):
         logits, past = _forward(model, embeddings, mask, positions, past)
         scores = process(ids, logits)
@@ -86,6 +90,14 @@ def sample(
             rows, ids, mask = rows[going], ids[going], mask[going]
             positions, embeddings = positions[going], embeddings[going]
             past.batch_select_indices(going.nonzero().squeeze(1))
+
+
+def _shared_prefix(embeddings: Tensor, mask: Tensor) -> int:
+    """How many positions, from the first, are the same in all rows; one is left for the logits."""
+    if len(embeddings) == 1 or not mask.all():
+        return 0
+    differs = (embeddings != embeddings[:1]).any(dim=-1).any(dim=0)[:-1]  # (tokens - 1,)
+    return int(differs.int().argmax()) if differs.any() else len(differs)
 
 
 def _forward(model, embeddings, mask, positions, past):
