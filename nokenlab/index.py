@@ -89,6 +89,7 @@ def escape(text: str) -> str:
     """`text` as one short line that Markdown and HTML show as it is."""
     text = _one_line(text)
     text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+    text = re.sub(r"^ +| +$", lambda spaces: "␣" * len(spaces[0]), text)  # a token may be " world"
     text = html.escape(text, quote=False)
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text).replace("$", "&#36;")
 

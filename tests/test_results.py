@@ -145,4 +145,4 @@ def test_escaped_text_is_one_short_cell(text):
     cell = escape(text)
     assert len(cell.splitlines()) <= 1 and "<" not in cell and ">" not in cell
     assert "|" not in cell.replace(r"\|", "") and len(io.StringIO(cell).readlines()) <= 1
-    assert len(escape("a" * 500)) == 80
+    assert len(escape("a" * 500)) == 80 and escape(" world ") == "␣world␣"
