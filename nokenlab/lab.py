@@ -1,5 +1,6 @@
 """A Lab: one model, its tokenizer and its embedding space; text and embeddings in, text out."""
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -18,7 +19,8 @@ class Lab:
 
     Wherever `prompts` are asked for they may be a text, a list of texts, embeddings
     (rows, tokens, width), or a list of embeddings (1, tokens, width) of unequal length, which are
-    padded on the left.
+    padded on the left. A model trained with a token that starts every text (Llama's `<s>`) gets it in
+    front of each prompt by itself: it is no part of the text, and position 0 is the text's first token.
     """
 
     def __init__(self, model, tokenizer, name: str, revision: str | None = None):
@@ -47,7 +49,7 @@ class Lab:
     @property
     def context(self) -> int | None:
         """The longest text the model takes, in tokens, where its configuration says so."""
-        return getattr(self.model.config, "max_position_embeddings", None)
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
     @cached_property
     def space(self) -> EmbeddingSpace:
@@ -58,22 +60,33 @@ class Lab:
 
     def token(self, id: int) -> str:
         """A token as a reader sees it; bytes that are no whole character as \\xNN."""
-        text = self.tokenizer.decode([id], clean_up_tokenization_spaces=False)
-        piece = self.tokenizer.convert_ids_to_tokens(id)
+        text = self._decode([id], skip_special_tokens=False)
         if "\N{REPLACEMENT CHARACTER}" in text:
-            return _bytes(piece)
-        return " " + text if piece.startswith("▁") and not text.startswith(" ") else text
+            return _bytes(self.tokenizer.convert_ids_to_tokens(id))
+        return text
 
-    def ids(self, text: str) -> Tensor:
-        """Token ids of a text, (tokens,) on the CPU, with the tokenizer's own start token if it has one."""
-        ids = self.tokenizer(text, return_tensors="pt").input_ids[0]
-        if not text or not len(ids):
+    @cached_property
+    def start_ids(self) -> list[int]:
+        """What the tokenizer puts before every text: [] or the id of a start-of-text token."""
+        ids, bare = self.tokenizer("a").input_ids, self.tokenizer("a", add_special_tokens=False).input_ids
+        return next(ids[:i] for i in range(len(ids) + 1) if ids[i : i + len(bare)] == bare)
+
+    def ids(self, text: str, chat: bool = False) -> Tensor:
+        """Token ids of a text, (tokens,) on the CPU, without a start-of-text token.
+
+        The text is used as it is. With `chat` it is first put into the frame of a conversation that
+        the model was trained on, as one message of a user that waits for its answer.
+        """
+        if not text:
             raise ValueError("the prompt is empty; write at least one character")
-        return ids.long()
+        ids = self.tokenizer(self._as_chat(text) if chat else text, add_special_tokens=False).input_ids
+        if chat and ids[: len(self.start_ids)] == self.start_ids:  # many frames begin with it
+            ids = ids[len(self.start_ids) :]
+        return torch.tensor(ids)
 
-    def tokens(self, text: str) -> pd.DataFrame:
+    def tokens(self, text: str, chat: bool = False) -> pd.DataFrame:
         """The tokens of a text. Columns: position (from 0), token, id, norm (of its embedding)."""
-        ids = self.ids(text)
+        ids = self.ids(text, chat)
         return pd.DataFrame(
             {
                 "position": range(len(ids)),
@@ -83,9 +96,9 @@ class Lab:
             }
         )
 
-    def embed(self, text: str) -> Tensor:
-        """The embeddings of a text, (1, tokens, width), on the model's device."""
-        return self._embed_ids(self.ids(text))[None]
+    def embed(self, text: str, chat: bool = False) -> Tensor:
+        """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`."""
+        return self._embed_ids(self.ids(text, chat))[None]
 
     def sample(
         self,
@@ -173,6 +186,19 @@ class Lab:
         with torch.no_grad():
             return self.model.get_input_embeddings()(ids.to(self.device))  # (tokens, width)
 
+    def _as_chat(self, text: str) -> str:
+        if not self.tokenizer.chat_template:
+            raise ValueError(f"{self.name} is no chat model: its tokenizer has no chat template")
+        message = [{"role": "user", "content": text}]
+        return self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+
+    def _decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
+        """The text of ids, a space at its front included, which some tokenizers leave out (▁)."""
+        options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
+        text = self.tokenizer.decode(ids, **options)
+        spaced = ids and self.tokenizer.convert_ids_to_tokens(ids[0]).startswith("▁")
+        return f" {text}" if spaced and not text.startswith(" ") else text
+
     def _rows(self, prompts: Prompts) -> Tensor | list[Tensor]:
         """Prompts as embeddings: a tensor (rows, tokens, width), or a list of (1, tokens, width)."""
         if isinstance(prompts, str):
@@ -195,12 +221,14 @@ class Lab:
                 )
             if not torch.isfinite(row).all():
                 raise ValueError("the embeddings hold NaN or infinity; every value must be finite")
-        longest = max(row.shape[1] for row in rows)
+        start = self._embed_ids(torch.tensor(self.start_ids, dtype=torch.long))  # (0 or 1, width)
+        longest = max(row.shape[1] for row in rows) + len(start)
         embeddings, masks = [], []
         for row in rows:
+            row = torch.cat([start.expand(len(row), -1, -1), row.to(start)], dim=1)
             padding = longest - row.shape[1]
             # padded with zeros: a NaN would spread even from a masked position
-            embeddings.append(torch.nn.functional.pad(row, (0, 0, padding, 0)).to(self.device, self.dtype))
+            embeddings.append(torch.nn.functional.pad(row, (0, 0, padding, 0)))
             mask = torch.ones(row.shape[:2], dtype=torch.long, device=self.device)
             masks.append(torch.nn.functional.pad(mask, (padding, 0)))
         return torch.cat(embeddings), torch.cat(masks)
@@ -218,8 +246,8 @@ class Lab:
         ids = torch.full((rows, max_new_tokens), -1, device=self.device)
         for step in steps:
             ids[step.rows, step.index] = step.ids
-        kept = [[id for id in row if id >= 0 and id not in self.eos_ids] for row in ids.tolist()]
-        return self.tokenizer.batch_decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        ended = {-1, *self.eos_ids}
+        return [self._decode([id for id in row if id not in ended]) for row in ids.tolist()]
 
 
 def _row_seeds(seeds: int | Sequence[int] | None, rows: int) -> list[int] | None:
@@ -236,6 +264,8 @@ def _bytes(piece: str) -> str:
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     byte = {char: value for value, char in bytes_to_unicode().items()}
+    if match := re.fullmatch(r"<0x([0-9A-F]{2})>", piece):  # SentencePiece writes them so
+        return f"\\x{match[1].lower()}"
     if not all(char in byte for char in piece):
         return piece
     return "".join(f"\\x{byte[char]:02x}" for char in piece)

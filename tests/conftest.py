@@ -1,33 +1,11 @@
-"""Fixtures: the default model, and tiny random models of the architectures named in the tests."""
+"""Fixtures: the default model, and tiny random models of three architectures."""
 
 import pytest
-import torch
-import transformers
+from tiny_models import tiny_model
 
 import nokenlab as nl
 
-TINY = {
-    "llama": lambda c: transformers.LlamaConfig(
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        **c,
-    ),
-    "phi": lambda c: transformers.PhiConfig(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, **c
-    ),
-    "gpt2": lambda c: transformers.GPT2Config(
-        n_embd=32,
-        n_layer=2,
-        n_head=4,
-        n_positions=128,
-        vocab_size=c["vocab_size"],
-        eos_token_id=2,
-        bos_token_id=1,
-    ),
-}
+CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
 
 
 @pytest.fixture(scope="session")
@@ -38,23 +16,16 @@ def lab():
 
 def tiny_lab(kind: str, tokenizer, **changes) -> nl.Lab:
     """A random model of an architecture, with the default model's tokenizer and padding rows behind it."""
-    common = {"vocab_size": len(tokenizer) + 64, "max_position_embeddings": 128, "eos_token_id": 2}
-    config = TINY[kind](common)
-    for name, value in changes.items():
-        setattr(config, name, value)
-    config.pad_token_id = None
-    torch.manual_seed(0)
-    model = transformers.AutoModelForCausalLM.from_config(config)
-    return nl.Lab(model, tokenizer, f"tiny-{kind}")
+    return nl.Lab(tiny_model(kind, len(tokenizer) + 64, **changes), tokenizer, f"tiny-{kind}")
 
 
-@pytest.fixture(scope="session", params=sorted(TINY))
+@pytest.fixture(scope="session", params=CORE)
 def tiny(request, lab):
     """A tiny random model of each architecture in turn."""
     return tiny_lab(request.param, lab.tokenizer)
 
 
-@pytest.fixture(scope="session", params=["default", *sorted(TINY)])
+@pytest.fixture(scope="session", params=["default", *CORE])
 def any_lab(request, lab):
     """The default model, then a tiny random one of each architecture."""
     return lab if request.param == "default" else tiny_lab(request.param, lab.tokenizer)
