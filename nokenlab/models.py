@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from . import default_model
+from . import default_model, fitness
 
 DEFAULT = "default"
 
@@ -22,9 +23,10 @@ def load(
     the model hub ("microsoft/phi-2"), at `revision` if given. device: "cuda", "mps" or "cpu"; by
     default the first of them that is there. dtype: "float32", "bfloat16" or "float16"; by default float32
     on a CPU and bfloat16 on a GPU. Only safetensors weights are read and no code from a hub is run.
-    Raises ValueError, in one line, when there is no such model or no such device.
+    Raises ValueError, in one line, when there is no such model or device, or when it cannot work
+    here; what the configuration tells is checked before the weights are fetched.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from .lab import Lab
 
@@ -34,11 +36,19 @@ def load(
     source = {} if isinstance(where, Path) else _on_hub(where, revision)
     _quiet()
     try:
+        if isinstance(where, Path):
+            _check_files(path.name for path in where.iterdir())
+        config = AutoConfig.from_pretrained(where, **source)
+        fitness.check_kind(config)
+        fitness.check_dtype(config, dtype)
+        fitness.check_fits(config, dtype, device)
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
-        network = AutoModelForCausalLM.from_pretrained(where, dtype=dtype, use_safetensors=True, **source)
-    except (OSError, ValueError) as error:
+        network = AutoModelForCausalLM.from_pretrained(
+            where, dtype=dtype, use_safetensors=True, device_map=device, **source
+        )
+    except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {_first_line(error)}") from error
-    return Lab(network.to(device), tokenizer, name, _revision(where, network))
+    return Lab(network, tokenizer, name, _revision(where, network))
 
 
 def fetch(model: str | None = None) -> Path:
@@ -64,18 +74,41 @@ def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:
 
 def _on_hub(name: str, revision: str | None) -> dict:
     """The commit to load from the hub, asked for first: transformers would try a dead line for a minute."""
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub import HfApi, errors, try_to_load_from_cache
 
     try:
-        return {"revision": HfApi().model_info(name, revision=revision, timeout=15).sha}
-    except (HFValidationError, HfHubHTTPError) as error:  # it answered, and the answer is no
+        info = HfApi().model_info(name, revision=revision, timeout=15)
+        if info.gated:
+            HfApi().auth_check(name)
+    except errors.GatedRepoError as error:
+        why = "it is gated: accept its terms on its page on the model hub, then run `hf auth login`"
+        raise ValueError(f"cannot load the model {name!r}: {why}") from error
+    except errors.RevisionNotFoundError as error:
+        why = f"the model hub has it, but no revision {revision!r}"
+        raise ValueError(f"cannot load the model {name!r}: {why}") from error
+    except errors.RepositoryNotFoundError as error:
+        why = "the model hub has no such model (a private one needs `hf auth login`)"
+        raise ValueError(_not_here(name, why)) from error
+    except (errors.HFValidationError, errors.HfHubHTTPError) as error:  # another no
         raise ValueError(_not_here(name, f"the model hub says: {_first_line(error)}")) from error
     except Exception as error:  # out of reach, of whatever kind the network library has
         if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
             return {"local_files_only": True} | ({"revision": revision} if revision else {})
         why = f"the model hub is out of reach ({_first_line(error)})"
         raise ValueError(_not_here(name, why)) from error
+    try:
+        _check_files(file.rfilename for file in info.siblings)
+    except ValueError as error:
+        raise ValueError(f"cannot load the model {name!r}: {error}") from None
+    return {"revision": info.sha}
+
+
+def _check_files(names: Iterable[str]) -> None:
+    names = list(names)
+    if "config.json" not in names:
+        raise ValueError("it has no config.json, so it is no model for transformers")
+    if not any(name.endswith(".safetensors") for name in names):
+        raise ValueError("it has no safetensors weights; other kinds can run code and are not read")
 
 
 def _not_here(name: str, why: str) -> str:
@@ -97,18 +130,11 @@ def _revision(where: Path | str, network) -> str | None:
 
 
 def _device(device: str | None) -> str:
-    import torch
-
-    found = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    there = fitness.devices()
     if device is None:
-        return next(name for name, there in found.items() if there)
-    if not found.get(device.split(":")[0], False):
-        there = ", ".join(name for name, there in found.items() if there)
-        raise ValueError(f"device {device!r} is not on this machine; it has {there}")
+        return there[0]
+    if device.split(":")[0] not in there:
+        raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)}")
     return device
 
 

@@ -1,0 +1,93 @@
+"""Can this model work here: told from its configuration, before anything large is fetched or read."""
+
+import inspect
+
+FLOAT16_OVERFLOWS = ("phi",)  # their attention leaves float16's range and all becomes NaN
+
+
+def check_kind(config) -> None:
+    """ValueError with the reason, for a model that nokens cannot be tried on."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as WRITES
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as FILLS_GAPS
+
+    if config.model_type.startswith("musicgen"):
+        raise ValueError("it makes music, not text; nokenlab.music loads it, and notebook 06 plays it")
+    if config.is_encoder_decoder:
+        raise ValueError("it is an encoder-decoder; nokens need a model that goes on with its own prompt")
+    if type(config) in FILLS_GAPS and not getattr(config, "is_decoder", False):
+        raise ValueError("it is an encoder: it fills gaps in a text and does not go on with one")
+    if type(config) not in WRITES:
+        raise ValueError(f"transformers knows no way to write text with a {config.model_type!r} model")
+    if getattr(config.get_text_config(), "hidden_size_per_layer_input", None):
+        raise ValueError("it looks up token ids again in every layer, and a noken has no id to look up")
+    missing = {"inputs_embeds", "past_key_values"} - set(
+        inspect.signature(WRITES[type(config)].forward).parameters
+    )
+    if missing:
+        raise ValueError(f"its code in transformers takes no {' and no '.join(sorted(missing))}")
+
+
+def check_dtype(config, dtype: str) -> None:
+    """ValueError for a number format in which this model is known to overflow."""
+    if dtype == "float16" and config.model_type in FLOAT16_OVERFLOWS:
+        raise ValueError("its numbers overflow in float16 and turn to NaN; use bfloat16 or float32")
+
+
+def check_fits(config, dtype: str, device: str) -> None:
+    """ValueError when the weights are larger than the device's whole memory, with what would do instead.
+
+    A warning when only the memory that is free just now is too small.
+    """
+    need, (free, total) = weights(config, dtype), memory(device)
+    if need > total:
+        raise ValueError(
+            f"its weights take {_gb(need)} in {dtype}, and the {device} has {_gb(total)}; {_would_do(config)}"
+        )
+    if need > free:
+        import warnings
+
+        warnings.warn(
+            f"the weights take {_gb(need)} in {dtype}, and of the {device}'s memory {_gb(free)} are free now",
+            stacklevel=3,
+        )
+
+
+def weights(config, dtype: str) -> int:
+    """Bytes of a model's weights in `dtype`. Its shape is built from the configuration, without numbers."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config)
+    return sum(parameter.numel() for parameter in network.parameters()) * getattr(torch, dtype).itemsize
+
+
+def memory(device: str) -> tuple[int, int]:
+    """Bytes of a device's memory: free just now, and in all."""
+    import psutil
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.mem_get_info(device)
+    machine = psutil.virtual_memory()  # an Apple GPU works in it too
+    return machine.available, machine.total
+
+
+def devices() -> list[str]:
+    """The devices of this machine, best first: some of cuda, mps, cpu."""
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, found in there.items() if found]
+
+
+def _would_do(config) -> str:
+    for device in devices():
+        for dtype in ("float32", "bfloat16"):
+            if (need := weights(config, dtype)) < memory(device)[1]:
+                return f'device="{device}", dtype="{dtype}" would do ({_gb(need)})'
+    return f"this machine is too small for it even in bfloat16 ({_gb(weights(config, 'bfloat16'))})"
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
