@@ -196,8 +196,8 @@ class Lab:
         """The text of ids, a space at its front included, which some tokenizers leave out (▁)."""
         options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
         text = self.tokenizer.decode(ids, **options)
-        spaced = ids and self.tokenizer.convert_ids_to_tokens(ids[0]).startswith("▁")
-        return f" {text}" if spaced and not text.startswith(" ") else text
+        first = ids and self.tokenizer.convert_ids_to_tokens(ids[0])  # None for a padding row of the table
+        return f" {text}" if first and first.startswith("▁") and not text.startswith(" ") else text
 
     def _rows(self, prompts: Prompts) -> Tensor | list[Tensor]:
         """Prompts as embeddings: a tensor (rows, tokens, width), or a list of (1, tokens, width)."""
