@@ -48,7 +48,7 @@ def load(
         )
     except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {_first_line(error)}") from error
-    return Lab(network, tokenizer, name, _revision(where, network))
+    return Lab(network, tokenizer, name, source.get("revision") or _revision(where))
 
 
 def fetch(model: str | None = None) -> Path:
@@ -92,8 +92,9 @@ def _on_hub(name: str, revision: str | None) -> dict:
     except (errors.HFValidationError, errors.HfHubHTTPError) as error:  # another no
         raise ValueError(_not_here(name, f"the model hub says: {_first_line(error)}")) from error
     except Exception as error:  # out of reach, of whatever kind the network library has
-        if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
-            return {"local_files_only": True} | ({"revision": revision} if revision else {})
+        config = try_to_load_from_cache(name, "config.json", revision=revision)
+        if isinstance(config, str):  # …/snapshots/<commit>/config.json, of an earlier download
+            return {"local_files_only": True, "revision": Path(config).parent.name}
         why = f"the model hub is out of reach ({_first_line(error)})"
         raise ValueError(_not_here(name, why)) from error
     try:
@@ -119,14 +120,13 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _revision(where: Path | str, network) -> str | None:
+def _revision(where: Path) -> str:
+    """A folder has no commit: a digest of its configuration and file sizes stands for one."""
     if where == default_model.home():
         return default_model.REVISION
-    if isinstance(where, Path):  # a folder has no revision: a digest of its configuration and file sizes
-        files = sorted((p.name, p.stat().st_size) for p in where.iterdir() if p.is_file())
-        config = (where / "config.json").read_bytes()
-        return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]
-    return getattr(network.config, "_commit_hash", None)
+    files = sorted((p.name, p.stat().st_size) for p in where.iterdir() if p.is_file())
+    config = (where / "config.json").read_bytes()
+    return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]
 
 
 def _device(device: str | None) -> str:

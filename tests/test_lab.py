@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+import transformers
+from tiny_models import save_tiny, tiny_tokenizer
 from transformers import TopKLogitsWarper
 
 import nokenlab as nl
@@ -60,3 +62,25 @@ def test_provenance_names_what_a_result_depends_on(lab):
     assert "sha256" in facts["revision"]
     assert facts["threads"] == torch.get_num_threads()
     assert set(facts) == {"model", "revision", "device", "dtype", "threads"}
+
+
+def test_a_chat_frame_is_put_on_once_with_one_start_token(tmp_path):
+    folder = save_tiny("llama", tmp_path)
+    tokenizer = tiny_tokenizer("bytes, start")
+    frame = "{{ bos_token }}{% for m in messages %}[{{ m.content }}]{% endfor %}>"
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer, bos_token="<s>", eos_token="</s>", chat_template=frame
+    ).save_pretrained(folder)
+    small = nl.load(folder)
+    assert "".join(small.tokens("Red is", chat=True)["token"]) == "[Red is]>"
+    assert "".join(small.tokens("Red is")["token"]) == "Red is"
+    assert small.embed("Red is", chat=True).shape == (1, len(small.ids("Red is", chat=True)), small.width)
+    (step,) = small.sample(small.embed("Red is", chat=True), 1)
+    wanted = small.tokenizer("[Red is]>", return_tensors="pt").input_ids
+    assert wanted[0].tolist().count(1) == 1
+    assert step.logits.argmax() == small.model(wanted).logits[0, -1].argmax()
+
+
+def test_without_a_chat_frame_chat_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no chat template"):
+        nl.load(save_tiny("gpt2", tmp_path)).embed("Red", chat=True)

@@ -1,7 +1,11 @@
-"""Loading: by folder, by hub id with the hub out of reach, devices and dtypes."""
+"""Loading: by folder, by hub id as a hub may answer, devices and dtypes."""
+
+import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
+from huggingface_hub import errors
 
 import nokenlab as nl
 from nokenlab import models
@@ -36,19 +40,71 @@ def test_a_folder_with_other_weights_has_another_revision(tiny_folder, tmp_path)
     assert nl.load(other).revision != nl.load(tiny_folder).revision
 
 
+def answer(monkeypatch, answers, **methods):
+    """Let the hub answer so: each method of its client returns, or raises, what is given."""
+
+    def method(answer):
+        def call(*args, **options):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    for name, value in {"model_info": answers, **methods}.items():
+        monkeypatch.setattr(f"huggingface_hub.HfApi.{name}", method(value))
+
+
+def info(*files, gated=False):
+    siblings = [SimpleNamespace(rfilename=file) for file in files]
+    return SimpleNamespace(sha="c0ffee", gated=gated, siblings=siblings)
+
+
+def refusal(model, **options) -> str:
+    """The one line with which `load` refuses."""
+    with pytest.raises(ValueError) as caught:
+        nl.load(model, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 @pytest.fixture
 def no_hub(monkeypatch):
-    def unreachable(*args, **options):
-        raise ConnectionError("Name or service not known")
-
-    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
+    answer(monkeypatch, ConnectionError("Name or service not known"))
 
 
 def test_an_unknown_model_with_the_hub_out_of_reach_is_one_clear_line(no_hub):
-    with pytest.raises(ValueError) as caught:
-        nl.load("nobody/nothing")
-    message = str(caught.value)
-    assert "'nobody/nothing'" in message and "out of reach" in message and "\n" not in message
+    message = refusal("nobody/nothing")
+    assert "'nobody/nothing'" in message and "out of reach" in message
+
+
+def test_a_no_of_the_hub_is_told_with_what_helps(monkeypatch):
+    def no(kind):
+        return kind("401 Client Error", response=SimpleNamespace(headers={}, request=None, status_code=401))
+
+    answer(monkeypatch, no(errors.RepositoryNotFoundError))
+    assert "has no such model" in refusal("nobody/nothing")
+    answer(monkeypatch, no(errors.RevisionNotFoundError))
+    assert "no revision 'v9'" in refusal("some/model", revision="v9")
+    answer(monkeypatch, info("config.json", gated="manual"), auth_check=no(errors.GatedRepoError))
+    assert "gated" in refusal("some/model") and "hf auth login" in refusal("some/model")
+    answer(monkeypatch, info("config.json", "pytorch_model.bin"))
+    assert "no safetensors weights" in refusal("some/model")
+    answer(monkeypatch, info("model.gguf"))
+    assert "no config.json" in refusal("some/model")
+
+
+def test_a_model_fetched_before_loads_without_the_hub_at_its_commit(
+    no_hub, monkeypatch, tiny_folder, tmp_path
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--some--model"
+    shutil.copytree(tiny_folder, repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    small = nl.load("some/model")
+    assert (small.name, small.revision) == ("some/model", commit)
 
 
 def test_a_name_the_hub_cannot_have_is_refused():
