@@ -1,7 +1,9 @@
 """Can this model work here: told from its configuration, before anything large is fetched or read."""
 
 import inspect
+import warnings
 
+SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
 FLOAT16_OVERFLOWS = ("phi",)  # their attention leaves float16's range and all becomes NaN
 
 
@@ -33,33 +35,34 @@ def check_dtype(config, dtype: str) -> None:
         raise ValueError("its numbers overflow in float16 and turn to NaN; use bfloat16 or float32")
 
 
-def check_fits(config, dtype: str, device: str) -> None:
+def check_fits(config, dtype: str, device: str, auto=None) -> None:
     """ValueError when the weights are larger than the device's whole memory, with what would do instead.
 
-    A warning when only the memory that is free just now is too small.
+    A warning when only the memory that is free just now is too small. `auto` as in `weights`.
     """
-    need, (free, total) = weights(config, dtype), memory(device)
+    parameters = count(config, auto)
+    need, (free, total) = parameters * SIZES[dtype], memory(device)
     if need > total:
-        raise ValueError(
-            f"its weights take {_gb(need)} in {dtype}, and the {device} has {_gb(total)}; {_would_do(config)}"
-        )
+        has = f"its weights take {_gb(need)} in {dtype}, and the {device} has {_gb(total)}"
+        raise ValueError(f"{has}; {_would_do(parameters)}")
     if need > free:
-        import warnings
-
         warnings.warn(
             f"the weights take {_gb(need)} in {dtype}, and of the {device}'s memory {_gb(free)} are free now",
             stacklevel=3,
         )
 
 
-def weights(config, dtype: str) -> int:
-    """Bytes of a model's weights in `dtype`. Its shape is built from the configuration, without numbers."""
+def count(config, auto=None) -> int:
+    """Parameters of a model. Its shape is built from the configuration, without numbers.
+
+    `auto` is transformers' class for this kind of model, AutoModelForCausalLM if not given.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        network = AutoModelForCausalLM.from_config(config)
-    return sum(parameter.numel() for parameter in network.parameters()) * getattr(torch, dtype).itemsize
+        network = (auto or AutoModelForCausalLM).from_config(config)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def memory(device: str) -> tuple[int, int]:
@@ -81,12 +84,12 @@ def devices() -> list[str]:
     return [name for name, found in there.items() if found]
 
 
-def _would_do(config) -> str:
+def _would_do(parameters: int) -> str:
     for device in devices():
         for dtype in ("float32", "bfloat16"):
-            if (need := weights(config, dtype)) < memory(device)[1]:
+            if (need := parameters * SIZES[dtype]) < memory(device)[1]:
                 return f'device="{device}", dtype="{dtype}" would do ({_gb(need)})'
-    return f"this machine is too small for it even in bfloat16 ({_gb(weights(config, 'bfloat16'))})"
+    return f"this machine is too small for it even in bfloat16 ({_gb(parameters * 2)})"
 
 
 def _gb(size: int) -> str:

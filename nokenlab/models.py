@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from . import default_model, fitness
@@ -26,29 +26,39 @@ def load(
     Raises ValueError, in one line, when there is no such model or device, or when it cannot work
     here; what the configuration tells is checked before the weights are fetched.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     from .lab import Lab
 
+    where, name = _place(model)
+    return Lab(*read(AutoModelForCausalLM, fitness.check_kind, where, name, revision, device, dtype))
+
+
+def read(auto, check_kind: Callable, where: Path | str, name: str, revision, device, dtype) -> tuple:
+    """Network, tokenizer, name and revision of a model that lies at `where`, a folder or a hub id.
+
+    `auto` is transformers' class that reads it, and `check_kind(config)` raises ValueError for a model of
+    the wrong kind. The rest as in `load`.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
     device = _device(device)
     dtype = _dtype(dtype, device)
-    where, name = _place(model)
     source = {} if isinstance(where, Path) else _on_hub(where, revision)
     _quiet()
     try:
         if isinstance(where, Path):
             _check_files(path.name for path in where.iterdir())
         config = AutoConfig.from_pretrained(where, **source)
-        fitness.check_kind(config)
+        check_kind(config)
         fitness.check_dtype(config, dtype)
-        fitness.check_fits(config, dtype, device)
+        fitness.check_fits(config, dtype, device, auto)
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
-        network = AutoModelForCausalLM.from_pretrained(
-            where, dtype=dtype, use_safetensors=True, device_map=device, **source
-        )
+        options = {"dtype": dtype, "use_safetensors": True, "device_map": device}
+        network = auto.from_pretrained(where, **options, **source)
     except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {_first_line(error)}") from error
-    return Lab(network, tokenizer, name, source.get("revision") or _revision(where))
+    return network, tokenizer, name, source.get("revision") or _revision(where)
 
 
 def fetch(model: str | None = None) -> Path:
@@ -139,7 +149,7 @@ def _device(device: str | None) -> str:
 
 
 def _dtype(dtype: str | None, device: str) -> str:
-    known = ("float32", "bfloat16", "float16")
+    known = fitness.SIZES
     if dtype is None:
         return "float32" if device == "cpu" else "bfloat16"
     if dtype not in known:
