@@ -23,7 +23,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class RunFailed(RuntimeError):
-    """A notebook did not come to its end; the message says why and where its executed copy lies."""
+    """A notebook did not come to its end; the message says why and where its executed copy lies.
+
+    `reason` is why, in one line; `executed` the path of the copy, which may not have been written.
+    """
+
+    def __init__(self, notebook: Path, reason: str, executed: Path):
+        super().__init__(f"{notebook.stem}: {reason} (executed notebook: {executed})")
+        self.reason, self.executed = reason, executed
 
 
 def notebooks() -> list[Path]:
@@ -63,10 +70,17 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-def run_notebook(notebook: Path, parameters: dict, folder: Path) -> dict:
+def run_notebook(
+    notebook: Path,
+    parameters: dict,
+    folder: Path,
+    time_limit: float | None = None,
+    provisioner: str | None = None,
+) -> dict:
     """Run a notebook and put what it wrote in `folder`, in place of what an earlier run wrote there.
 
-    `parameters` are those that differ from the notebook's own. Returns what run.json says.
+    `parameters` are those that differ from the notebook's own. Returns what run.json says. A run that
+    takes more than `time_limit` seconds fails; `provisioner` is the jupyter_client kernel provisioner.
     Raises BadInput before any kernel starts, RunFailed later; both leave `folder` as it was.
     """
     notebook = Path(notebook).resolve()
@@ -87,7 +101,7 @@ def run_notebook(notebook: Path, parameters: dict, folder: Path) -> dict:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         begin = time.perf_counter()
-        _execute(notebook, given, new)
+        _execute(notebook, given, new, time_limit, provisioner)
         run["seconds"] = round(time.perf_counter() - begin, 2)
         lab = new / "lab.json"
         if lab.exists():
@@ -123,11 +137,13 @@ def git_state() -> dict:
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 
 
-def _execute(notebook: Path, given: dict, folder: Path) -> None:
+def _execute(
+    notebook: Path, given: dict, folder: Path, time_limit: float | None, provisioner: str | None
+) -> None:
     """Run the notebook's cells in a new kernel; RunFailed keeps the executed copy out of `folder`."""
     import nbformat
     import papermill
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, the exception says too
     name, executed = notebook.stem, folder / notebook.name
@@ -139,7 +155,8 @@ def _execute(notebook: Path, given: dict, folder: Path) -> None:
             parameters=given,
             kernel_name="python3",
             language="python",
-            kernel_manager_class=_kernel(folder),
+            kernel_manager_class=_kernel(folder, provisioner),
+            timeout_func=_time_left(time_limit),
             record_timing=False,
             progress_bar={
                 "desc": name,
@@ -154,17 +171,26 @@ def _execute(notebook: Path, given: dict, folder: Path) -> None:
         reason = f"{error.ename}: {_first_line(error.evalue)}"
     except DeadKernelError:
         reason = "the kernel died; out of memory, or a crash?"
+    except CellTimeoutError:
+        reason = f"over its time limit of {time_limit:g} s"
     except Exception as error:
         reason = f"{type(error).__name__}: {_first_line(str(error))}"
     if reason:
         kept = Path(tempfile.mkdtemp(prefix="nokenlab-")) / executed.name
         if executed.exists():
             shutil.copyfile(executed, kept)
-        raise RunFailed(f"{name}: {reason} (executed notebook: {kept})")
+        raise RunFailed(notebook, reason, kept)
     nbformat.write(_without_times(nb), executed)
 
 
-def _kernel(folder: Path):
+def _time_left(limit: float | None):
+    """What nbclient asks before each cell: how many seconds it may take."""
+    end = time.monotonic() + (limit or 0)
+    # nbclient takes 0 for no limit
+    return limit and (lambda cell: max(end - time.monotonic(), 0.001))
+
+
+def _kernel(folder: Path, provisioner: str | None):
     """A kernel of this very Python, whatever kernelspecs the user has, that knows the folder of its run."""
     from ipykernel.kernelspec import get_kernel_dict
     from jupyter_client import AsyncKernelManager
@@ -174,8 +200,11 @@ def _kernel(folder: Path):
         OUTPUT: str(folder).replace("$", "$$"),  # jupyter takes it for a template
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no debugger warning on the terminal
     }
-    quiet = ["--log-level=CRITICAL"]  # what goes wrong in a cell is in the notebook
+    # what goes wrong in a cell is in the notebook; a history of what was typed is for people
+    quiet = ["--log-level=CRITICAL", "--HistoryManager.enabled=False"]
     spec = KernelSpec(**get_kernel_dict(extra_arguments=quiet), env=env)
+    if provisioner:
+        spec.metadata["kernel_provisioner"] = {"provisioner_name": provisioner}
 
     class Kernel(AsyncKernelManager):
         @property
