@@ -1,6 +1,7 @@
 """A Lab: one model, its tokenizer and its embedding space; text and embeddings in, text out."""
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -26,6 +27,7 @@ class Lab:
     def __init__(self, model, tokenizer, name: str, revision: str | None = None):
         self.model, self.tokenizer = model.eval(), tokenizer
         self.name, self.revision = name, revision
+        self._turn = threading.RLock()  # cells and widgets are on several threads
 
     def __repr__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.")
@@ -117,7 +119,7 @@ class Lab:
         """
         embeddings, mask = self._batch(prompts)
         self._check_room(embeddings.shape[1], max_new_tokens)
-        return sampling.sample(
+        steps = sampling.sample(
             self.model,
             embeddings,
             mask,
@@ -127,6 +129,7 @@ class Lab:
             processors=processors,
             feed=feed,
         )
+        return self._in_turn(steps)
 
     def generate(
         self,
@@ -241,6 +244,15 @@ class Lab:
                 f"the prompt's {tokens} tokens and {max_new_tokens} new ones do not fit {self.name}, "
                 f"which takes {self.context} tokens; shorten the prompt"
             )
+
+    def _in_turn(self, steps: Iterator[sampling.Step]) -> Iterator[sampling.Step]:
+        """The same steps, each made while no other thread has the model."""
+        while True:
+            with self._turn:
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
 
     def _drain(self, steps: Iterator[sampling.Step], rows: int, max_new_tokens: int) -> list[str]:
         ids = torch.full((rows, max_new_tokens), -1, device=self.device)

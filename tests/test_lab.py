@@ -1,5 +1,10 @@
 """What a Lab makes of texts, and what it refuses."""
 
+import functools
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import transformers
@@ -84,3 +89,30 @@ def test_a_chat_frame_is_put_on_once_with_one_start_token(tmp_path):
 def test_without_a_chat_frame_chat_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no chat template"):
         nl.load(save_tiny("gpt2", tmp_path)).embed("Red", chat=True)
+
+
+def test_threads_take_turns_at_the_model(tiny, monkeypatch):
+    texts = ["The best food is", "Red is a color", "Hello world", "Once upon a time"]
+    wanted = [tiny.generate(text, 8)[0] for text in texts]
+    inside, forward = [], tiny.model.forward
+
+    @functools.wraps(forward)
+    def watched(*args, **options):
+        inside.append(threading.get_ident())
+        time.sleep(0.002)  # so that another thread would come in
+        try:
+            return forward(*args, **options)
+        finally:
+            assert set(inside) == {threading.get_ident()}, "two threads were in the model at once"
+            inside.clear()
+
+    monkeypatch.setattr(tiny.model, "forward", watched)
+    with ThreadPoolExecutor(len(texts)) as pool:
+        assert [found[0] for found in pool.map(lambda text: tiny.generate(text, 8), texts)] == wanted
+
+
+def test_a_feed_may_ask_the_model_itself(tiny):
+    def feed(step):
+        tiny.logits("Red")
+
+    assert tiny.generate("Red is", 3, feed=feed) == tiny.generate("Red is", 3)
