@@ -1,0 +1,66 @@
+"""Texts beside each other: their tokens, what they cost, and what follows from ids and from embeddings."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from transformers import GenerationConfig
+
+
+def tokens_of(lab, texts: Sequence[str]) -> pd.DataFrame:
+    """The tokens of several texts. Columns: text, then as in `lab.tokens`: position, token, id, norm.
+
+    A text that comes twice is shown once. Raises ValueError for no texts and for an empty one.
+    """
+    if not len(texts):
+        raise ValueError("texts is empty; give at least one")
+    tables = {text: lab.tokens(text) for text in texts}
+    return pd.concat(tables, names=["text", None]).reset_index("text").reset_index(drop=True)
+
+
+def cost(tokens: pd.DataFrame) -> pd.DataFrame:
+    """What each text of a `tokens_of` table costs.
+
+    Columns: text, characters, bytes (in UTF-8), tokens, characters_per_token.
+    """
+    counts = tokens.groupby("text", sort=False)["id"].count()
+    table = pd.DataFrame({"text": counts.index, "tokens": counts.to_numpy()})
+    table.insert(1, "characters", table["text"].str.len())
+    table.insert(2, "bytes", table["text"].str.encode("utf-8").str.len())
+    return table.assign(characters_per_token=table["characters"] / table["tokens"])
+
+
+def agreement(lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataFrame:
+    """Greedy text from token ids (transformers' own `generate`) and from embeddings (`lab.generate`).
+
+    Columns: prompt, from_ids, from_embeddings (new text, without the prompt), same. One prompt at a
+    time on both sides, for another batch size may change the last digits and with them a text.
+    """
+    if not len(prompts):
+        raise ValueError("prompts is empty; give at least one")
+    greedy = _greedy(lab, max_new_tokens)
+    rows = [
+        (prompt, _from_ids(lab, prompt, greedy), *lab.generate(lab.embed(prompt), max_new_tokens))
+        for prompt in prompts
+    ]
+    table = pd.DataFrame(rows, columns=["prompt", "from_ids", "from_embeddings"])
+    return table.assign(same=table["from_ids"] == table["from_embeddings"])
+
+
+def _from_ids(lab, prompt: str, config: GenerationConfig) -> str:
+    ids = torch.tensor([*lab.start_ids, *lab.ids(prompt).tolist()], device=lab.device)[None]  # (1, tokens)
+    found = lab.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    new = found[0, ids.shape[1] :].tolist()  # with ids the prompt comes back in front
+    return lab._decode([id for id in new if id not in lab.eos_ids])
+
+
+def _greedy(lab, max_new_tokens: int) -> GenerationConfig:
+    """Always the likeliest token, whatever penalties the model's authors recommend."""
+    return GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        eos_token_id=lab.eos_ids or None,
+        pad_token_id=(lab.eos_ids or [0])[0],
+    )
