@@ -80,7 +80,10 @@ def leading_lines(table: pd.DataFrame) -> Figure:
         ax.set(xlabel=P)
     panels[0].set(ylabel="probability", ylim=(0, 1.12 * table["probability"].max()))
     named = {name: line for ax in panels for line, name in zip(*ax.get_legend_handles_labels(), strict=True)}
-    fig.legend(named.values(), named.keys(), loc="outside lower center", ncols=6, fontsize=9, frameon=False)
+    columns = 7 if len(named) <= 7 else 6
+    fig.legend(
+        named.values(), named.keys(), loc="outside lower center", ncols=columns, fontsize=9, frameon=False
+    )
     return fig
 
 
