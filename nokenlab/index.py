@@ -58,6 +58,9 @@ def _section(folder: Path) -> str:
     parts.append(" · ".join(f"[{escape(name)}]({here}/{quote(path.name)})" for name, path in links))
     for path in sorted(folder.glob("*.png")):
         parts.append(f"![{escape(path.stem)}]({here}/{quote(path.name)})")
+    sounds = [f"[{escape(path.name)}]({here}/{quote(path.name)})" for path in sorted(folder.glob("*.wav"))]
+    if sounds:
+        parts.append("Sounds: " + " · ".join(sounds))
     for path in sorted(folder.glob("*.csv")):
         parts.append(_table(path, f"{here}/{quote(path.name)}"))
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""What a notebook leaves behind: tables, figures and the provenance of the model that made them.
+"""What a notebook leaves behind: tables, figures, sounds and the provenance of the model that made them.
 
 `nokenlab run` names the folder of a run in NOKENLAB_OUTPUT; by hand there is none, and nothing is written.
 """
@@ -53,6 +53,17 @@ class Results:
         if path:
             write(path, png.getvalue())
         return Image(png.getvalue(), retina=True)
+
+    def audio(self, wav: bytes, name: str):
+        """Write the WAV file `wav` as `name`.wav and return its player so that the cell shows it.
+
+        Raises ValueError as `table` does.
+        """
+        from IPython.display import Audio
+
+        if path := self._path(name, "wav"):
+            write(path, wav)
+        return Audio(data=wav)
 
     def _path(self, name: str, suffix: str) -> Path | None:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
