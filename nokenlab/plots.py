@@ -10,8 +10,8 @@ from .style import MARKERS, OKABE_ITO, figure, shown, wrap
 P = "p  (0 is the first prompt, 1 the second)"
 
 
-def plateau_strip(runs: pd.DataFrame) -> Figure:
-    """What is said along p, from a `lerps.plateaus` table: a strip a method, a block a plateau.
+def plateau_strip(runs: pd.DataFrame, a: str = "the first prompt", b: str = "the second") -> Figure:
+    """What is said from prompt a to b, from a `lerps.plateaus` table: a strip a method, a block a plateau.
 
     Equal texts have the same letter and colour; the p of each flip stands above its edge. Texts too long for
     their block are spelled out below.
@@ -41,7 +41,7 @@ def plateau_strip(runs: pd.DataFrame) -> Figure:
     ax.set(
         xlim=(low, high), ylim=(len(methods) - 0.55, -0.6), yticks=range(len(methods)), yticklabels=methods
     )
-    ax.set_xlabel(P + "\n" * bool(key))
+    ax.set_xlabel(f"p  (0 is “{shown(_cut(a, 60))}”, 1 is “{shown(_cut(b, 60))}”)" + "\n" * bool(key))
     ax.spines["left"].set_visible(False)
     ax.set_title(f"{len(runs)} plateaus, {len(letters)} different answers", loc="left", pad=10)
     if key:
