@@ -1,10 +1,13 @@
 """Every architecture, as a tiny random model in a folder: the same answers by every road.
 
-NOKENLAB_TEST_DEVICE and NOKENLAB_TEST_DTYPE run it elsewhere, as "cuda" and "bfloat16". In 8 or 16 bits of
-precision two roads may round to different tokens, so there logits are compared and texts are not.
+NOKENLAB_TEST_DEVICE and NOKENLAB_TEST_DTYPE run it elsewhere, as "cuda" and "bfloat16". With numbers of 16
+bits two roads may round to different tokens, so there logits are compared and texts are not. With
+NOKENLAB_TEST_NOTEBOOKS=all the notebooks run on every architecture, else on a few.
 """
 
+import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -113,3 +116,23 @@ def test_position_0_is_the_first_token_of_the_text(small):
 def test_lerp_begins_and_ends_at_the_prompts(small):
     a, b = small.embed("White whippets are"), small.embed("Black whippets are")
     close(small.logits(nl.lerp(a, b, [0.0, 1.0])), torch.cat([small.logits(a), small.logits(b)]))
+
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("0[1-5]-*.ipynb"))
+BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1]}
+SOME = ("gemma2", "mistral", "phi")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem[:2])
+@pytest.mark.parametrize("kind", sorted(TINY) if os.environ.get("NOKENLAB_TEST_NOTEBOOKS") == "all" else SOME)
+def test_the_notebooks_run_on_it(kind, notebook, tmp_path):
+    """The code cells one after another in this process, for a kernel each would take minutes."""
+    pytest.importorskip("IPython")
+    given = BRIEF | {"model": str(save_tiny(kind, tmp_path))}
+    names: dict = {}
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"{notebook.name}, cell {cell['id']}", "exec"), names)
+        if "parameters" in cell["metadata"].get("tags", []):
+            names |= {name: value for name, value in given.items() if name in names}
+    assert names["lab"].model.config.model_type == kind
