@@ -38,7 +38,7 @@ def summary(lab) -> pd.DataFrame:
         ("distance of the farthest token", table["distance"].max()),
         ("norm of a noken with standard normal values, about sqrt(width)", lab.width**0.5),
     ]
-    return pd.DataFrame(rows, columns=["quantity", "value"])
+    return pd.DataFrame(rows, columns=["quantity", "value"], dtype=object)  # whole numbers stay whole
 
 
 def outliers(lab, k: int = 5) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def outliers(lab, k: int = 5) -> pd.DataFrame:
 
 
 def neighbours(lab, words: Sequence[str], k: int = 5) -> pd.DataFrame:
-    """The k tokens nearest each word's own: the last one, where a word is several tokens.
+    """The k tokens nearest each word's own: the last one, where a word is several tokens. Each word once.
 
     Columns: word, token (of the word), rank, near, id, cosine, distance. The token itself is left out.
     """
@@ -72,7 +72,7 @@ def neighbours(lab, words: Sequence[str], k: int = 5) -> pd.DataFrame:
         raise ValueError("words is empty; give at least one")
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    return pd.concat([_neighbours(lab, word, k) for word in words], ignore_index=True)
+    return pd.concat([_neighbours(lab, word, k) for word in dict.fromkeys(words)], ignore_index=True)
 
 
 def _neighbours(lab, word: str, k: int) -> pd.DataFrame:
@@ -82,6 +82,12 @@ def _neighbours(lab, word: str, k: int) -> pd.DataFrame:
     near.insert(0, "token", lab.token(id))
     near.insert(0, "word", word)
     return near
+
+
+def side_by_side(table: pd.DataFrame, group: str, cell: pd.Series) -> pd.DataFrame:
+    """A ranked table folded for reading: a row a rank, a column each value of `group`, filled with `cell`."""
+    groups = table[group].unique()
+    return table.assign(_cell=cell).pivot(index="rank", columns=group, values="_cell")[groups].reset_index()
 
 
 def _written(vector: Tensor, ends: int) -> str:

@@ -22,10 +22,10 @@ def real_tokens(lab, seeds: Sequence[int]) -> Tensor:
 def substitutes(lab, prompt: str, position: int, seeds: Sequence[int]) -> dict[str, Tensor]:
     """What to put at `position` of a prompt, by scale: each (seeds, width), float32.
 
-    "true token" (1, width) is what stands there; "article" is standard normal, with a norm of about sqrt(width);
-    "token norm" has the same directions at the length of a typical token; "real token" is the embedding
-    of a random token. Raises ValueError for an empty prompt, a position outside it, seeds that are none or
-    come twice.
+    "true token" (1, width) is what stands there; "article" is standard normal, with a norm of about
+    sqrt(width); "token norm" has the same directions at the length of a typical token; "real token" is the
+    embedding of a random token. Raises ValueError for an empty prompt, a position outside it, seeds that
+    are none or come twice.
     """
     seeds = list(seeds)
     if len(set(seeds)) < len(seeds):

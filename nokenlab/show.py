@@ -1,10 +1,11 @@
 """Tokens and tables for a notebook page: HTML in which every text is escaped and every space can be seen."""
 
 import html
-from collections.abc import Iterable
+from itertools import cycle
 
 import pandas as pd
 from IPython.display import HTML
+from pandas.api.types import is_numeric_dtype
 
 from .style import OKABE_ITO, spelled
 
@@ -25,18 +26,19 @@ def pieces(tokens: pd.DataFrame) -> HTML:
 
 def table(df: pd.DataFrame) -> HTML:
     """A table with its texts whole, on the left, and numbers to four digits; ␣ for a space at either end."""
-    head = "".join(f'<th style="text-align:left">{html.escape(str(name))}</th>' for name in df.columns)
+    names = zip(df.columns, df.dtypes, strict=True)
+    head = "".join(_cell(str(name), "th", _side(is_numeric_dtype(dtype))) for name, dtype in names)
     rows = ("".join(map(_cell, row)) for row in df.itertuples(index=False, name=None))
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
 
 def _text(text: str, table: pd.DataFrame) -> str:
-    tokens = "".join(map(_piece, table["token"], table["id"], _colours()))
-    label = f"{html.escape(spelled(text))}"
+    tokens = "".join(map(_piece, table["token"], table["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
+    title = f"{html.escape(spelled(repr(text)))}</bdi> · {len(table)} token{'s' * (len(table) != 1)}"
     return (
-        f'<div style="margin:10px 0" dir="ltr"><div style="opacity:0.75"><bdi>{label}</bdi> · '
-        f"{len(table)} token{'s' * (len(table) != 1)}</div>{tokens}</div>"
+        '<div style="display:inline-block;margin:6px 28px 6px 0;vertical-align:top" dir="ltr">'
+        f'<div style="opacity:0.75;white-space:pre-wrap"><bdi>{title}</div>{tokens}</div>'
     )
 
 
@@ -45,22 +47,20 @@ def _piece(token: str, id: int, colour: str) -> str:
     return f'<span style="{_PIECE.format(colour)}"><bdi>{seen}</bdi><br><small>{id}</small></span>'
 
 
-def _colours() -> Iterable[str]:
-    while True:
-        yield from OKABE_ITO[:6]  # without yellow, which is no border on white, and black
+def _cell(value: object, tag: str = "td", side: str | None = None) -> str:
+    side = side or _side(not isinstance(value, str))
+    return f'<{tag} style="text-align:{side};white-space:pre-wrap">{html.escape(_seen(value))}</{tag}>'
 
 
-def _cell(value: object) -> str:
-    if value is pd.NA or value is None:
-        return "<td></td>"
-    if isinstance(value, str):
-        seen = html.escape(_ends(spelled(value)))
-        return f'<td style="text-align:left;white-space:pre-wrap">{seen}</td>'
-    seen = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f'<td style="text-align:right">{seen}</td>'
+def _side(number: bool) -> str:
+    return "right" if number else "left"
 
 
-def _ends(text: str) -> str:
-    core = text.strip(" ")
-    left = len(text) - len(text.lstrip(" "))
-    return "␣" * left + core + "␣" * (len(text) - left - len(core))
+def _seen(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:#.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    if not isinstance(value, str):
+        return "" if value is None or value is pd.NA else str(value)
+    core = value.strip(" ")
+    left = len(value) - len(value.lstrip(" "))
+    return spelled("␣" * left + core + "␣" * (len(value) - left - len(core)))

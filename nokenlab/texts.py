@@ -33,34 +33,31 @@ def cost(tokens: pd.DataFrame) -> pd.DataFrame:
 def agreement(lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataFrame:
     """Greedy text from token ids (transformers' own `generate`) and from embeddings (`lab.generate`).
 
-    Columns: prompt, from_ids, from_embeddings (new text, without the prompt), same. One prompt at a
-    time on both sides, for another batch size may change the last digits and with them a text.
+    Columns: prompt, from_ids, from_embeddings (new text, without the prompt), same. All prompts run as
+    one batch on either side, padded on the left.
     """
     if not len(prompts):
         raise ValueError("prompts is empty; give at least one")
-    greedy = _greedy(lab, max_new_tokens)
-    rows = [
-        (prompt, _from_ids(lab, prompt, greedy), *lab.generate(lab.embed(prompt), max_new_tokens))
-        for prompt in prompts
-    ]
-    table = pd.DataFrame(rows, columns=["prompt", "from_ids", "from_embeddings"])
+    from_embeddings = lab.generate([lab.embed(prompt) for prompt in prompts], max_new_tokens)
+    from_ids = _from_ids(lab, prompts, max_new_tokens)
+    table = pd.DataFrame({"prompt": list(prompts), "from_ids": from_ids, "from_embeddings": from_embeddings})
     return table.assign(same=table["from_ids"] == table["from_embeddings"])
 
 
-def _from_ids(lab, prompt: str, config: GenerationConfig) -> str:
-    ids = torch.tensor([*lab.start_ids, *lab.ids(prompt).tolist()], device=lab.device)[None]  # (1, tokens)
-    found = lab.model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)
-    new = found[0, ids.shape[1] :].tolist()  # with ids the prompt comes back in front
-    return lab._decode([id for id in new if id not in lab.eos_ids])
-
-
-def _greedy(lab, max_new_tokens: int) -> GenerationConfig:
-    """Always the likeliest token, whatever penalties the model's authors recommend."""
-    return GenerationConfig(
+def _from_ids(lab, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+    """The usual way: ids in, ids out. With ids the prompt comes back in front of the new text."""
+    rows = [[*lab.start_ids, *lab.ids(prompt).tolist()] for prompt in prompts]
+    longest = max(map(len, rows))
+    filler = (lab.eos_ids or [0])[0]
+    ids = torch.tensor([[filler] * (longest - len(row)) + row for row in rows], device=lab.device)
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=lab.device)
+    greedy = GenerationConfig(  # always the likeliest token, whatever penalties the model's authors recommend
         max_new_tokens=max_new_tokens,
         do_sample=False,
         num_beams=1,
         repetition_penalty=1.0,
         eos_token_id=lab.eos_ids or None,
-        pad_token_id=(lab.eos_ids or [0])[0],
+        pad_token_id=filler,
     )
+    found = lab.model.generate(ids, attention_mask=mask, generation_config=greedy)  # (prompts, longest + new)
+    return [lab._decode([id for id in row if id not in lab.eos_ids]) for row in found[:, longest:].tolist()]

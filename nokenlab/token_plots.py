@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import LogLocator
 
-from .style import MARKERS, OKABE_ITO, figure, shown, spelled, wrap
+from .style import OKABE_ITO, figure, shown, spelled, wrap
 
 _LETTER = 0.087  # width of a letter of the 10-point monospaced font, in inches
 _PAGE = 9.8  # width for the pieces, in inches
@@ -43,7 +43,7 @@ def _layout(tokens: pd.DataFrame) -> tuple[list, list["_Box"]]:
     for text, table in list(tokens.groupby("text", sort=False))[:30]:
         title = f"{wrap(repr(text), 80, 1)}  {len(table)} token{'s' * (len(table) != 1)}"
         title += ", the first 60" if len(table) > 60 else ""
-        seen = [spelled(token).replace(" ", "␣") for token in table["token"][:60]]
+        seen = [_cut(spelled(token).replace(" ", "␣")) for token in table["token"][:60]]
         widths = [
             _LETTER * max(len(t), 0.8 * len(str(id))) + 0.14 for t, id in zip(seen, table["id"], strict=False)
         ]
@@ -59,6 +59,10 @@ def _layout(tokens: pd.DataFrame) -> tuple[list, list["_Box"]]:
             left += width + 0.07
         x = right + 0.25
     return titles, boxes
+
+
+def _cut(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 class _Box(NamedTuple):
@@ -101,7 +105,7 @@ def space_map(lengths: pd.DataFrame, outliers: pd.DataFrame, centroid_norm: floa
         lengths["norm"], lengths["distance"], gridsize=45, bins="log", cmap="cividis", mincnt=1
     )
     fig.colorbar(cells, ax=right, label="tokens in a cell")
-    right.margins(0.16)
+    right.margins(0.2, 0.1)
     _name_outliers(right, outliers[outliers["rank"] == 1])
     right.set(xlabel="norm", ylabel="distance from the centroid", title="The first of each kind of outlier")
     return fig
@@ -113,7 +117,7 @@ def _name_outliers(ax, outliers: pd.DataFrame) -> None:
         "longest": (-10, 0, "right"),
         "nearest the centroid": (36, -10, "left"),
         "farthest from the centroid": (-10, 0, "right"),
-        "least like the centroid": (0, 12, "center"),
+        "least like the centroid": (-12, 14, "right"),
     }
     for row in outliers.drop_duplicates("id").itertuples():
         dx, dy, side = places[row.which]
@@ -139,7 +143,7 @@ def kl_dots(table: pd.DataFrame) -> Figure:
         rows = table[table["scale"] == scale].sort_values("kl")
         lanes = [y + 0.2 * (i % 4 - 1.5) for i in range(len(rows))]  # so that none hides its neighbour
         look = {"markerfacecolor": "white", "markeredgecolor": OKABE_ITO[y], "markeredgewidth": 1.8}
-        ax.plot(rows["kl"], lanes, MARKERS[y], markersize=15, **look)
+        ax.plot(rows["kl"], lanes, "osD"[y], markersize=14, **look)
         middle = rows["kl"].median()
         ax.plot([middle, middle], [y - 0.45, y + 0.45], color="black", linewidth=1.5, zorder=0)
         for kl, lane, seed in zip(rows["kl"], lanes, rows["seed"], strict=True):
@@ -190,7 +194,7 @@ def said(table: pd.DataFrame) -> Figure:
         ax.text(
             -0.19,
             0.05,
-            f"{wrap(repr(row.prompt), 60, 1)}  →  {wrap(row.response, 80, 1)}",
+            f"{wrap(repr(row.prompt), 60, 1)}  →  {wrap(row.response.strip(), 75, 1)}",
             va="top",
             fontsize=9,
         )
@@ -209,4 +213,4 @@ def said(table: pd.DataFrame) -> Figure:
 
 def _speech(row) -> str:
     named = f"{shown(repr(row.nearest))}:\n" if row.scale == "real token" else ""
-    return named + (wrap(row.response, 46, 5) or "(nothing)")
+    return named + (wrap(row.response.strip(), 46, 5) or "(nothing)")
