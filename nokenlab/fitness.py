@@ -4,6 +4,8 @@ import inspect
 import warnings
 
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
+ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}  # kinds of layers that work
+CACHE_IS_WRONG = ("ctrl",)  # with its cache other logits come out than without
 FLOAT16_OVERFLOWS = ("phi",)  # their attention leaves float16's range and all becomes NaN
 
 
@@ -22,11 +24,13 @@ def check_kind(config) -> None:
         raise ValueError(f"transformers knows no way to write text with a {config.model_type!r} model")
     if getattr(config.get_text_config(), "hidden_size_per_layer_input", None):
         raise ValueError("it looks up token ids again in every layer, and a noken has no id to look up")
-    missing = {"inputs_embeds", "past_key_values"} - set(
-        inspect.signature(WRITES[type(config)].forward).parameters
-    )
-    if missing:
-        raise ValueError(f"its code in transformers takes no {' and no '.join(sorted(missing))}")
+    network = WRITES[type(config)]
+    layers = set(getattr(config.get_text_config(), "layer_types", None) or ())
+    if network._is_stateful or not layers <= ATTENTION:
+        raise ValueError("some of its layers keep a running state, which padded rows would spoil")
+    known = inspect.signature(network.forward).parameters
+    if not {"inputs_embeds", "past_key_values"} <= set(known) or config.model_type in CACHE_IS_WRONG:
+        raise ValueError("its code in transformers cannot go on from embeddings with a cache")
 
 
 def check_dtype(config, dtype: str) -> None:
