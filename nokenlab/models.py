@@ -62,14 +62,26 @@ def read(auto, check_kind: Callable, where: Path | str, name: str, revision, dev
 
 
 def fetch(model: str | None = None) -> Path:
-    """Bring a model to this machine without loading it; returns its folder. Errors as in `load`."""
+    """Bring a model to this machine without loading it; returns its folder.
+
+    Errors as in `load`; here a model is too large when it does not fit in bfloat16.
+    """
     where, _ = _place(model)
     if isinstance(where, Path):
         return where
     from huggingface_hub import snapshot_download
+    from transformers import AutoConfig
 
+    source = _on_hub(where, None)
+    try:
+        config = AutoConfig.from_pretrained(where, **source)
+        if config.model_type != "musicgen":
+            fitness.check_kind(config)
+            fitness.check_fits(config, "bfloat16", _device(None))
+    except Exception as error:
+        raise ValueError(f"cannot use the model {where!r}: {_first_line(error)}") from error
     wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-    return Path(snapshot_download(where, allow_patterns=wanted, **_on_hub(where, None)))
+    return Path(snapshot_download(where, allow_patterns=wanted, **source))
 
 
 def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:

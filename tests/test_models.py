@@ -94,17 +94,30 @@ def test_a_no_of_the_hub_is_told_with_what_helps(monkeypatch):
     assert "no config.json" in refusal("some/model")
 
 
-def test_a_model_fetched_before_loads_without_the_hub_at_its_commit(
-    no_hub, monkeypatch, tiny_folder, tmp_path
-):
+@pytest.fixture
+def fetched(monkeypatch, tiny_folder, tmp_path):
+    """The folder of a model that lies in the hub's cache as "some/model"; its name is the commit."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    commit = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "models--some--model"
-    shutil.copytree(tiny_folder, repository / "snapshots" / commit)
+    snapshot = repository / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    shutil.copytree(tiny_folder, snapshot)
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
+    (repository / "refs" / "main").write_text(snapshot.name)
+    return snapshot
+
+
+def test_a_model_fetched_before_loads_without_the_hub_at_its_commit(no_hub, fetched):
     small = nl.load("some/model")
-    assert (small.name, small.revision) == ("some/model", commit)
+    assert (small.name, small.revision) == ("some/model", fetched.name)
+    assert models.fetch("some/model") == fetched
+
+
+def test_a_model_that_cannot_fit_is_not_fetched(no_hub, fetched, monkeypatch):
+    monkeypatch.setattr("nokenlab.fitness.memory", lambda device: (1000, 1000))
+    with pytest.raises(
+        ValueError, match=r"cannot use the model 'some/model': its weights take .* in bfloat16"
+    ):
+        models.fetch("some/model")
 
 
 def test_a_name_the_hub_cannot_have_is_refused():
