@@ -92,7 +92,7 @@ def _would_do(parameters: int) -> str:
     for device in devices():
         for dtype in ("float32", "bfloat16"):
             if (need := parameters * SIZES[dtype]) < memory(device)[1]:
-                return f'device="{device}", dtype="{dtype}" would do ({_gb(need)})'
+                return f'device="{device}" with dtype="{dtype}" would do ({_gb(need)})'
     return f"this machine is too small for it even in bfloat16 ({_gb(parameters * 2)})"
 
 

@@ -22,7 +22,8 @@ def load(
     model: None or "default" for the model that comes with nokenlab; else a local folder, or an id on
     the model hub ("microsoft/phi-2"), at `revision` if given. device: "cuda", "mps" or "cpu"; by
     default the first of them that is there. dtype: "float32", "bfloat16" or "float16"; by default float32
-    on a CPU and bfloat16 on a GPU. Only safetensors weights are read and no code from a hub is run.
+    on a CPU and bfloat16 on a GPU. NOKENLAB_DEVICE and NOKENLAB_DTYPE in the environment change these
+    defaults, for whole runs. Only safetensors weights are read and no code from a hub is run.
     Raises ValueError, in one line, when there is no such model or device, or when it cannot work
     here; what the configuration tells is checked before the weights are fetched.
     """
@@ -153,8 +154,7 @@ def _revision(where: Path) -> str:
 
 def _device(device: str | None) -> str:
     there = fitness.devices()
-    if device is None:
-        return there[0]
+    device = device or os.environ.get("NOKENLAB_DEVICE") or there[0]
     if device.split(":")[0] not in there:
         raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)}")
     return device
@@ -162,8 +162,7 @@ def _device(device: str | None) -> str:
 
 def _dtype(dtype: str | None, device: str) -> str:
     known = fitness.SIZES
-    if dtype is None:
-        return "float32" if device == "cpu" else "bfloat16"
+    dtype = dtype or os.environ.get("NOKENLAB_DTYPE") or ("float32" if device == "cpu" else "bfloat16")
     if dtype not in known:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(known)}")
     return dtype

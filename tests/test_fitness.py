@@ -77,9 +77,19 @@ def machine(monkeypatch):
 @pytest.mark.parametrize(
     "memory, device, dtype, message",
     [
-        ({"cpu": (9 * GB, 16 * GB)}, "cpu", "float32", 'device="cpu", dtype="bfloat16" would do .14.5 GB'),
+        (
+            {"cpu": (9 * GB, 16 * GB)},
+            "cpu",
+            "float32",
+            'device="cpu" with dtype="bfloat16" would do .14.5 GB',
+        ),
         ({"cpu": (9 * GB, 8 * GB)}, "cpu", "bfloat16", "too small for it even in bfloat16"),
-        ({"cuda": (8 * GB, 8 * GB), "cpu": (30 * GB, 32 * GB)}, "cuda", "bfloat16", 'device="cpu", dtype="f'),
+        (
+            {"cuda": (8 * GB, 8 * GB), "cpu": (30 * GB, 32 * GB)},
+            "cuda",
+            "bfloat16",
+            'device="cpu" with dtype="f',
+        ),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_with_what_would(machine, memory, device, dtype, message):

@@ -147,6 +147,15 @@ def test_no_such_device_or_dtype():
         nl.load(dtype="int8")
 
 
+def test_the_environment_changes_the_defaults_alone(tiny_folder, monkeypatch):
+    monkeypatch.setenv("NOKENLAB_DTYPE", "bfloat16")
+    monkeypatch.setenv("NOKENLAB_DEVICE", "cpu")
+    assert nl.load(tiny_folder).dtype is torch.bfloat16
+    assert nl.load(tiny_folder, dtype="float32").dtype is torch.float32
+    monkeypatch.setenv("NOKENLAB_DTYPE", "int8")
+    assert "not one of float32" in refusal(tiny_folder)
+
+
 def test_a_gpu_gets_bfloat16_and_a_cpu_float32():
     assert models._dtype(None, "cuda") == models._dtype(None, "mps") == "bfloat16"
     assert models._dtype(None, "cpu") == "float32"
