@@ -2,6 +2,7 @@
 
 import html
 from itertools import cycle
+from numbers import Integral, Real
 
 import pandas as pd
 from IPython.display import HTML
@@ -57,7 +58,7 @@ def _side(number: bool) -> str:
 
 
 def _seen(value: object) -> str:
-    if isinstance(value, float):
+    if isinstance(value, Real) and not isinstance(value, Integral):  # numpy's too
         return f"{value:#.4g}" if abs(value) < 1e4 else f"{value:.0f}"
     if not isinstance(value, str):
         return "" if value is None or value is pd.NA else str(value)

@@ -2,12 +2,14 @@
 
 import textwrap
 from functools import cache
+from unicodedata import east_asian_width
 
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
 MARKERS = "os^Dv*X"  # beside each colour a shape, so that colour is never the only sign
+_HALF = "\ue000"  # stands for the second half of a wide letter while lines are measured
 
 
 def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared):
@@ -31,9 +33,10 @@ def spelled(text: str) -> str:
 
 
 def wrap(text: str, width: int, lines: int | None = None) -> str:
-    """`shown(text)` in lines of at most `width` characters, and at most so many lines."""
-    found = textwrap.wrap(spelled(text), width, max_lines=lines, placeholder=" …")
-    return "\n".join(map(shown, found))
+    """`shown(text)` in at most so many lines of at most `width` characters, of which wide ones count two."""
+    doubled = "".join(c + _HALF if east_asian_width(c) in "WFA" else c for c in spelled(text))
+    found = textwrap.wrap(doubled, width, max_lines=lines, placeholder=" …")
+    return "\n".join(shown(line.replace(_HALF, "")) for line in found)
 
 
 def _drawable(char: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -50,5 +51,7 @@ def test_table_cells_are_text(text):
 
 
 def test_table_numbers():
-    df = pd.DataFrame({"x": [2.2, 12345.0, 0.0], "seed": pd.array([None, 1, 2], dtype="Int64")})
+    df = pd.DataFrame(
+        {"x": [np.float32(2.2), 12345.0, 0.0], "seed": pd.array([None, 1, 2], dtype="Int64")}, dtype=object
+    )
     assert Reader(show.table(df).data).words == ["x", "seed", "2.200", "12345", "1", "0.000", "2"]

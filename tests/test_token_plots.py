@@ -83,5 +83,6 @@ def test_shown_and_wrap():
     assert style.shown("$5\n🙂") == "\\$5\\n\N{WHITE SQUARE}"
     assert style.wrap("aa bb cc", 5, 1) == "aa …"
     assert style.wrap("", 5) == ""
+    assert style.wrap("日本" * 4, 8) == "\n".join(["\N{WHITE SQUARE}" * 4] * 2)
     assert all(len(line) <= 9 for line in style.wrap("a b\n" * 20, 9).splitlines())
     assert isinstance(style.figure(2, 2)[0], matplotlib.figure.Figure)
