@@ -12,6 +12,7 @@ _HOME = {
     "random_nokens": "nokens",
     "replace": "nokens",
     "rescale": "nokens",
+    "shell": "nokens",
     "lerp": "nokens",
     "slerp": "nokens",
     "Step": "sampling",
@@ -19,6 +20,10 @@ _HOME = {
     "entropy": "measures",
     "kl": "measures",
     "leading": "measures",
+    "TokenView": "token_view",
+    "NokenExplorer": "noken_explorer",
+    "LerpSlider": "lerp_slider",
+    "StepSampler": "step_sampler",
 }
 __all__ = sorted(_HOME)
 __version__ = "0.1.0"

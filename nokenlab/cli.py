@@ -1,4 +1,4 @@
-"""The command line: list the notebooks, run them, fetch a model."""
+"""The command line: list the notebooks, run them, make a page of one, fetch a model."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nokenlab
 from nokenlab import runner
+from nokenlab.export import export
 from nokenlab.index import check_index, write_index
 from nokenlab.parameters import BadInput, check, nearest, parse, read, title
 
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--traceback", action="store_true", help="show where an error comes from")
-    commands = parser.add_subparsers(required=True, metavar="list | run | fetch")
+    commands = parser.add_subparsers(required=True, metavar="list | run | export | fetch")
 
     listing = commands.add_parser("list", parents=[common], help="the notebooks and their parameters")
     listing.set_defaults(do=_list)
@@ -60,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--model", metavar="ID", help="the same as -p model ID")
     run.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
     run.set_defaults(do=_run)
+
+    single = commands.add_parser("export", parents=[common], help="a notebook as one page, with its sliders")
+    single.add_argument("notebook", metavar="NOTEBOOK", help="run first, unless it has its outputs")
+    single.add_argument("page", metavar="FILE.html", type=Path, help="works with no Python and no network")
+    single.set_defaults(do=_export)
 
     fetch = commands.add_parser("fetch", parents=[common], help="download a model for later")
     fetch.add_argument("model", nargs="?", metavar="MODEL", help="a hub id; the default model if none")
@@ -128,6 +134,11 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
         notebook: check(ps, {n: parse(ps[n], text) for n, text in texts.items() if n in ps})
         for notebook, ps in known.items()
     }
+
+
+def _export(args) -> int:
+    print(export(runner.find(args.notebook), args.page))
+    return 0
 
 
 def _fetch(args) -> int:

@@ -29,6 +29,14 @@ def rescale(vectors: Tensor, norm: float) -> Tensor:
     return vectors * (norm / lengths)
 
 
+def shell(centre: Tensor, seeds: int | Sequence[int], distance: float) -> Tensor:
+    """Random nokens at one distance from `centre` (width,), a row a seed: (seeds, width), float32 on the CPU.
+
+    Row i lies in the direction of `random_nokens`' row i.
+    """
+    return centre.float().cpu() + random_nokens(len(centre), seeds, norm=distance)
+
+
 def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:
     """A prompt with the token at `position` replaced, one copy a vector: (vectors, tokens, width).
 

@@ -66,6 +66,15 @@ def step_table(
     return table.drop(columns="row").iloc[order].reset_index(drop=True)
 
 
+def candidates(lab, step: Step, k: int = 10) -> pd.DataFrame:
+    """The k likeliest tokens of one row's step, and what the logits processors make of them.
+
+    Columns: rank, token, id, probability (the model's own), chance (after the processors; 0 if ruled out).
+    """
+    best = leading(lab, step.logits[:1], k).drop(columns="row")
+    return best.assign(chance=step.scores[0].softmax(dim=-1)[best["id"].tolist()].tolist())
+
+
 def responses(table: pd.DataFrame, lab) -> pd.Series:
     """The text of each seed of a `step_table`, as `lab.generate` gives it, indexed by seed."""
     kept = table[~table["id"].isin(lab.eos_ids)]
