@@ -1,8 +1,10 @@
 """Music: the tiny MusicGen, guidance on the road that keeps it, one luck for all; measures, WAV files."""
 
 import io
+import json
 import math
 import wave
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 import nokenlab as nl
 from nokenlab import music, sound
 
+NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "06-fuzz-the-music.ipynb"
 SHORT = 0.2  # seconds
 PROMPT = "80s pop track with loud drums"
 
@@ -157,3 +160,15 @@ def test_a_figure_has_a_row_a_clip():
     fig = sound.picture(torch.stack([tone(440), tone(880)]), ["a $x", "b"], 8000)
     assert len(fig.axes) == 5
     fig.savefig(io.BytesIO())
+
+
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("NOKENLAB_OUTPUT", str(tmp_path))
+    names: dict = {}
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"cell {cell['id']}", "exec"), names)
+        if "parameters" in cell["metadata"].get("tags", []):
+            names |= {"seconds": SHORT, "seeds": [3], "p": [0.0, 1.0]}
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found >= {"fuzz.csv", "blends.csv", "clips.png", "along.png", "article-3.wav", "blend-01.wav"}
