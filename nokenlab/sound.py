@@ -88,6 +88,7 @@ def picture(clips: Tensor, labels: Sequence[str], rate: int) -> Figure:
         left.yaxis.set_major_formatter("{x:.2f}")
         left.set_title(wrap(label, 62, lines=1), loc="left", fontsize=9)
         shown = right.imshow(image, origin="lower", aspect="auto", extent=box, cmap="cividis", **scale)
+        left.set_ylabel("height", fontsize=8)
         right.set_ylabel("kHz", fontsize=8)
     for ax in axes.flat:
         ax.tick_params(labelsize=8)
@@ -101,8 +102,10 @@ def along(table: pd.DataFrame) -> Figure:
     """Distance and centroid of `measures` along the column p of a table."""
     fig, axes = figure(10, 3.2, columns=2)
     names = {"distance": "distance from p = 0 (dB)", "centroid": "spectral centroid (Hz)"}
-    for ax, (column, name), colour in zip(axes, names.items(), OKABE_ITO, strict=False):
+    titles = ("How far the sound moves", "How bright it is")
+    for ax, (column, name), title, colour in zip(axes, names.items(), titles, OKABE_ITO, strict=False):
         ax.plot(table["p"], table[column], "o-", color=colour)
+        ax.set_title(title, loc="left")
         ax.set(xlabel="p  (0 is the first prompt, 1 the second)", ylabel=name)
     axes[0].set_ylim(bottom=0)
     return fig
