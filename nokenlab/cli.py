@@ -1,4 +1,4 @@
-"""The command line: list the notebooks, run them, make a page of one, fetch a model."""
+"""The command line: list the notebooks, run them, run one many times, make a page of one, fetch a model."""
 
 import argparse
 import sys
@@ -19,7 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.do(args)
     except KeyboardInterrupt:
-        print("nokenlab: stopped; results of notebooks that ended are kept", file=sys.stderr)
+        goes_on = "; the same command goes on from there" if args.do is _sweep else ""
+        print(f"nokenlab: stopped; results of notebooks that ended are kept{goes_on}", file=sys.stderr)
         return 130
     except Exception as error:
         if args.traceback:
@@ -40,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--traceback", action="store_true", help="show where an error comes from")
-    commands = parser.add_subparsers(required=True, metavar="list | run | export | fetch")
+    commands = parser.add_subparsers(required=True, metavar="list | run | sweep | export | fetch")
 
     listing = commands.add_parser("list", parents=[common], help="the notebooks and their parameters")
     listing.set_defaults(do=_list)
@@ -61,6 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--model", metavar="ID", help="the same as -p model ID")
     run.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
     run.set_defaults(do=_run)
+
+    sweep = commands.add_parser("sweep", parents=[common], help="run one notebook with many parameters")
+    sweep.add_argument("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
+    sweep.add_argument("--workers", type=int, default=1, metavar="N", help="runs at once here (1)")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="of dask, tcp://…, to run on its workers")
+    sweep.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
+    sweep.add_argument("--dry-run", action="store_true", help="check the file and say what would be done")
+    sweep.add_argument("--force", action="store_true", help="do runs again that are done")
+    sweep.add_argument("--plain", action="store_true", help="start Python anew for each run; slower")
+    sweep.set_defaults(do=_sweep)
 
     single = commands.add_parser("export", parents=[common], help="a notebook as one page, with its sliders")
     single.add_argument("notebook", metavar="NOTEBOOK", help="run first, unless it has its outputs")
@@ -134,6 +145,27 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
         notebook: check(ps, {n: parse(ps[n], text) for n, text in texts.items() if n in ps})
         for notebook, ps in known.items()
     }
+
+
+def _sweep(args) -> int:
+    sweeps, sweeping = import_module("nokenlab.sweeps"), import_module("nokenlab.sweep_runner")
+    if args.workers < 1:
+        raise BadInput(f"--workers wants a number above 0, got {args.workers}")
+    sweep = sweeps.load_sweep(args.file)
+    folder = args.results / "sweeps" / sweep.name
+    todo, took = len(sweeping.left(sweep, folder, args.force)), sweeping.seconds_a_run(sweep, folder)
+    if args.dry_run:
+        guess = "how long is not known: none has been run yet"
+        if took is not None:
+            guess = f"about {took * todo / args.workers / 60:.1f} min ({took:.1f} s a run)"
+        print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {guess}")
+        return 0
+    try:
+        sweeping.run_sweep(sweep, folder, args.workers, args.scheduler, args.force, args.plain)
+    finally:
+        print(f"{sweep.name}: {len(sweep.runs) - len(sweeping.left(sweep, folder))}", end=" ")
+        print(f"of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
+    return 1 if sweeping.left(sweep, folder) else 0
 
 
 def _export(args) -> int:

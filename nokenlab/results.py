@@ -34,9 +34,7 @@ class Results:
         """
         path = self._path(name, "csv")
         if path:
-            # object columns would keep all 17 digits of a float
-            text = df.infer_objects().to_csv(index=False, float_format="%.6g", lineterminator=_LINE_END)
-            write(path, text.replace(_LINE_END, "\n").encode())
+            write(path, to_csv(df))
         return df
 
     def figure(self, fig, name: str):
@@ -72,6 +70,13 @@ class Results:
         if path and path.exists():
             raise ValueError(f"{path.name} is already written in this run; give another name")
         return path
+
+
+def to_csv(df) -> bytes:
+    """The DataFrame `df` as UTF-8 CSV without its index; floats with 6 digits."""
+    # object columns would keep all 17 digits of a float
+    text = df.infer_objects().to_csv(index=False, float_format="%.6g", lineterminator=_LINE_END)
+    return text.replace(_LINE_END, "\n").encode()
 
 
 def versions() -> dict[str, str]:

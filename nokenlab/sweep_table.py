@@ -1,0 +1,130 @@
+"""The tables of a sweep, made from its run folders: each row of each run, what became of runs, a figure."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from nokenlab.one_run import RECORD
+from nokenlab.results import to_csv
+from nokenlab.sweeps import Run, Sweep
+
+SHADES = 8  # lines in one panel; with more of them the mean is drawn alone
+
+
+def record_of(folder: Path, run: Run) -> dict | None:
+    """What is known of a run in the folder of its sweep; None when it is not there whole."""
+    place = folder / "runs" / run.identity
+    try:
+        record = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        whole = all(
+            hashlib.sha256((place / name).read_bytes()).hexdigest() == digest
+            for name, digest in record["files"].items()
+        )
+        return record if whole and record["identity"] == run.identity else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write_tables(sweep: Sweep, folder: Path, place: Path) -> None:
+    """Write table.csv, runs.csv and, where an axis is numeric, figure.png into `folder`, each whole.
+
+    `place` is a folder on the same file system for what is half written.
+    """
+    records = {run.identity: record_of(folder, run) for run in sweep.runs}
+    done = [(records[r.identity] or {}).get("status") == "done" for r in sweep.runs]
+    table = rows(sweep, folder, done)
+    _put(to_csv(table), place, folder / "table.csv")
+    _put(to_csv(runs(sweep, records)), place, folder / "runs.csv")
+    figure = draw(sweep, table)
+    if figure:
+        figure.savefig(place / "figure.png", dpi=110, metadata={"Software": None})
+        os.replace(place / "figure.png", folder / "figure.png")
+
+
+def rows(sweep: Sweep, folder: Path, done: list[bool]):
+    """Every row of every table of the runs that are `done`, as text.
+
+    Columns: run (from 1, in the order of the sweep), the parameters, table (its name), then the columns of
+    the tables. One that is named as a parameter becomes table.column. Cells a table does not have are empty.
+    """
+    import pandas as pd
+
+    parts = []
+    for number, run in enumerate(sweep.runs, 1):
+        paths = sorted((folder / "runs" / run.identity).glob("*.csv")) if done[number - 1] else []
+        for path in paths:
+            try:
+                part = pd.read_csv(path, dtype=str, keep_default_na=False)
+            except pd.errors.EmptyDataError:
+                continue
+            head = {"run": str(number)} | {n: _text(v) for n, v in run.parameters.items()}
+            head["table"] = path.stem
+            part = part.rename(columns={name: f"{path.stem}.{name}" for name in part if name in head})
+            parts.append(pd.concat([pd.DataFrame([head] * len(part), columns=list(head)), part], axis=1))
+    if not parts:
+        return pd.DataFrame(columns=["run", *sweep.runs[0].parameters, "table"])
+    return pd.concat(parts, ignore_index=True).fillna("")
+
+
+def runs(sweep: Sweep, records: dict[str, dict | None]):
+    """One row a run. Columns: run, those parameters that differ, status, seconds, error, folder."""
+    import pandas as pd
+
+    found = []
+    for number, run in enumerate(sweep.runs, 1):
+        record = records[run.identity] or {}
+        axes = {name: _text(run.parameters[name]) for name in sweep.axes}
+        ended = {"status": record.get("status", "not run"), "seconds": record.get("seconds")}
+        ended |= {"error": record.get("error"), "folder": run.identity}
+        found.append({"run": number} | axes | ended)
+    return pd.DataFrame(found)
+
+
+def draw(sweep: Sweep, table):
+    """The means of the numeric columns over the first numeric axis, a line for each value of another axis.
+
+    None when no axis is numeric, or no column.
+    """
+    import pandas as pd
+
+    from nokenlab.style import MARKERS, OKABE_ITO, figure, shown, wrap
+
+    axis = next((name for name in sweep.axes if _numeric(sweep, name)), None)
+    if axis is None or table.empty:
+        return None
+    known = {"run", "table", *sweep.runs[0].parameters}
+    numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in table if name not in known}
+    wanted = [name for name in sweep.figure or numbers if name in numbers]
+    wanted = [name for name in wanted if numbers[name].notna().any()][:6]
+    if not wanted:
+        return None
+    others = [name for name in sweep.axes if name != axis and table[name].nunique() <= SHADES]
+    by = table[others[0]] if others else pd.Series("", index=table.index)
+    x = pd.to_numeric(table[axis])
+    fig, _ = figure(8, 3 * len(wanted) + 0.4, rows=len(wanted), sharex=True)
+    for ax, name in zip(fig.axes, wanted, strict=True):
+        means = numbers[name].groupby([by, x], sort=False).mean().dropna()
+        for i, value in enumerate(dict.fromkeys(by)):
+            line = means[value].sort_index() if value in means else means.iloc[:0]
+            look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
+            ax.plot(line.index, line, label=wrap(value, 40, 1), **look)
+        ax.set_ylabel(wrap(f"{name}, mean", 28))
+    ax.set_xlabel(shown(axis))
+    fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
+    if others:
+        fig.axes[0].legend(title=shown(others[0]), frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return fig
+
+
+def _numeric(sweep: Sweep, name: str) -> bool:
+    return all(type(run.parameters[name]) in (int, float) for run in sweep.runs)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _put(data: bytes, place: Path, path: Path) -> None:
+    (place / path.name).write_bytes(data)
+    os.replace(place / path.name, path)
