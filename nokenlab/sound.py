@@ -122,7 +122,7 @@ def players(audio: Sequence, labels: Sequence[str]):
 
     rows = [
         f'<tr><td style="text-align:left">{html.escape(label)}</td>'
-        f'<td><audio controls preload="none" src="{player.src_attr()}"></audio></td></tr>'
+        f'<td><audio controls src="{player.src_attr()}"></audio></td></tr>'
         for player, label in zip(audio, labels, strict=True)
     ]
     return HTML(f"<table>{''.join(rows)}</table>")
