@@ -70,7 +70,7 @@ def ours(lab: nl.Lab, rows: Tensor) -> None:
 
 
 def bounds(lab: nl.Lab, tokens: int) -> dict[str, float]:
-    """Tokens a second that this machine allows: by arithmetic, and a row by reading the weights once a step."""
+    """Tokens a second that this machine allows: by arithmetic, and a row by reading the weights each step."""
     weights = sum(p.numel() for p in lab.model.parameters())
     embedding = lab.model.get_input_embeddings().weight.numel()
     body = weights - embedding  # the prompt needs no vocabulary product, a new token needs one

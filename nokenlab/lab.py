@@ -2,17 +2,17 @@
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from . import sampling
+from .prompts import Prompts, as_rows, batch, row_seeds
 from .space import EmbeddingSpace
-
-Prompts = str | Tensor | Sequence[str] | Sequence[Tensor]
 
 
 class Lab:
@@ -62,7 +62,7 @@ class Lab:
 
     def token(self, id: int) -> str:
         """A token as a reader sees it; bytes that are no whole character as \\xNN."""
-        text = self._decode([id], skip_special_tokens=False)
+        text = self.text([id], skip_special_tokens=False)
         if "\N{REPLACEMENT CHARACTER}" in text:
             return _bytes(self.tokenizer.convert_ids_to_tokens(id))
         return text
@@ -117,7 +117,8 @@ class Lab:
         seeds[row] (a single number n means n, n + 1, …). `processors` are transformers' logits
         processors; `feed(step)` may return vectors (running, width) to feed next. See `sampling.sample`.
         """
-        embeddings, mask = self._batch(prompts)
+        start = self._embed_ids(torch.tensor(self.start_ids, dtype=torch.long))  # (0 or 1, width)
+        embeddings, mask = batch(as_rows(prompts, self.embed), start)
         self._check_room(embeddings.shape[1], max_new_tokens)
         steps = sampling.sample(
             self.model,
@@ -125,7 +126,7 @@ class Lab:
             mask,
             max_new_tokens=max_new_tokens,
             eos_ids=self.eos_ids,
-            seeds=_row_seeds(seeds, len(embeddings)),
+            seeds=row_seeds(seeds, len(embeddings)),
             processors=processors,
             feed=feed,
         )
@@ -139,32 +140,37 @@ class Lab:
         seeds: int | Sequence[int] | None = None,
         processors: Sequence = (),
         feed: sampling.Feed | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
     ) -> list[str]:
         """The new text of each row, up to its end-of-sequence token. Arguments as in `sample`.
 
-        `batch_size` rows run at once. `feed` sees the rows of one batch at a time.
+        Rows run in batches of `batch_size`, by default `rows_at_once`; where memory does not hold one
+        it is halved. `feed` sees the rows of one batch at a time.
         """
-        prompts = self._rows(prompts)
-        seeds = _row_seeds(seeds, len(prompts))
-        texts = []
-        for start in range(0, len(prompts), batch_size):
-            some = slice(start, start + batch_size)
-            steps = self.sample(
-                prompts[some],
-                max_new_tokens,
-                seeds=None if seeds is None else seeds[some],
-                processors=processors,
-                feed=feed,
-            )
-            texts += self._drain(steps, len(prompts[some]), max_new_tokens)
-        return texts
+        prompts = as_rows(prompts, self.embed)
+        seeds = row_seeds(seeds, len(prompts))
+        how = {"processors": processors, "feed": feed}
 
-    def logits(self, prompts: Prompts, batch_size: int = 64) -> Tensor:
+        def texts(some: slice) -> list[str]:
+            own = None if seeds is None else seeds[some]
+            steps = self.sample(prompts[some], max_new_tokens, seeds=own, **how)
+            return self._drain(steps, len(prompts[some]), max_new_tokens)
+
+        return list(chain.from_iterable(self._in_batches(texts, len(prompts), batch_size)))
+
+    def logits(self, prompts: Prompts, batch_size: int | None = None) -> Tensor:
         """The model's logits for the token after each prompt, (rows, vocab), float32."""
-        prompts = self._rows(prompts)
-        parts = [prompts[i : i + batch_size] for i in range(0, len(prompts), batch_size)]
-        return torch.cat([next(self.sample(part, 1)).logits for part in parts])
+        prompts = as_rows(prompts, self.embed)
+
+        def logits(some: slice) -> Tensor:
+            return next(self.sample(prompts[some], 1)).logits
+
+        return torch.cat(self._in_batches(logits, len(prompts), batch_size))
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many rows run in one batch if nothing else is said: 64, or 1,024 on a GPU."""
+        return 1024 if self.device.type == "cuda" else 64
 
     @property
     def eos_ids(self) -> list[int]:
@@ -175,7 +181,7 @@ class Lab:
         return [] if eos is None else [eos] if isinstance(eos, int) else list(eos)
 
     def provenance(self) -> dict:
-        """What a result depends on: model, revision, device, dtype, threads."""
+        """What a result depends on: model, revision, device, dtype, threads, rows in a batch."""
         on_gpu = self.device.type == "cuda"
         return {
             "model": self.name,
@@ -183,6 +189,7 @@ class Lab:
             "device": torch.cuda.get_device_name(self.device) if on_gpu else self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
+            "rows_at_once": self.rows_at_once,
         }
 
     def _embed_ids(self, ids: Tensor) -> Tensor:
@@ -195,46 +202,27 @@ class Lab:
         message = [{"role": "user", "content": text}]
         return self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
 
-    def _decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
-        """The text of ids, a space at its front included, which some tokenizers leave out (▁)."""
+    def text(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text of token ids, a space at its front included, which some tokenizers leave out (▁)."""
         options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
         text = self.tokenizer.decode(ids, **options)
         first = ids and self.tokenizer.convert_ids_to_tokens(ids[0])  # None for a padding row of the table
         return f" {text}" if first and first.startswith("▁") and not text.startswith(" ") else text
 
-    def _rows(self, prompts: Prompts) -> Tensor | list[Tensor]:
-        """Prompts as embeddings: a tensor (rows, tokens, width), or a list of (1, tokens, width)."""
-        if isinstance(prompts, str):
-            return self.embed(prompts)
-        if isinstance(prompts, Tensor):
-            return prompts
-        if not len(prompts):
-            raise ValueError("there are no prompts; give at least one")
-        return [self.embed(p) if isinstance(p, str) else p for p in prompts]
-
-    def _batch(self, prompts: Prompts) -> tuple[Tensor, Tensor]:
-        """One padded batch (rows, tokens, width) in the model's dtype, and its mask (rows, tokens)."""
-        rows = self._rows(prompts)
-        if isinstance(rows, Tensor):
-            rows = [rows]
-        for row in rows:
-            if row.dim() != 3 or row.shape[-1] != self.width or 0 in row.shape:
-                raise ValueError(
-                    f"embeddings must be (rows, tokens, {self.width}) for {self.name}, got {tuple(row.shape)}"
-                )
-            if not torch.isfinite(row).all():
-                raise ValueError("the embeddings hold NaN or infinity; every value must be finite")
-        start = self._embed_ids(torch.tensor(self.start_ids, dtype=torch.long))  # (0 or 1, width)
-        longest = max(row.shape[1] for row in rows) + len(start)
-        embeddings, masks = [], []
-        for row in rows:
-            row = torch.cat([start.expand(len(row), -1, -1), row.to(start)], dim=1)
-            padding = longest - row.shape[1]
-            # padded with zeros: a NaN would spread even from a masked position
-            embeddings.append(torch.nn.functional.pad(row, (0, 0, padding, 0)))
-            mask = torch.ones(row.shape[:2], dtype=torch.long, device=self.device)
-            masks.append(torch.nn.functional.pad(mask, (padding, 0)))
-        return torch.cat(embeddings), torch.cat(masks)
+    def _in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
+        """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""
+        size = size or self.rows_at_once
+        done, start = [], 0
+        while start < rows:
+            try:
+                done.append(run(slice(start, start + size)))
+                start += size
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = size // 2
+                torch.cuda.empty_cache()
+        return done
 
     def _check_room(self, tokens: int, max_new_tokens: int) -> None:
         if max_new_tokens < 1:
@@ -259,16 +247,7 @@ class Lab:
         for step in steps:
             ids[step.rows, step.index] = step.ids
         ended = {-1, *self.eos_ids}
-        return [self._decode([id for id in row if id not in ended]) for row in ids.tolist()]
-
-
-def _row_seeds(seeds: int | Sequence[int] | None, rows: int) -> list[int] | None:
-    if seeds is None:
-        return None
-    seeds = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
-    if len(seeds) != rows:
-        raise ValueError(f"one seed a row is needed: {rows} rows, {len(seeds)} seeds")
-    return seeds
+        return [self.text([id for id in row if id not in ended]) for row in ids.tolist()]
 
 
 def _bytes(piece: str) -> str:

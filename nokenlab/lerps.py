@@ -119,7 +119,7 @@ def leading_along(
         shared.append(chosen[0].item())
         if (chosen != chosen[0]).any():
             break
-    after = lab._decode(shared[:-1], skip_special_tokens=False)
+    after = lab.text(shared[:-1], skip_special_tokens=False)
     probabilities = torch.cat([step.probabilities for step in steps])  # (len(p), vocab)
     ids = probabilities.amax(dim=0).topk(k).indices
     return pd.DataFrame(

@@ -11,7 +11,7 @@ from torch import Tensor
 from . import markup, show
 from .nokens import replace, shell
 from .replacements import substitutes
-from .widgets import Panel, check_prompt, one_line, watched
+from .widgets import Panel, check_prompt, watched
 
 KINDS = {
     "random, as the article has it": "article",
@@ -76,7 +76,7 @@ class NokenExplorer(Panel):
         self.text, self.near, self.table = w.HTML(), w.HTML(), w.HTML()
         self._place(start, vector(self.lab, start))
         self.text.value = self._written(start, self.first["response"])
-        self.prompt.observe(self._new_prompt, "value")
+        self.prompt.observe(lambda new: self.latest.ask(partial(self._new_prompt, new["new"])), "value")
         for control in (self.position, self.scale, self.seed, self.size):
             control.observe(self._moved, "value")
         halt.on_click(self.stop)
@@ -100,16 +100,9 @@ class NokenExplorer(Panel):
             self.choice, self.whole = choice, None
             self.latest.ask(partial(self._run, choice))
 
-    def _new_prompt(self, _) -> None:
-        try:
-            check_prompt(self.lab, self.prompt.value)
-            tokens = self._tokens(self.prompt.value)
-        except Exception as error:
-            self.latest.stop()
-            self.fail(one_line(error))
-            return
-        with self.position.hold_trait_notifications():
-            self.position.options = tokens
+    def _new_prompt(self, prompt: str, check) -> None:
+        check_prompt(self.lab, prompt)
+        self.position.options = self._tokens(prompt)
         self._moved()
 
     def _tokens(self, prompt: str) -> list[tuple[str, int]]:
@@ -124,7 +117,7 @@ class NokenExplorer(Panel):
         def at_token(step) -> None:
             check()
             ids.extend(set(step.ids.tolist()) - set(self.lab.eos_ids))
-            self.text.value = self._written(choice, self.lab._decode(ids), going=True)
+            self.text.value = self._written(choice, self.lab.text(ids), going=True)
 
         row = self._row(choice, noken, at_token)
         self.text.value, self.whole = self._written(choice, row["response"]), row

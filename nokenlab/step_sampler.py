@@ -195,7 +195,7 @@ class StepSampler(Panel):
             tokens[self.position] = "▢"
             before = "".join(tokens)
         pieces = [
-            "▢" * len(list(run)) if noken else self.lab._decode([t.number for t in run])
+            "▢" * len(list(run)) if noken else self.lab.text([t.number for t in run])
             for noken, run in groupby(self.path, key=lambda t: t.how == "noken")
         ]
         chips = [self._chip(t) for t in self.path]

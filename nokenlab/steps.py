@@ -78,7 +78,7 @@ def candidates(lab, step: Step, k: int = 10) -> pd.DataFrame:
 def responses(table: pd.DataFrame, lab) -> pd.Series:
     """The text of each seed of a `step_table`, as `lab.generate` gives it, indexed by seed."""
     kept = table[~table["id"].isin(lab.eos_ids)]
-    texts = kept.groupby("seed", sort=False)["id"].agg(lambda ids: lab._decode(ids.tolist()))
+    texts = kept.groupby("seed", sort=False)["id"].agg(lambda ids: lab.text(ids.tolist()))
     return texts.reindex(table["seed"].unique(), fill_value="").rename("response")
 
 

@@ -60,4 +60,4 @@ def _from_ids(lab, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         pad_token_id=filler,
     )
     found = lab.model.generate(ids, attention_mask=mask, generation_config=greedy)  # (prompts, longest + new)
-    return [lab._decode([id for id in row if id not in lab.eos_ids]) for row in found[:, longest:].tolist()]
+    return [lab.text([id for id in row if id not in lab.eos_ids]) for row in found[:, longest:].tolist()]

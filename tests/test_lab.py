@@ -36,6 +36,24 @@ def test_generate_is_the_same_in_any_batch_size(tiny):
     torch.testing.assert_close(tiny.logits(rows, batch_size=2), tiny.logits(rows), rtol=1e-4, atol=1e-4)
 
 
+def test_when_memory_ends_half_as_many_run_and_nothing_is_lost(tiny, monkeypatch):
+    rows = nl.replace(tiny.embed("White whippets are"), 0, nl.random_nokens(tiny.width, range(7)))
+    wanted, whole, tried = tiny.generate(rows, 8), tiny.sample, []
+
+    def short_of_memory(prompts, *args, **options):
+        tried.append(len(prompts))
+        if len(prompts) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return whole(prompts, *args, **options)
+
+    monkeypatch.setattr(tiny, "sample", short_of_memory)
+    assert tiny.generate(rows, 8, batch_size=5) == wanted
+    assert tried == [5, 2, 2, 2, 1]
+    monkeypatch.setattr(tiny, "sample", lambda *a, **o: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
+    with pytest.raises(torch.OutOfMemoryError):
+        tiny.generate(rows, 8)
+
+
 def test_prompts_may_be_text_embeddings_or_lists(tiny):
     texts = ["The best food is", "Red"]
     wanted = [tiny.generate(text, 5)[0] for text in texts]
@@ -66,7 +84,7 @@ def test_provenance_names_what_a_result_depends_on(lab):
     assert facts["model"] == "SmolLM2-135M-Instruct"
     assert "sha256" in facts["revision"]
     assert facts["threads"] == torch.get_num_threads()
-    assert set(facts) == {"model", "revision", "device", "dtype", "threads"}
+    assert set(facts) == {"model", "revision", "device", "dtype", "threads", "rows_at_once"}
 
 
 def test_a_chat_frame_is_put_on_once_with_one_start_token(tmp_path):

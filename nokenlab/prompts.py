@@ -1,0 +1,57 @@
+"""From what people give as prompts to one padded batch of embeddings."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+Prompts = str | Tensor | Sequence[str] | Sequence[Tensor]
+
+
+def as_rows(prompts: Prompts, embed: Callable[[str], Tensor]) -> Tensor | list[Tensor]:
+    """Prompts as embeddings: a tensor (rows, tokens, width), or a list of (1, tokens, width).
+
+    `embed` makes (1, tokens, width) of a text. Raises ValueError when there are no prompts.
+    """
+    if isinstance(prompts, str):
+        return embed(prompts)
+    if isinstance(prompts, Tensor):
+        return prompts
+    if not len(prompts):
+        raise ValueError("there are no prompts; give at least one")
+    return [embed(p) if isinstance(p, str) else p for p in prompts]
+
+
+def batch(rows: Tensor | list[Tensor], start: Tensor) -> tuple[Tensor, Tensor]:
+    """One batch (rows, tokens, width), padded on the left, and its mask (rows, tokens).
+
+    `start` (0 or 1, width) goes in front of every row: the embedding of a start-of-text token, in the
+    device and number format of the batch. Raises ValueError for wrong shapes and for NaN or infinity.
+    """
+    rows = [rows] if isinstance(rows, Tensor) else rows
+    width = start.shape[1]
+    for row in rows:
+        if row.dim() != 3 or row.shape[-1] != width or 0 in row.shape:
+            raise ValueError(f"embeddings must be (rows, tokens, {width}), got {tuple(row.shape)}")
+        if not torch.isfinite(row).all():
+            raise ValueError("the embeddings hold NaN or infinity; every value must be finite")
+    longest = max(row.shape[1] for row in rows)
+    parts, masks = [], []
+    for row in rows:
+        row = torch.cat([start.expand(len(row), -1, -1), row.to(start)], dim=1)
+        padding = longest + len(start) - row.shape[1]
+        parts.append(pad(row, (0, 0, padding, 0)))  # zeros: a NaN would spread even from a masked position
+        mask = torch.ones(row.shape[:2], dtype=torch.long, device=start.device)
+        masks.append(pad(mask, (padding, 0)))
+    return torch.cat(parts), torch.cat(masks)
+
+
+def row_seeds(seeds: int | Sequence[int] | None, rows: int) -> list[int] | None:
+    """A seed a row; a single number n means n, n + 1, … Raises ValueError when there are not as many."""
+    if seeds is None:
+        return None
+    seeds = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
+    if len(seeds) != rows:
+        raise ValueError(f"one seed a row is needed: {rows} rows, {len(seeds)} seeds")
+    return seeds
