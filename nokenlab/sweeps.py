@@ -107,9 +107,10 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for (key, _), name in zip(node.value, keys, strict=True):
-            if keys.count(name) > 1:
-                raise yaml.MarkedYAMLError(problem=f"{name!r} is there twice", problem_mark=key.start_mark)
+        for i, (key, _) in enumerate(node.value):
+            if keys[i] in keys[:i]:
+                twice = f"{keys[i]!r} is there twice"
+                raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)
         return super().construct_mapping(node, deep)
 
 
