@@ -37,26 +37,17 @@ class Latest:
         """Run `job` soon, in place of whatever runs or waits."""
         with self._changed:
             self.counts["asked"] += 1
-            self._replace(job)
+            self.counts["skipped"] += self._waiting is not None
+            self._newest, self._waiting = self._newest + 1, job
+            self._changed.notify_all()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
-
-    def stop(self) -> None:
-        """End what runs at its next token."""
-        with self._changed:
-            self._replace(None)
 
     def join(self, timeout: float = 60) -> bool:
         """Wait until nothing runs or waits; False if that took longer than `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, timeout)
-
-    def _replace(self, job) -> None:
-        self.counts["skipped"] += self._waiting is not None
-        self._newest += 1
-        self._waiting = job
-        self._changed.notify_all()
 
     def _work(self) -> None:
         while taken := self._take():
@@ -124,9 +115,8 @@ class Panel:
         self.note.value = markup.error(message)
 
     def stop(self, *_) -> None:
-        """End what runs; for a Stop button."""
-        self.latest.stop()
-        self.say("stopped")
+        """End what runs; for a Stop button. Itself a job, so that nothing of an older one comes after it."""
+        self.latest.ask(lambda check: self.say("stopped"))
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         static = {"text/plain": f"{type(self).__name__}", "text/html": markup.STYLE + self.twin()}

@@ -85,19 +85,19 @@ def test_wishes_that_come_quickly_start_once():
     assert done == [9] and latest.counts["skipped"] == 9
 
 
-def test_stop_ends_what_runs_and_what_waits():
-    begun, latest = threading.Event(), Latest(pytest.fail, pause=0)
+def test_stop_ends_what_runs(tiny):
+    begun, panel = threading.Event(), nl.TokenView(tiny)
 
     def endless(check):
         begun.set()
         while True:
             check()
 
-    latest.ask(endless)
+    panel.latest.ask(endless)
     assert begun.wait(WAIT)
-    latest.stop()
-    assert latest.join(WAIT)
-    assert latest.counts["cancelled"] == 1
+    panel.stop()
+    assert "stopped" in settled(panel).note.value
+    assert panel.latest.counts["cancelled"] == 1
 
 
 def test_an_error_is_one_line_and_the_next_wish_is_done():

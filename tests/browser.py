@@ -1,0 +1,139 @@
+"""A real JupyterLab on 127.0.0.1 and Chromium to look at it with, for the tests of the panels."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+SLOW = 120_000  # milliseconds to wait for what comes at once on a free machine
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FIND = "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path === path)"
+
+
+def chromium() -> str | None:
+    """The browser on this machine, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def jupyterlab(root: Path, home: Path):
+    """Serve `root`, with settings and everything else the user may have in `home`; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    log = home / "lab.log"
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.expose_app_in_browser=True",  # window.jupyterapp
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    command = [sys.executable, "-m", "jupyterlab", *options]
+    with log.open("wb") as out:
+        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=_env(home))
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(server, f"{address}/api/status?token={token}", log)
+        yield Server(address, token, home)
+    finally:
+        _end(server, f"{address}/api/shutdown?token={token}")
+
+
+class Server:
+    """A running JupyterLab."""
+
+    def __init__(self, address: str, token: str, home: Path):
+        self.address, self.token, self.home = address, token, home
+
+    def settings(self, subshells: str = "perCommTarget", theme: str = "JupyterLab Light") -> None:
+        """Choose the thread that widgets' messages go to, and the theme, for pages opened from now on."""
+        plugins = {
+            "notification": {"fetchNews": "false", "checkForUpdates": False},
+            "kernels-settings": {"commsOverSubshells": subshells},
+            "themes": {"theme": theme},
+        }
+        folder = self.home / "settings" / "@jupyterlab" / "apputils-extension"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, values in plugins.items():
+            (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
+
+    def open(self, page, notebook: str):
+        """Open a notebook, run all its cells, which must go well, and return its panel."""
+        address = f"{self.address}/doc/tree/{notebook}?token={self.token}"
+        page.goto(address, wait_until="domcontentloaded")
+        page.wait_for_function("() => window.jupyterapp", timeout=SLOW)
+        page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+        page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for(timeout=SLOW)
+        outputs = page.evaluate(
+            f"""async path => {{
+                const panel = {FIND};
+                await panel.sessionContext.ready;
+                await window.jupyterapp.commands.execute('notebook:run-all-cells');
+                return panel.content.model.toJSON().cells.flatMap(cell => cell.outputs ?? []);
+            }}""",
+            notebook,
+        )
+        errors = [out["evalue"] for out in outputs if out["output_type"] == "error"]
+        assert outputs and not errors, errors
+        return page.locator(".jp-NotebookPanel:visible")
+
+    def close(self, page, notebook: str) -> None:
+        """End the kernel of a notebook."""
+        page.evaluate(f"async path => {{ await ({FIND})?.sessionContext.shutdown() }}", notebook)
+
+
+def _env(home: Path) -> dict:
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
+    return os.environ | {name: str(home / place) for name, place in places.items()}
+
+
+def _wait(server, address: str, log: Path) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(address, timeout=5)
+            return
+        except OSError:
+            assert server.poll() is None, log.read_text()
+            time.sleep(0.2)
+    raise AssertionError(f"JupyterLab does not answer: {log.read_text()[-3000:]}")
+
+
+def _end(server, address: str) -> None:
+    """Ask the server to end, which ends its kernels too."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, b"{}", method="POST"), timeout=20)
+        server.wait(30)
+    except (OSError, subprocess.TimeoutExpired):
+        server.terminate()
+        server.wait(30)
