@@ -136,7 +136,7 @@ def _cluster(scheduler: str) -> Iterator[tuple[Executor, object]]:
     except ImportError:
         raise BadInput("--scheduler wants dask: pip install 'nokenlab[cluster]'") from None
     try:
-        client = Client(scheduler, timeout="30s")
+        client = Client(scheduler, timeout="10s")
     except (OSError, ValueError) as error:
         raise BadInput(f"no dask scheduler answers at {scheduler}: {error}") from None
     with client, client.get_executor(pure=False) as executor:

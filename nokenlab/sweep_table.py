@@ -10,6 +10,7 @@ from nokenlab.results import to_csv
 from nokenlab.sweeps import Run, Sweep
 
 SHADES = 8  # lines in one panel; with more of them the mean is drawn alone
+PANELS = 6
 
 
 def record_of(folder: Path, run: Run) -> dict | None:
@@ -94,27 +95,38 @@ def draw(sweep: Sweep, table):
     if axis is None or table.empty:
         return None
     known = {"run", "table", *sweep.runs[0].parameters}
-    numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in table if name not in known}
-    wanted = [name for name in sweep.figure or numbers if name in numbers]
-    wanted = [name for name in wanted if numbers[name].notna().any()][:6]
+    columns = sweep.figure or [name for name in table if name not in known]
+    numbers = {name: pd.to_numeric(_column(table, name), errors="coerce") for name in columns}
+    wanted = [name for name in columns if numbers[name].notna().any()][:PANELS]
     if not wanted:
         return None
     others = [name for name in sweep.axes if name != axis and table[name].nunique() <= SHADES]
     by = table[others[0]] if others else pd.Series("", index=table.index)
     x = pd.to_numeric(table[axis])
-    fig, _ = figure(8, 3 * len(wanted) + 0.4, rows=len(wanted), sharex=True)
+    fig, _ = figure(7.2, 2.6 * len(wanted) + 1, rows=len(wanted), sharex=True)
     for ax, name in zip(fig.axes, wanted, strict=True):
         means = numbers[name].groupby([by, x], sort=False).mean().dropna()
         for i, value in enumerate(dict.fromkeys(by)):
             line = means[value].sort_index() if value in means else means.iloc[:0]
             look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
-            ax.plot(line.index, line, label=wrap(value, 40, 1), **look)
-        ax.set_ylabel(wrap(f"{name}, mean", 28))
+            ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
+        ax.set_ylabel(wrap(f"mean of {name}", 28))
     ax.set_xlabel(shown(axis))
+    if x.min() > 0 and x.max() / x.min() > 20:
+        ax.set_xscale("log")
     fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
     if others:
-        fig.axes[0].legend(title=shown(others[0]), frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        lines, labels = ax.get_legend_handles_labels()
+        fig.legend(lines, labels, title=shown(others[0]), frameon=False, loc="outside lower center")
     return fig
+
+
+def _column(table, name: str):
+    """A column of the table, or as table.column those rows of it that come from one table."""
+    if name in table:
+        return table[name]
+    part, _, column = name.partition(".")
+    return table[column].where(table["table"] == part) if column in table else table["run"].where(False)
 
 
 def _numeric(sweep: Sweep, name: str) -> bool:

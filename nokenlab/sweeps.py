@@ -48,7 +48,7 @@ def load_sweep(file: Path) -> Sweep:
     notebook: as for `nokenlab run`, or a path from the file's folder. parameters: the same for every run.
     grid: lists, each value with each. zip: lists of one length, walked together. list: runs written out.
     Those three multiply. time_limit: seconds a run may take (3600). threads: of each run (1).
-    figure: the table columns to draw over a numeric axis (all numbers).
+    figure: the columns, or table.column, to draw over a numeric axis (all numbers).
     """
     file = Path(file)
     spec = _read(file)
