@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from nokenlab.forkserver import BASE, MODEL, READY
@@ -50,7 +51,8 @@ class RunHost:
         with self._lock:
             self._closed = True
             for connection in self._open:
-                connection.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # it may just have ended
+                    connection.shutdown(socket.SHUT_RDWR)
             if self._server:
                 self._control.close()
                 self._server.wait()

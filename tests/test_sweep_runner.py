@@ -14,7 +14,7 @@ import psutil
 import pytest
 from small_notebooks import names, notebook
 
-from nokenlab import run_host
+from nokenlab import run_host, sweep_runner
 from nokenlab.cli import main
 from nokenlab.parameters import BadInput
 from nokenlab.sweep_runner import left, only_driver, run_sweep
@@ -231,7 +231,7 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
     wait_for(lambda: not processes(place.folder))
 
 
-def test_a_driver_killed_at_random_moments(place, tmp_path):
+def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
     """20 deaths; then the table is as without them, no run that was kept was done again, nothing is left."""
     place.spec(f"grid: {{scale: {list(range(24))}}}")
     kept, dice = {}, random.Random(5)
@@ -255,8 +255,17 @@ def test_a_driver_killed_at_random_moments(place, tmp_path):
     assert names(place.here) == [".lock", "figure.png", "runs", "runs.csv", "table.csv"]
     table, place.results = place.table(), tmp_path / "again"
     place.here = place.results / "sweeps" / "s"
+    used, me, keep = [], psutil.Process(), sweep_runner._keep
+
+    def watched(*args):
+        used.append((me.num_fds(), len(me.children()), me.num_threads()))
+        return keep(*args)
+
+    monkeypatch.setattr(sweep_runner, "_keep", watched)
     place.run("--workers", "2")
     assert place.table() == table
+    for counts in zip(*used, strict=True):  # however many runs, no more files, processes or threads
+        assert max(counts[-8:]) <= max(counts[:8])
 
 
 def test_a_fork_server_that_dies_is_replaced(place, monkeypatch):
