@@ -139,12 +139,12 @@ def _cluster(scheduler: str) -> Iterator[tuple[Executor, object]]:
         client = Client(scheduler, timeout="10s")
     except (OSError, ValueError) as error:
         raise BadInput(f"no dask scheduler answers at {scheduler}: {error}") from None
-    with client, client.get_executor(pure=False) as executor:
+    with client:
+        executor = client.get_executor(pure=False)
         try:
             yield executor, on_worker
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:  # after Ctrl-C the runs that go on are left to themselves, and lost
+            executor.shutdown(wait=False)
 
 
 _hosts: dict[bool, RunHost] = {}
