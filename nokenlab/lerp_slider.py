@@ -110,14 +110,15 @@ class LerpSlider(Panel):
         self.say()
         for prompt in prompts:
             check_prompt(self.lab, prompt)
-        passes = 2 * self.max_new_tokens * -(-len(self.p) // 64)  # steps of batches of 64, for both tables
+        rows, tokens = len(self.p), self.max_new_tokens
+        passes = tokens * (-(-rows // self.lab.rows_at_once) + -(-rows // 64))  # the answers, then the fork
         self.progress.value, self.progress.max = 0, passes
         self.progress.layout.visibility = "visible"
 
         def at_token(step) -> None:
             check()
             self.progress.value += 1
-            self.say(f"answering {len(self.p)} blends: token {self.progress.value} of {passes} or fewer")
+            self.say(f"answering {rows} blends: pass {self.progress.value} of {passes} at most")
 
         try:
             lab = watched(self.lab, at_token)
@@ -156,7 +157,7 @@ def view(lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.DataFra
         where = f"p = {row.p:g} · answer {names[row.response]}, the same from {run.p_from:g} to {run.p_to:g}"
         pages.append(
             markup.mark(row.p, low, high)
-            + markup.quiet(where)
+            + markup.quiet(where, "nk-place")
             + markup.answer(row.response, before)
             + (_bars(tokens[row.p]) if row.p in tokens else "")
         )

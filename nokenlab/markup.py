@@ -35,7 +35,9 @@ STYLE = """<style>
 .nk-number { text-align: right; font-variant-numeric: tabular-nums }
 .nk table { border-collapse: collapse; margin: 4px 0; color: inherit }
 .nk th, .nk td { padding: 2px 10px; text-align: left; vertical-align: top; color: inherit;
+  overflow-wrap: normal;
   border-bottom: 1px solid var(--jp-border-color2, #bdbdbd) }
+.nk a { color: var(--jp-content-link-color, #0645ad); text-decoration: underline }
 </style>"""
 
 
@@ -44,9 +46,9 @@ def block(inside: str, kind: str = "") -> str:
     return f'<div class="{f"nk {kind}".strip()}">{inside}</div>'
 
 
-def quiet(text: str) -> str:
+def quiet(text: str, kind: str = "") -> str:
     """A line of less weight."""
-    return block(escape(text), "nk-quiet")
+    return block(escape(text), f"nk-quiet {kind}".strip())
 
 
 def error(message: str) -> str:

@@ -74,7 +74,7 @@ class NokenExplorer(Panel):
         halt = w.Button(description="Stop", icon="stop", tooltip="end the text that is being written")
         keep = w.Button(description="Keep", icon="bookmark", tooltip="put this noken and its text in a table")
         self.text, self.near, self.table = w.HTML(), w.HTML(), w.HTML()
-        self._place(start, vector(self.lab, start))
+        self._place(vector(self.lab, start))
         self.text.value = self._written(start, self.first["response"])
         self.prompt.observe(lambda new: self.latest.ask(partial(self._new_prompt, new["new"])), "value")
         for control in (self.position, self.scale, self.seed, self.size):
@@ -96,12 +96,13 @@ class NokenExplorer(Panel):
         self.size.disabled = self.scale.value not in SIZED
         values = (control.value for control in (self.prompt, self.position, self.seed, self.scale))
         choice = Choice(*values, round(self.size.value, 2))  # the page snaps 1 to 1.0000000000000002
-        if choice != self.choice:
+        if choice != self.choice or self.whole is None:
             self.choice, self.whole = choice, None
             self.latest.ask(partial(self._run, choice))
 
     def _new_prompt(self, prompt: str, check) -> None:
         check_prompt(self.lab, prompt)
+        self.say()
         self.position.options = self._tokens(prompt)
         self._moved()
 
@@ -110,14 +111,14 @@ class NokenExplorer(Panel):
 
     def _run(self, choice: Choice, check) -> None:
         self.say(f"writing at most {self.max_new_tokens} tokens …")
-        noken = vector(self.lab, choice)
-        self._place(choice, noken)
-        ids: list[int] = []
+        noken, ids = vector(self.lab, choice), []
 
         def at_token(step) -> None:
             check()
             ids.extend(set(step.ids.tolist()) - set(self.lab.eos_ids))
             self.text.value = self._written(choice, self.lab.text(ids), going=True)
+            if step.index == 0:  # the eye is on the text
+                self._place(noken)
 
         row = self._row(choice, noken, at_token)
         self.text.value, self.whole = self._written(choice, row["response"]), row
@@ -130,7 +131,7 @@ class NokenExplorer(Panel):
         found = {"norm": noken.norm().item(), "nearest": near["token"], "cosine": float(near["cosine"])}
         return {"model": self.lab.name, **asdict(choice), **found, "response": response}
 
-    def _place(self, choice: Choice, noken: Tensor) -> None:
+    def _place(self, noken: Tensor) -> None:
         near = self.lab.space.nearest(noken, k=8)[["token", "cosine", "distance"]]
         away = (noken - self.lab.space.centroid.cpu()).norm().item()
         told = f"norm {noken.norm().item():.3g} · distance from the centroid {away:.3g} · nearest tokens:"

@@ -67,9 +67,7 @@ def server(browser, lab, tmp_path_factory):
         (here,) = [i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", [])]
         nb.cells.insert(here + 1, new_code_cell(small))
         nbformat.write(nb, root / f"{name}.ipynb")
-    cells = [new_code_cell(source.strip()) for source in TOGETHER.split("###")]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), root / "together.ipynb")
+    write_notebook(TOGETHER, root / "together.ipynb")
     with jupyterlab(root, home) as server:
         yield server
 
@@ -114,6 +112,13 @@ def opened(server, page):
     yield open_
     for name in names:
         server.close(page, name)
+
+
+def write_notebook(source: str, path: Path) -> None:
+    """A notebook of the cells in `source`, with ### between them."""
+    cells = [new_code_cell(cell.strip()) for cell in source.split("###")]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 def type_in(panel, label: str, text: str) -> None:
