@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import nbformat
 import psutil
@@ -290,3 +291,29 @@ def test_where_forking_is_not_safe_python_starts_anew(place, monkeypatch, capsys
     place.run()
     assert "each run starts Python anew: forking is not safe on darwin" in capsys.readouterr().err
     assert place.runs("status") == ["done"]
+
+
+def test_a_fork_loads_the_model_as_a_new_process_does(place, lab):
+    cell = """
+import pandas as pd, nokenlab as nl
+lab = nl.load(model)
+nokens = nl.random_nokens(lab.width, [0, 1])
+prompts = nl.replace(lab.embed("Red is a color"), 0, nokens)
+table = pd.DataFrame({"response": lab.generate(prompts, 8)})
+table["entropy"] = nl.entropy(lab.logits(prompts)).tolist()
+_ = nl.Results(lab).table(table.assign(threads=lab.provenance()["threads"]), "said")
+"""
+    notebook(place.folder, "small", cell, parameters='model: str = "default"')
+    place.spec("threads: 1")
+    place.run()
+    forked = place.table()
+    place.run("--force", "--plain")
+    assert place.table() == forked
+    assert [row["threads"] for row in csv.DictReader(forked.decode().splitlines())] == ["1", "1"]
+
+
+@pytest.mark.parametrize("words, message", [("--workers 0", "--workers wants"), ("--bogus", "unrecognized")])
+def test_bad_usage(place, capsys, words, message):
+    with pytest.raises(SystemExit) if "bogus" in words else nullcontext():
+        place.run(*words.split(), check=2)
+    assert message in capsys.readouterr().err and not place.results.exists()
