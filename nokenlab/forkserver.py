@@ -52,9 +52,10 @@ def unsafe() -> str | None:
     """Why this process must not fork, or None."""
     threads = len(os.listdir("/proc/self/task")) - 1
     if threads:
-        return f"the imports started {threads} threads"
-    torch = sys.modules.get("torch")
-    return "the imports use the GPU" if torch and torch.cuda.is_initialized() else None
+        return f"the imports started {threads} thread(s)"
+    opened = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    on_gpu = any(path.startswith(("/dev/nvidia", "/dev/kfd")) for path in opened)
+    return "the imports opened the GPU" if on_gpu else None
 
 
 def _run(descriptor: int) -> None:
