@@ -11,6 +11,7 @@ _HOME = {
     "EmbeddingSpace": "space",
     "random_nokens": "nokens",
     "replace": "nokens",
+    "insert": "nokens",
     "rescale": "nokens",
     "shell": "nokens",
     "lerp": "nokens",

@@ -60,6 +60,17 @@ def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:
     return replaced
 
 
+def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tensor:
+    """A prompt with a vector between two texts, one copy a vector: (vectors, tokens + 1, width).
+
+    `before` and `after` are texts' embeddings, (1, tokens, width); without `after` the vector is the last
+    thing said. `vectors` is (width,) or (vectors, width), finite.
+    """
+    gap = before.new_zeros(1, 1, before.shape[-1])
+    parts = [before, gap] if after is None else [before, gap, after]
+    return replace(torch.cat(parts, dim=1), before.shape[1], vectors)
+
+
 def lerp(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
     """The straight line from a (p = 0) to b (p = 1), exact at both ends and wherever a equals b.
 

@@ -50,6 +50,26 @@ class EmbeddingSpace:
         """Distance of each token from the centroid, (tokens,), float32."""
         return (self.vectors.float() - self.centroid).norm(dim=-1)
 
+    @cached_property
+    def principal(self) -> tuple[Tensor, Tensor]:
+        """Principal directions of the cloud of tokens, widest first, and the variance along each.
+
+        Variances (width,), directions (width, width), both float32 on the CPU. Row i of the directions is a
+        unit vector; its sign is such that its largest value is positive.
+        """
+        offsets = self.vectors.float() - self.centroid  # (tokens, width)
+        variances, columns = torch.linalg.eigh((offsets.T @ offsets / len(self)).double().cpu())
+        directions = columns.T.flip(0)  # (width, width)
+        largest = directions.gather(1, directions.abs().argmax(1, keepdim=True))  # (width, 1)
+        return variances.flip(0).clamp_min(0).float(), (directions * largest.sign()).float()
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Which row of `vectors` a token id has, (ids,). Raises ValueError for an id that is no token's."""
+        found = torch.searchsorted(self.ids, ids).clamp_max(len(self) - 1)
+        if (self.ids[found] != ids).any():
+            raise ValueError(f"no token has the id {ids[self.ids[found] != ids][0].item()}")
+        return found
+
     def nearest(self, vectors: Tensor, k: int = 10) -> pd.DataFrame:
         """The k tokens whose embeddings point most nearly the way `vectors` do.
 

@@ -38,6 +38,35 @@ def test_norms_at_both_scales():
     torch.testing.assert_close(small.norm(dim=-1), torch.full((20,), 3.5))
 
 
+def test_a_shell_lies_at_its_radius_and_each_row_hangs_on_its_seed_alone():
+    centre = torch.linspace(-1, 1, 64)
+    for radius in (0.0, 0.5, 1e4):
+        around = nl.shell(centre, range(5), radius)
+        assert (around - centre).norm(dim=-1).tolist() == pytest.approx([radius] * 5, rel=1e-5)
+    assert torch.equal(nl.shell(centre, [7], 2.0)[0], nl.shell(centre, [3, 7], 2.0)[1])
+    assert not torch.equal(*nl.shell(centre, [0, 1], 2.0))
+
+
+def test_insert_puts_a_row_a_vector_between_two_texts():
+    before, after, vectors = torch.randn(1, 2, 8), torch.randn(1, 3, 8), torch.randn(4, 8)
+    rows = nl.insert(before, vectors, after)
+    assert rows.shape == (4, 6, 8)
+    assert torch.equal(rows[:, 2], vectors)
+    assert all(torch.equal(row[[0, 1, 3, 4, 5]], torch.cat([before, after], 1)[0]) for row in rows)
+    assert nl.insert(before, vectors[0]).shape == (1, 3, 8)
+
+
+@pytest.mark.parametrize("text, noken", [("The dog is", " dog"), ("A cat'", " cat")])
+def test_insert_of_a_tokens_embedding_is_the_text(lab, text, noken):
+    """The same embeddings as the text's, so the same logits."""
+    before, after = text.split(noken)
+    vector = lab.embed(noken)[0]
+    assert len(vector) == 1
+    rows = nl.insert(lab.embed(before), vector, lab.embed(after))
+    assert torch.equal(rows, lab.embed(text))
+    assert torch.equal(lab.logits(rows), lab.logits(text))
+
+
 def test_replace_changes_one_position_of_a_copy():
     prompt = torch.randn(1, 5, 8)
     kept = prompt.clone()
