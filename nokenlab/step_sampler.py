@@ -53,12 +53,8 @@ class StepSampler(Panel):
         self._known: tuple = (None, None)  # a state and its step
 
     def build(self) -> list[w.Widget]:
-        start, wide, third = (
-            self.start,
-            w.Layout(width="min(100%, 640px)"),
-            w.Layout(width="min(100%, 300px)"),
-        )
-        number = w.Layout(width="150px")
+        start, number = self.start, w.Layout(width="150px")
+        wide, third = w.Layout(width="min(100%, 640px)"), w.Layout(width="min(100%, 300px)")
         self.prompt = w.Text(start.prompt, description="prompt", layout=wide, continuous_update=False)
         self.temperature = w.FloatSlider(
             start.temperature, min=0.1, max=3, step=0.1, description="temperature", layout=third
@@ -82,7 +78,7 @@ class StepSampler(Panel):
             pick.on_click(partial(self._force, place))
         self._show(start)
         for control in (self.temperature, self.top_k, self.top_p):
-            control.style.description_width = "80px"
+            control.style.description_width = "90px"
         for control in (self.prompt, self.temperature, self.top_k, self.top_p, self.dice):
             control.observe(self._changed, "value")
         wrap = w.Layout(flex_flow="row wrap", align_items="center")
@@ -204,4 +200,4 @@ class StepSampler(Panel):
     def _chip(self, taken: Taken) -> str:
         if taken.how == "noken":
             return markup.chip("▢", f"noken {taken.number}")
-        return markup.chip(self.lab.token(taken.number), f"{taken.how} {taken.probability:.2f}")
+        return markup.chip(self.lab.token(taken.number), f"{taken.how} {taken.probability:.2g}")
