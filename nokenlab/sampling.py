@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
+from . import graphs
+
 
 @dataclass
 class Step:
@@ -65,31 +67,56 @@ def sample(
     rows = torch.arange(len(embeddings), device=mask.device)
     ids = torch.empty(len(rows), 0, dtype=torch.long, device=mask.device)  # (running, new)
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
-    positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (running, tokens)
-    past = None  # the KV cache
-    if shared := _shared_prefix(embeddings, mask):  # what all rows begin with is run once
+    logits, past = _prefill(model, embeddings, mask)
+    length = mask.shape[1] + max_new_tokens
+    fixed = max_new_tokens > 1 and graphs.fits(model, len(rows), length)
+    decoder = graphs.take(model, past, mask, length) if fixed else Plain(model, past, mask)
+    try:
+        for index in range(max_new_tokens):
+            scores = process(ids, logits)
+            chosen = scores.argmax(-1) if seeds is None else _draw(scores, uniforms[rows, index])
+            step = Step(index, rows, logits, scores, chosen, embed(chosen))
+            if feed is not None:
+                step.embeddings = _checked(feed(step), step.embeddings)
+            yield step
+            going = ~torch.isin(chosen, eos)  # a row that has ended leaves the batch
+            rows, ids = rows[going], torch.cat([ids, chosen[:, None]], dim=-1)[going]
+            if not len(rows) or index + 1 == max_new_tokens:
+                return
+            logits = decoder.advance(rows, step.embeddings[going])
+    finally:
+        if fixed:
+            graphs.put_back(decoder)
+
+
+class Plain:
+    """Decode steps with a cache that grows, and shrinks when rows leave."""
+
+    def __init__(self, model: PreTrainedModel, past, mask: Tensor):
+        self.model, self.past, self.mask = model, past, mask
+        self.positions = mask.sum(-1, keepdim=True)  # (running, 1) of the next token
+        self.rows = torch.arange(len(mask), device=mask.device)
+
+    def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
+        """Feed embeddings (running, width) to these rows, and no longer to others; their next logits."""
+        if len(rows) < len(self.rows):
+            kept = torch.isin(self.rows, rows).nonzero().squeeze(1)
+            self.past.batch_select_indices(kept)
+            self.rows, self.mask, self.positions = rows, self.mask[kept], self.positions[kept]
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), 1)], dim=-1)
+        logits, self.past = _forward(self.model, embeddings[:, None], self.mask, self.positions, self.past)
+        self.positions = self.positions + 1
+        return logits
+
+
+def _prefill(model, embeddings, mask):
+    """Run the prompts; what all rows begin with is run once. The last position's logits, and the cache."""
+    positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
+    past = None
+    if shared := _shared_prefix(embeddings, mask):
         _, past = _forward(model, embeddings[:1, :shared], mask[:1, :shared], positions[:1, :shared], None)
-        past.batch_repeat_interleave(len(rows))
-        embeddings, positions = embeddings[:, shared:], positions[:, shared:]
-    for index in range(max_new_tokens):
-        logits, past = _forward(model, embeddings, mask, positions, past)
-        scores = process(ids, logits)
-        chosen = scores.argmax(-1) if seeds is None else _draw(scores, uniforms[rows, index])
-        step = Step(index, rows, logits, scores, chosen, embed(chosen))
-        if feed is not None:
-            step.embeddings = _checked(feed(step), step.embeddings)
-        yield step
-        going = ~torch.isin(chosen, eos)
-        if not going.any():
-            return
-        ids = torch.cat([ids, chosen[:, None]], dim=-1)
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=-1)
-        positions = positions[:, -1:] + 1  # (running, 1)
-        embeddings = step.embeddings[:, None]  # (running, 1, width)
-        if not going.all():  # rows that have ended leave the batch
-            rows, ids, mask = rows[going], ids[going], mask[going]
-            positions, embeddings = positions[going], embeddings[going]
-            past.batch_select_indices(going.nonzero().squeeze(1))
+        past.batch_repeat_interleave(len(embeddings))
+    return _forward(model, embeddings[:, shared:], mask, positions[:, shared:], past)
 
 
 def _shared_prefix(embeddings: Tensor, mask: Tensor) -> int:

@@ -1,0 +1,64 @@
+"""A decode step with a cache of fixed length against the plain one; on a GPU it is a captured graph."""
+
+import os
+
+import pytest
+import torch
+from tiny_models import save_tiny
+
+import nokenlab as nl
+from nokenlab import graphs
+from nokenlab.prompts import batch
+from nokenlab.sampling import Plain, _prefill
+
+DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
+TEXTS = ["Red is a color that", "White whippets are", "The"]
+
+
+@pytest.fixture(scope="module", params=sorted(graphs.TESTED))
+def small(request, tmp_path_factory):
+    """Each architecture that may be captured, with a window wider than the texts."""
+    folder = save_tiny(request.param, tmp_path_factory.mktemp(request.param))
+    lab = nl.load(folder, device=DEVICE, dtype="float32")
+    if getattr(lab.model.config, "sliding_window", None):
+        lab.model.config.sliding_window = 128
+    return lab
+
+
+@torch.no_grad()
+def test_a_fixed_cache_gives_the_plain_logits_row_by_row(small):
+    x, mask = batch([small.embed(text) for text in TEXTS], torch.empty(0, small.width, device=DEVICE))
+    steps = []
+    for kind in ("plain", "fixed", "fixed"):  # the second fixed one is the first, used again
+        _, past = _prefill(small.model, x, mask)
+        decoder = Plain(small.model, past, mask)
+        if kind == "fixed":
+            decoder = graphs.take(small.model, past, mask, mask.shape[1] + 6)
+        rows, found = torch.arange(3, device=DEVICE), []
+        for index in range(6):
+            if index == 3:
+                rows = rows[[0, 2]]  # a row leaves
+            noken = nl.random_nokens(small.width, [10 * index + row for row in rows.tolist()], norm=3.0)
+            found.append(decoder.advance(rows, noken.to(DEVICE)).clone())
+        if kind == "fixed":
+            graphs.put_back(decoder)
+        steps.append(torch.cat(found))
+    scale = steps[0].std()
+    for other in steps[1:]:
+        torch.testing.assert_close(other / scale, steps[0] / scale, rtol=1e-3, atol=1e-3)
+
+
+def test_open_samplings_do_not_share_a_step(small, monkeypatch):
+    monkeypatch.setattr(graphs, "fits", lambda *args: True)
+    prompts = [small.embed(text)[:, :3] for text in TEXTS[:2]]  # of one shape
+    alone = [[step.ids.item() for step in small.sample(prompt, 8)] for prompt in prompts]
+    together = list(zip(*(small.sample(prompt, 8) for prompt in prompts), strict=False))  # in turn
+    assert len(together) > 1
+    for row, wanted in enumerate(alone):
+        assert [pair[row].ids.item() for pair in together] == wanted[: len(together)]
+
+
+def test_only_tested_architectures_on_a_gpu_are_captured(small):
+    on_gpu = small.device.type == "cuda"
+    assert graphs.fits(small.model, 4, 100) == on_gpu
+    assert not graphs.fits(small.model, graphs.MOST_ROWS + 1, 100)
