@@ -140,11 +140,12 @@ def test_a_sweep_its_table_and_its_resumption(place, capsys):
 
 
 def test_the_table_is_the_same_however_it_was_run(place):
+    place.spec("grid: {scale: [3, 1]}")
     place.run("--plain")
     plain = place.table()
-    assert place.ended() == ["3.0", "1.0", "2.0"]
+    assert place.ended() == ["3.0", "1.0"]
     place.run("--force", "--workers", "3")
-    assert place.table() == plain and len(place.ended()) == 6
+    assert place.table() == plain and len(place.ended()) == 4
 
 
 def test_runs_that_fail_do_not_stop_the_others(place, capsys):
@@ -234,7 +235,7 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
 
 def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
     """20 deaths; then the table is as without them, no run that was kept was done again, nothing is left."""
-    place.spec(f"grid: {{scale: {list(range(24))}}}")
+    place.spec(f"grid: {{scale: {list(range(20))}}}")
     kept, dice = {}, random.Random(5)
 
     def found():
@@ -245,14 +246,14 @@ def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
         driver = place.start("--workers", "2", start_new_session=True)
         if kill % 2:  # after one more run, else while all starts
             wait_for(lambda: len(found()) > len(kept) or driver.poll() is not None)  # noqa: B023
-        time.sleep(dice.uniform(0, 1))
+        time.sleep(dice.uniform(0, 0.7))
         os.kill(driver.pid, signal.SIGKILL)
         driver.communicate()
         wait_for(lambda: not processes(place.folder))
         before, kept = kept, found()
         assert before.items() <= kept.items()
     place.run("--workers", "2")
-    assert kept.items() <= found().items() and len(found()) == 24
+    assert kept.items() <= found().items() and len(found()) == 20
     assert names(place.here) == [".lock", "figure.png", "runs", "runs.csv", "table.csv"]
     table, place.results = place.table(), tmp_path / "again"
     place.here = place.results / "sweeps" / "s"
