@@ -8,6 +8,7 @@ help:
 	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
+	@echo "make bench  how fast nokens are answered here, beside the article's loop"
 	@echo "make clean  remove the environment and caches (results stay)"
 
 run: setup
@@ -22,6 +23,10 @@ test: setup
 	$(BIN)/ruff check nokenlab tests notebooks
 	$(BIN)/ruff format --check nokenlab tests notebooks
 	$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/nokenlab fetch
+	$(BIN)/python -m nokenlab.bench --results "$(RESULTS)/bench"
 
 setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
