@@ -1,0 +1,39 @@
+"""Themes of a text by keywords, from a YAML file that anyone can edit."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+OWN = Path(__file__).parent / "themes.yaml"
+NONE = "none of these"
+
+
+def read(path: str = "default") -> dict[str, list[str]]:
+    """The themes of a YAML file, theme -> its words; "default" is nokenlab's own.
+
+    Raises ValueError for a file that holds something else.
+    """
+    file = OWN if path == "default" else Path(path)
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read as themes: {error}") from None
+    if not isinstance(found, dict) or not found or not all(map(_is_words, found.values())):
+        raise ValueError(f"{path} must have lines such as `a hole: [hole, opening]`, with words in each list")
+    return {str(theme): words for theme, words in found.items()}
+
+
+def matches(text: str, themes: dict[str, list[str]]) -> list[str]:
+    """The themes of a text, in the file's order: a word counts whole, with -s or -es, in any capitals."""
+    return [
+        theme for theme, words in themes.items() if re.search(_pattern(tuple(words)), text, re.IGNORECASE)
+    ]
+
+
+def _pattern(words: tuple[str, ...]) -> str:
+    return rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?:s|es)?(?!\w)"
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(word, str) and word for word in value)
