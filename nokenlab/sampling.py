@@ -5,6 +5,7 @@ Everything that makes text drains this loop: `Lab.generate`, the tables, the wid
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 
@@ -69,8 +70,9 @@ def sample(
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
     logits, past = _prefill(model, embeddings, mask)
     length = mask.shape[1] + max_new_tokens
-    fixed = max_new_tokens > 1 and graphs.fits(model, len(rows), length)
+    fixed = max_new_tokens > 1 and graphs.fits(model, length)
     decoder = graphs.take(model, past, mask, length) if fixed else Plain(model, past, mask)
+    del past  # a fixed step has copied it
     try:
         for index in range(max_new_tokens):
             scores = process(ids, logits)
@@ -107,6 +109,29 @@ class Plain:
         logits, self.past = _forward(self.model, embeddings[:, None], self.mask, self.positions, self.past)
         self.positions = self.positions + 1
         return logits
+
+
+def branch(model: PreTrainedModel, past, parents: Tensor, embeddings: Tensor, tokens: int):
+    """Feed embeddings (rows, width), row i behind row parents[i] of a cache; their next logits, their cache.
+
+    A row of `past` may have many children or none, and `past` itself stays as it is. It holds `tokens`
+    positions of each row, none of them padding.
+    """
+    own = copy(past)
+    own.layers = [copy(layer) for layer in past.layers]  # a layer gets new tensors, never writes into old
+    own.batch_select_indices(parents)
+    mask = torch.ones(len(parents), tokens + 1, dtype=torch.long, device=embeddings.device)
+    return _forward(model, embeddings[:, None], mask, mask[:, :1] * tokens, own)
+
+
+def join(parts: Sequence):
+    """The caches of some rows each as one of all rows; the parts are used up, so that memory holds one."""
+    for layers in zip(*(part.layers for part in parts), strict=True):
+        layers[0].keys = torch.cat([layer.keys for layer in layers])
+        layers[0].values = torch.cat([layer.values for layer in layers])
+        for layer in layers[1:]:
+            layer.keys = layer.values = None
+    return parts[0]
 
 
 def _prefill(model, embeddings, mask):
