@@ -6,21 +6,22 @@ once, they are launched as one. The cache then has a fixed length, and what is n
 
 import torch
 from torch import Tensor
-from transformers import StaticCache
+from transformers import Cache
+from transformers.cache_utils import StaticLayer
 
 # the architectures that tests/test_graphs.py compares with the plain step
 TESTED = frozenset(
     {"codegen", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neox", "gptj", "llama", "mistral", "opt"}
     | {"phi", "phi3", "qwen2", "qwen3", "starcoder2"}
 )
-MOST_ROWS = 256  # with more the GPU is busy anyway, and the fixed length costs more than it saves
+LENGTHS = 32  # a cache is a multiple of this long: few different ones, so more calls find theirs kept
 _spare: dict[tuple, "FixedStep"] = {}  # one captured step, kept for the next call of its shape
 
 
-def fits(model, rows: int, length: int) -> bool:
-    """Whether a captured step is known to be right and faster for this model and batch."""
+def fits(model, length: int) -> bool:
+    """Whether a captured step is known to be right and faster for this model and length."""
     window = getattr(model.config, "sliding_window", None) or length
-    return model.device.type == "cuda" and can_be_fixed(model) and rows <= MOST_ROWS and length <= window
+    return model.device.type == "cuda" and can_be_fixed(model) and length <= window
 
 
 def can_be_fixed(model) -> bool:
@@ -35,7 +36,7 @@ def take(model, past, mask: Tensor, length: int) -> "FixedStep":
 
     Give it back with `put_back`, so that the next call of this shape need not capture again.
     """
-    length = -(-length // 64) * 64  # few different lengths: more calls find theirs kept
+    length = -(-length // LENGTHS) * LENGTHS
     step = _spare.pop((id(model), len(mask), length), None) or FixedStep(model, past, len(mask), length)
     step.begin(past, mask)
     return step
@@ -43,8 +44,30 @@ def take(model, past, mask: Tensor, length: int) -> "FixedStep":
 
 def put_back(step: "FixedStep") -> None:
     """Keep one step, the last, for the next call."""
-    _spare.clear()
+    forget()
     _spare[(id(step.model), step.rows, step.length)] = step
+
+
+def forget() -> None:
+    """Let go of the step that is kept, and of its memory."""
+    _spare.clear()
+
+
+class FixedLayer(StaticLayer):
+    """One layer's keys and values, at most `length`; the next go to `end`, a place that all layers share."""
+
+    def __init__(self, filled, length: int, end: Tensor):
+        super().__init__(length)
+        self.cumulative_length, self.is_initialized = end, True
+        self.keys, self.values = (
+            x.new_zeros(*x.shape[:2], length, x.shape[3]) for x in (filled.keys, filled.values)
+        )
+
+    def update(self, key_states: Tensor, value_states: Tensor, *others, **more) -> tuple[Tensor, Tensor]:
+        """Put one token's keys and values (rows, heads, 1, size) at `end`; all of them."""
+        self.keys.index_copy_(2, self.cumulative_length, key_states)
+        self.values.index_copy_(2, self.cumulative_length, value_states)
+        return self.keys, self.values
 
 
 class FixedStep:
@@ -52,15 +75,13 @@ class FixedStep:
 
     def __init__(self, model, past, rows: int, length: int):
         self.model, self.rows, self.length = model, rows, length
-        self.cache = StaticCache(config=model.config, max_cache_len=length)
-        for fixed, filled in zip(self.cache.layers, past.layers, strict=True):
-            fixed.lazy_initialization(filled.keys, filled.values)
+        self.end = torch.zeros(1, device=model.device, dtype=torch.long)  # where the next token goes
+        self.cache = Cache(layers=[FixedLayer(filled, length, self.end) for filled in past.layers])
         width = model.get_input_embeddings().embedding_dim
         at = {"device": model.device, "dtype": model.dtype}
         self.embeddings = torch.zeros(rows, 1, width, **at)
         self.closed = torch.full((rows, 1, 1, length), torch.finfo(model.dtype).min, **at)  # added to scores
         self.positions = torch.zeros(rows, 1, device=model.device, dtype=torch.long)
-        self.end = torch.zeros(1, device=model.device, dtype=torch.long)  # where the next token goes
         self.graph = self._capture() if model.device.type == "cuda" else None
 
     def begin(self, past, mask: Tensor) -> None:
@@ -69,7 +90,6 @@ class FixedStep:
         for fixed, filled in zip(self.cache.layers, past.layers, strict=True):
             fixed.keys[:, :, :tokens] = filled.keys
             fixed.values[:, :, :tokens] = filled.values
-            fixed.cumulative_length.fill_(tokens)
         self.closed.fill_(torch.finfo(self.closed.dtype).min)
         self.closed[..., :tokens].masked_fill_(mask[:, None, None].bool(), 0)
         self.positions.copy_(mask.sum(-1, keepdim=True))
@@ -82,7 +102,7 @@ class FixedStep:
             self._step()
         else:
             self.graph.replay()
-        return self.logits[rows]
+        return self.logits[rows].float()
 
     def _step(self) -> None:
         self.closed.index_fill_(3, self.end, 0)
@@ -93,7 +113,7 @@ class FixedStep:
             past_key_values=self.cache,
             use_cache=True,
         )
-        self.logits = out.logits[:, -1].float()
+        self.logits = out.logits[:, -1]
         self.positions += 1
         self.end += 1
 

@@ -1,7 +1,9 @@
 """A Lab: one model, its tokenizer and its embedding space; text and embeddings in, text out."""
 
+import math
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -9,8 +11,9 @@ from itertools import chain
 import pandas as pd
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from . import sampling
+from . import graphs, sampling
 from .prompts import Prompts, as_rows, batch, row_seeds
 from .space import EmbeddingSpace
 
@@ -141,22 +144,31 @@ class Lab:
         processors: Sequence = (),
         feed: sampling.Feed | None = None,
         batch_size: int | None = None,
+        progress: bool = False,
     ) -> list[str]:
         """The new text of each row, up to its end-of-sequence token. Arguments as in `sample`.
 
         Rows run in batches of `batch_size`, by default `rows_at_once`; where memory does not hold one
-        it is halved. `feed` sees the rows of one batch at a time.
+        it is halved. `feed` sees the rows of one batch at a time. With `progress` a bar on the standard error
+        output counts rows, and new tokens a second.
         """
         prompts = as_rows(prompts, self.embed)
         seeds = row_seeds(seeds, len(prompts))
         how = {"processors": processors, "feed": feed}
+        ended, new, begin = {-1, *self.eos_ids}, 0, time.perf_counter()
 
         def texts(some: slice) -> list[str]:
+            nonlocal new
             own = None if seeds is None else seeds[some]
             steps = self.sample(prompts[some], max_new_tokens, seeds=own, **how)
-            return self._drain(steps, len(prompts[some]), max_new_tokens)
+            rows = self._drain(steps, len(prompts[some]), max_new_tokens)
+            new += sum(len(row) - row.count(-1) for row in rows)
+            bar.update(len(rows))
+            bar.set_postfix_str(f"{new / (time.perf_counter() - begin):,.0f} tokens/s")
+            return [self.text([id for id in row if id not in ended]) for row in rows]
 
-        return list(chain.from_iterable(self._in_batches(texts, len(prompts), batch_size)))
+        with tqdm(total=len(prompts), unit="row", disable=not progress) as bar:
+            return list(chain.from_iterable(self._in_batches(texts, len(prompts), batch_size)))
 
     def logits(self, prompts: Prompts, batch_size: int | None = None) -> Tensor:
         """The model's logits for the token after each prompt, (rows, vocab), float32."""
@@ -167,10 +179,21 @@ class Lab:
 
         return torch.cat(self._in_batches(logits, len(prompts), batch_size))
 
-    @property
+    @cached_property
     def rows_at_once(self) -> int:
-        """How many rows run in one batch if nothing else is said: 64, or 1,024 on a GPU."""
-        return 1024 if self.device.type == "cuda" else 64
+        """How many rows run in one batch by themselves: 64; on a GPU what its memory holds, up to 1,024.
+
+        Counted for rows of 64 tokens: a cache for the prompt and one for all, and four copies of the logits.
+        """
+        if self.device.type != "cuda":
+            return 64
+        config = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        token = 2 * config.num_hidden_layers * heads * size * self.dtype.itemsize  # bytes of keys and values
+        row = 64 * 1.5 * token + 4 * 4 * config.vocab_size
+        there = torch.cuda.get_device_properties(self.device).total_memory - self.model.get_memory_footprint()
+        return max(1, min(1024, 2 ** int(math.log2(max(1, 0.75 * there / row)))))
 
     @property
     def eos_ids(self) -> list[int]:
@@ -221,6 +244,7 @@ class Lab:
                 if size == 1:
                     raise
                 size = size // 2
+                graphs.forget()
                 torch.cuda.empty_cache()
         return done
 
@@ -242,12 +266,12 @@ class Lab:
                 return
             yield step
 
-    def _drain(self, steps: Iterator[sampling.Step], rows: int, max_new_tokens: int) -> list[str]:
+    def _drain(self, steps: Iterator[sampling.Step], rows: int, max_new_tokens: int) -> list[list[int]]:
+        """The new ids of each row; -1 after its end."""
         ids = torch.full((rows, max_new_tokens), -1, device=self.device)
         for step in steps:
             ids[step.rows, step.index] = step.ids
-        ended = {-1, *self.eos_ids}
-        return [self.text([id for id in row if id not in ended]) for row in ids.tolist()]
+        return ids.tolist()
 
 
 def _bytes(piece: str) -> str:

@@ -1,5 +1,6 @@
 """`load`: a model by name, from wherever it lies, as a Lab."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ def load(
     revision: str | None = None,
     device: str | None = None,
     dtype: str | None = None,
+    fast: bool = False,
 ):
     """Load a language model as a `Lab`.
 
@@ -23,16 +25,21 @@ def load(
     the model hub ("microsoft/phi-2"), at `revision` if given. device: "cuda", "mps" or "cpu"; by
     default the first of them that is there. dtype: "float32", "bfloat16" or "float16"; by default float32
     on a CPU and bfloat16 on a GPU. NOKENLAB_DEVICE and NOKENLAB_DTYPE in the environment change these
-    defaults, for whole runs. Only safetensors weights are read and no code from a hub is run.
-    Raises ValueError, in one line, when there is no such model or device, or when it cannot work
-    here; what the configuration tells is checked before the weights are fetched.
+    defaults, for whole runs. fast: wait a little for more speed. On a GPU layers are compiled, some seconds
+    with each new shape of batch, for long sweeps; on a CPU few rows use weights of 4 bits where that is what
+    the weights are, as in the default model, for live sliders: `compiled.py`, `packed.py`.
+    Only safetensors weights are read and no code from a hub is run. Raises ValueError, in one line, when there
+    is no such model or device, or when it cannot work here; what the configuration tells is checked before
+    the weights are fetched.
     """
     from transformers import AutoModelForCausalLM
 
     from .lab import Lab
 
     where, name = _place(model)
-    return Lab(*read(AutoModelForCausalLM, fitness.check_kind, where, name, revision, device, dtype))
+    lab = Lab(*read(AutoModelForCausalLM, fitness.check_kind, where, name, revision, device, dtype))
+    _speed_up(lab.model, fast)
+    return lab
 
 
 def read(auto, check_kind: Callable, where: Path | str, name: str, revision, device, dtype) -> tuple:
@@ -56,7 +63,7 @@ def read(auto, check_kind: Callable, where: Path | str, name: str, revision, dev
         fitness.check_fits(config, dtype, device, auto)
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
         options = {"dtype": dtype, "use_safetensors": True, "device_map": device}
-        network = auto.from_pretrained(where, **options, **source)
+        network = auto.from_pretrained(where, config=_one_kernel(config), **options, **source)
     except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {_first_line(error)}") from error
     return network, tokenizer, name, source.get("revision") or _revision(where)
@@ -83,6 +90,30 @@ def fetch(model: str | None = None) -> Path:
         raise ValueError(f"cannot use the model {where!r}: {_first_line(error)}") from error
     wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     return Path(snapshot_download(where, allow_patterns=wanted, **source))
+
+
+def _one_kernel(config):
+    """GELU by its tanh has two names in transformers; the usual one costs eight kernels, the other one."""
+    for name in ("hidden_act", "activation_function"):
+        if getattr(config, name, None) == "gelu_new":
+            setattr(config, name, "gelu_pytorch_tanh")
+    return config
+
+
+def _speed_up(network, fast: bool) -> None:
+    if network.device.type == "cuda":
+        with contextlib.suppress(ImportError):  # there is no triton on some systems
+            from . import attention
+
+            attention.use(network)
+    if fast and network.device.type == "cuda":
+        from .compiled import compile_layers
+
+        compile_layers(network)
+    if fast and network.device.type == "cpu":
+        from .packed import pack_linears
+
+        pack_linears(network)
 
 
 def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:

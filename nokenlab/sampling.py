@@ -70,8 +70,9 @@ def sample(
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
     logits, past = _prefill(model, embeddings, mask)
     length = mask.shape[1] + max_new_tokens
-    fixed = max_new_tokens > 1 and graphs.fits(model, len(rows), length)
+    fixed = max_new_tokens > 1 and graphs.fits(model, length)
     decoder = graphs.take(model, past, mask, length) if fixed else Plain(model, past, mask)
+    del past  # a fixed step has copied it
     try:
         for index in range(max_new_tokens):
             scores = process(ids, logits)
