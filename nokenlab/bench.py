@@ -1,13 +1,19 @@
 """How fast nokens are answered here: one by one as the article does it, batched, and what the machine allows.
 
 `make bench` runs it: every row is timed in one process, in turn, on the same nokens, so that the ratios mean
-something. Nothing here is used by the notebooks.
+something. With the extra `bench` llama.cpp runs beside it. Nothing here is used by the notebooks.
 """
 
 import argparse
+import importlib.util
 import platform
+import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,11 +27,15 @@ from transformers import (
 )
 
 import nokenlab as nl
+from nokenlab import default_model
+from nokenlab.llama_bench import MOST_ROWS, LlamaCpp
+from nokenlab.packed import FEW
 from nokenlab.results import to_json, versions, write
 from nokenlab.style import MARKERS, OKABE_ITO, figure
 
 PROMPT = "Red is a color that is often associated with"
 NEW_TOKENS = 20
+ALIKE = 64  # nokens whose texts are compared
 
 
 def article_loop(lab: nl.Lab, rows: Tensor) -> None:
@@ -76,32 +86,86 @@ def bounds(lab: nl.Lab, tokens: int) -> dict[str, float]:
     body = weights - embedding  # the prompt needs no vocabulary product, a new token needs one
     operations = 2 * (body * (tokens - 1 + NEW_TOKENS) + embedding * NEW_TOKENS) / NEW_TOKENS
     a = torch.randn(2048, 2048).to(lab.device, lab.dtype)
-    rate = 2 * 2048**3 / _seconds(lambda: a @ a, lab)
+    rate = 2 * 2048**3 / _seconds(lambda: a @ a, lab)[1]
     block = torch.ones(2**28, dtype=torch.uint8, device=lab.device)
     target = torch.empty_like(block)
-    bandwidth = 2 * 2**28 / _seconds(lambda: target.copy_(block), lab)  # read and written
+    bandwidth = 2 * 2**28 / _seconds(lambda: target.copy_(block), lab)[1]  # read and written
     return {"arithmetic": rate / operations, "memory, a row": bandwidth / (weights * lab.dtype.itemsize)}
 
 
-def bench(lab: nl.Lab, sizes: list[int], repeats: int = 3) -> pd.DataFrame:
-    """Columns dtype, way, nokens, tokens_per_second (median of `repeats`), times_article (a ratio)."""
-    everyone = nl.replace(
-        lab.embed(PROMPT), 0, nl.random_nokens(lab.width, range(max(sizes)), norm=lab.space.median_norm)
-    )
+def nokens_in_prompt(lab: nl.Lab, count: int) -> Tensor:
+    """The prompt, a noken for its first token: (count, tokens, width). No two rows begin alike."""
+    nokens = nl.random_nokens(lab.width, range(count), norm=lab.space.median_norm)
+    return nl.replace(lab.embed(PROMPT), 0, nokens)
+
+
+def bench(lab: nl.Lab, fast: nl.Lab, llama: LlamaCpp | None, sizes: list[int]) -> pd.DataFrame:
+    """How fast each way is. Columns: dtype, way, nokens, tokens_per_second (median), times_article (a ratio),
+    first_seconds (of the first call, which warms up).
+
+    On a CPU `fast` differs for few rows only. The article's loop is one noken at a time whatever the size.
+    """
+    everyone = nokens_in_prompt(lab, max(sizes))
     ways = {"article's loop": article_loop, "Hugging Face, batched": hugging_face, "nokenlab": ours}
+    ways["nokenlab, fast=True"] = lambda lab, rows: ours(fast, rows)
+    if llama:
+        ways["llama.cpp, batched"] = lambda lab, rows: llama.generate(rows, NEW_TOKENS)
+    most = {"llama.cpp, batched": MOST_ROWS}
+    if lab.device.type == "cpu":
+        most["nokenlab, fast=True"] = FEW
     dtype = str(lab.dtype).removeprefix("torch.")
     rows = []
     for size in sizes:
         for way, run in ways.items():
-            some = everyone[: 1 if run is article_loop else size]  # one after the other: its rate has no size
+            if size > most.get(way, size):
+                continue
+            some = everyone[: 1 if run is article_loop else size]
             with torch.no_grad():
-                seconds = _seconds(lambda run=run, some=some: run(lab, some), lab, repeats)
-            rows.append((dtype, way, size, len(some) * NEW_TOKENS / seconds))
+                timed = partial(run, lab, some)
+                first, seconds = _seconds(timed, lab, repeats=3 if size <= 32 else 1)
+            rows.append((dtype, way, size, len(some) * NEW_TOKENS / seconds, first))
             print(f"{dtype}  {way:<22} {size:>5} nokens  {rows[-1][3]:8.1f} tokens/s", flush=True)
-    table = pd.DataFrame(rows, columns=["dtype", "way", "nokens", "tokens_per_second"])
+    table = pd.DataFrame(rows, columns=["dtype", "way", "nokens", "tokens_per_second", "first_seconds"])
     article = table[table["way"] == "article's loop"]["tokens_per_second"].median()
-    table["times_article"] = table["tokens_per_second"] / article
+    table.insert(4, "times_article", table["tokens_per_second"] / article)
     return table
+
+
+def agreement(labs: dict[str, nl.Lab], llama: LlamaCpp | None) -> pd.DataFrame:
+    """Which share of greedy texts is that of the first lab in batches of 64. Columns: way, nokens, same."""
+    plain, *_ = labs.values()
+    rows = nokens_in_prompt(plain, ALIKE)
+    wanted, found = plain.generate(rows, NEW_TOKENS, batch_size=64), []
+    for name, lab in labs.items():
+        for size in (64, 7, 1):
+            texts = lab.generate(rows.to(lab.dtype), NEW_TOKENS, batch_size=size)
+            found.append((f"{name}, batches of {size}", texts))
+    if llama:
+        ids = llama.generate(rows, NEW_TOKENS).tolist()
+        found.append(("llama.cpp, one batch", [plain.text(row) for row in ids]))
+    same = [(way, ALIKE, sum(a == b for a, b in zip(texts, wanted, strict=True))) for way, texts in found]
+    return pd.DataFrame(same, columns=["way", "nokens", "same"])
+
+
+def peak(lab: nl.Lab, count: int) -> float:
+    """Peak memory in GB of this process after two new tokens for so many nokens; on a GPU that of the GPU."""
+    lab.generate(nokens_in_prompt(lab, count), 2, progress=True)
+    if lab.device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def memory(model: str | None, dtype: str, counts: list[int]) -> pd.DataFrame:
+    """`peak` of a new process for each count. Columns: nokens, peak_gb, given_gb (their embeddings)."""
+    rows = []
+    for count in counts:
+        command = [sys.executable, "-m", "nokenlab.bench", "--peak", str(count), "--dtypes", dtype]
+        command += ["--model", model] if model else []
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        rows.append((count, *map(float, done.stdout.split()[-2:])))
+        print(f"{count:>6,} nokens  peak {rows[-1][1]:.2f} GB", flush=True)
+    return pd.DataFrame(rows, columns=["nokens", "peak_gb", "given_gb"])
 
 
 def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
@@ -129,28 +193,62 @@ def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
     return fig
 
 
+def memory_picture(table: pd.DataFrame):
+    """Peak memory against the number of nokens, and what their embeddings alone take."""
+    fig, ((ax,),) = figure(6.5, 3.8, squeeze=False)
+    lines = {"peak_gb": "peak of the process", "given_gb": "the rows it was given"}
+    for i, (column, label) in enumerate(lines.items()):
+        ax.plot(table["nokens"], table[column], color=OKABE_ITO[i], marker=MARKERS[i], label=label)
+    ax.set(xscale="log", xlabel="nokens asked for", ylabel="memory, GB")
+    ax.set_ylim(bottom=0)
+    ax.set_xticks(table["nokens"], [f"{n:,}" for n in table["nokens"]])
+    ax.minorticks_off()
+    ax.legend(fontsize=9)
+    return fig
+
+
 def main() -> None:
-    """Measure, print a table, and write results/bench/."""
+    """Measure, print tables, and write results/bench/."""
     parser = argparse.ArgumentParser(prog="python -m nokenlab.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=None)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 32, 128, 512])
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
     parser.add_argument("--results", type=Path, default=Path("results/bench"))
+    parser.add_argument("--peak", type=int, help="only this: peak memory in GB for so many nokens")
     args = parser.parse_args()
-    tables, limits, labs = [], {}, []
+    if args.peak:
+        lab = nl.load(args.model, dtype=args.dtypes[0])
+        rows = nokens_in_prompt(lab, 1)
+        print(peak(lab, args.peak), args.peak * rows.numel() * rows.element_size() / 1e9)
+        return
+    llama = _llama() if args.model is None else None
+    tables, limits, labs = [], {}, {}
     for dtype in args.dtypes:
-        lab = nl.load(args.model, dtype=dtype)
+        lab, fast = (nl.load(args.model, dtype=dtype, fast=fast) for fast in (False, True))
         limits[dtype] = bounds(lab, lab.embed(PROMPT).shape[1])
-        tables.append(bench(lab, args.sizes))
-        labs.append(lab.provenance())
-    table = pd.concat(tables, ignore_index=True)
+        tables.append(bench(lab, fast, None if tables else llama, args.sizes))
+        labs |= {dtype: lab} if labs else {dtype: lab, f"{dtype}, fast=True": fast}
+    table, alike = pd.concat(tables, ignore_index=True), agreement(labs, llama)
+    peaks = memory(args.model, args.dtypes[0], [100, 1000, 10_000])
     args.results.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.results / "bench.csv", index=False, float_format="%.4g")
-    facts = {"lab": labs, "bounds": limits, "machine": platform.machine(), "versions": versions()}
+    for name, one in {"bench": table, "agreement": alike, "memory": peaks}.items():
+        one.to_csv(args.results / f"{name}.csv", index=False, float_format="%.4g")
+    lab = next(iter(labs.values())).provenance()
+    facts = {"lab": lab, "bounds": limits, "machine": platform.machine(), "versions": versions()}
     write(args.results / "bench.json", to_json(facts))
-    picture(table, limits).savefig(args.results / "bench.png", dpi=160, metadata={"Software": None})
+    for name, fig in {"bench": picture(table, limits), "memory": memory_picture(peaks)}.items():
+        fig.savefig(args.results / f"{name}.png", dpi=160, metadata={"Software": None})
     shown = table.pivot_table(index=["dtype", "way"], columns="nokens", values="tokens_per_second")
     print("\ntokens a second\n", shown.round(1), "\n\nbounds\n", pd.DataFrame(limits).round(1))
+    print("\nsame texts\n", alike.to_string(index=False))
+
+
+def _llama() -> LlamaCpp | None:
+    if importlib.util.find_spec("llama_cpp") is None:
+        print("llama.cpp is left out: pip install 'nokenlab[bench]' brings it", flush=True)
+        return None
+    with tempfile.TemporaryDirectory() as folder:  # it stays mapped in memory
+        return LlamaCpp(default_model.gguf(Path(folder)))
 
 
 def _endless(lab: nl.Lab):
@@ -159,8 +257,8 @@ def _endless(lab: nl.Lab):
     return MinNewTokensLengthLogitsProcessor(0, NEW_TOKENS, lab.eos_ids, device=lab.device)
 
 
-def _seconds(run: Callable[[], object], lab: nl.Lab, repeats: int = 3) -> float:
-    """Median seconds of `run` after one warm-up."""
+def _seconds(run: Callable[[], object], lab: nl.Lab, repeats: int = 3) -> tuple[float, float]:
+    """Seconds of the first run of `run`, which warms up, and the median of `repeats` more."""
     taken = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
@@ -168,7 +266,7 @@ def _seconds(run: Callable[[], object], lab: nl.Lab, repeats: int = 3) -> float:
         if lab.device.type == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - begin)
-    return sorted(taken[1:])[repeats // 2]
+    return taken[0], sorted(taken[1:])[repeats // 2]
 
 
 if __name__ == "__main__":

