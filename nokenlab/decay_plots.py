@@ -67,8 +67,8 @@ def half_dots(halves: pd.DataFrame, subjects: pd.DataFrame, magnitudes: list[flo
         near = known[column][_measured(known[column])]
         limits = (near.min() / 1.4, near.max() * 1.4) if len(near) else limits
         _dots(words, known["nearest"], known[column], limits, 0, WORD)
-        _names(words, known["nearest"], known[column].clip(*limits), known["subject"])
         words.set(yscale="log", ylim=limits, ylabel=label)
+        _names(words, known["nearest"], known[column].clip(*limits), known["subject"])
         words.margins(x=0.12)  # room for names
         _plain_ticks(words.yaxis)
     for ax, title in zip(axes[0], ("words alone", "words and nokens"), strict=True):
@@ -118,10 +118,15 @@ def _measured(values: pd.Series) -> pd.Series:
 
 
 def _names(ax: Axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
-    """A name at each dot, above and below them in turn."""
+    """A name at each dot, above or below it: on the side away from the nearest other dot."""
     look = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
-    for i, (place, height, name) in enumerate(sorted(zip(x, y, names, strict=True))):
-        note = ax.annotate(shown(name), (place, height), (0, -12 if i % 2 else 6), **look)
+    at = np.stack([x, np.log(y)], axis=-1)  # (words, 2)
+    at = at / np.maximum(np.ptp(at, axis=0), 1e-9) if len(at) else at
+    for i, (place, height, name) in enumerate(zip(x, y, names, strict=True)):
+        away = np.linalg.norm(at - at[i], axis=-1)
+        away[i] = np.inf
+        below = at[i, 1] < at[away.argmin(), 1] and height > ax.get_ylim()[0]
+        note = ax.annotate(shown(name), (place, height), (0, -12 if below else 6), **look)
         note.set_in_layout(False)
 
 
