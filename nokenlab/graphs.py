@@ -1,8 +1,10 @@
-"""One decode step captured as a CUDA graph.
+"""A decode step, and a short prompt, captured as CUDA graphs.
 
-With few rows a GPU spends a decode step waiting for Python to launch some thousand small kernels. Captured
-once, they are launched as one. The cache then has a fixed length, and what is not yet there is masked out.
+With few rows a GPU spends a step waiting for Python to launch some thousand small kernels. Captured once,
+they are launched as one. The step's cache then has a fixed length, and what is not yet there is masked out.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,7 +17,9 @@ TESTED = frozenset(
     | {"phi", "phi3", "qwen2", "qwen3", "starcoder2"}
 )
 LENGTHS = 32  # a cache is a multiple of this long: few different ones, so more calls find theirs kept
+SHORT = 1024  # tokens of a batch of prompts; with more the GPU is busy anyway
 _spare: dict[tuple, "FixedStep"] = {}  # one captured step, kept for the next call of its shape
+_prompt: dict[tuple, "Prompt"] = {}  # and one captured prompt
 
 
 def fits(model, length: int) -> bool:
@@ -37,20 +41,46 @@ def take(model, past, mask: Tensor, length: int) -> "FixedStep":
     Give it back with `put_back`, so that the next call of this shape need not capture again.
     """
     length = -(-length // LENGTHS) * LENGTHS
-    step = _spare.pop((id(model), len(mask), length), None) or FixedStep(model, past, len(mask), length)
+    step = _spare.pop((id(model), len(mask), length), None)
+    if step is None:
+        _spare.clear()  # there may not be room for both
+        step = FixedStep(model, past, len(mask), length)
     step.begin(past, mask)
     return step
 
 
 def put_back(step: "FixedStep") -> None:
     """Keep one step, the last, for the next call."""
-    forget()
+    _spare.clear()
     _spare[(id(step.model), step.rows, step.length)] = step
 
 
 def forget() -> None:
-    """Let go of the step that is kept, and of its memory."""
+    """Let go of what is kept, and of its memory."""
     _spare.clear()
+    _prompt.clear()
+
+
+def prefill(run: Callable, model, embeddings: Tensor, mask: Tensor, shared: int):
+    """What `run`, `sampling.prefill`, gives; a short one is a graph, its cache good until the next call."""
+    if model.device.type != "cuda" or mask.numel() > SHORT:
+        return run(model, embeddings, mask, shared)
+    inputs = [embeddings, closed(mask, model.dtype), (mask.cumsum(-1) - 1).clamp_min(0)]
+    key = (id(model), *embeddings.shape, shared)
+    if key not in _prompt:
+        _prompt.clear()
+        _prompt[key] = Prompt(run, model, inputs, shared)
+    return _prompt[key].run(inputs)
+
+
+def closed(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to scores so that no position sees a later one, or padding: (batch, 1, tokens, tokens).
+
+    transformers would make it from `mask` (batch, tokens), but in a way that cannot be captured.
+    """
+    before = torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool, device=mask.device).tril()
+    unseen = ~(mask[:, None, None].bool() & before)
+    return torch.zeros_like(unseen, dtype=dtype).masked_fill_(unseen, torch.finfo(dtype).min)
 
 
 class FixedLayer(StaticLayer):
@@ -82,7 +112,7 @@ class FixedStep:
         self.embeddings = torch.zeros(rows, 1, width, **at)
         self.closed = torch.full((rows, 1, 1, length), torch.finfo(model.dtype).min, **at)  # added to scores
         self.positions = torch.zeros(rows, 1, device=model.device, dtype=torch.long)
-        self.graph = self._capture() if model.device.type == "cuda" else None
+        self.graph = capture(self._step) if model.device.type == "cuda" else None
 
     def begin(self, past, mask: Tensor) -> None:
         """Copy a cache filled by the prompt (rows, tokens) into this one."""
@@ -97,12 +127,13 @@ class FixedStep:
 
     def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         """Feed embeddings (running, width) to these rows; their next logits, (running, vocab)."""
-        self.embeddings[rows, 0] = embeddings
+        every = len(rows) == self.rows
+        self.embeddings[slice(None) if every else rows, 0] = embeddings
         if self.graph is None:
             self._step()
         else:
             self.graph.replay()
-        return self.logits[rows].float()
+        return (self.logits if every else self.logits[rows]).to(torch.float32, copy=True)
 
     def _step(self) -> None:
         self.closed.index_fill_(3, self.end, 0)
@@ -117,14 +148,37 @@ class FixedStep:
         self.positions += 1
         self.end += 1
 
-    def _capture(self) -> torch.cuda.CUDAGraph:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):  # the first runs choose kernels and may not be captured
-            self._step()
-            self._step()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._step()
-        return graph
+
+class Prompt:
+    """A batch of prompts of one shape, run as a graph."""
+
+    def __init__(self, prefill: Callable, model, inputs: list[Tensor], shared: int):
+        self.model = model  # lives as long as its graph, so that its id is its own
+        self.inputs = [x.clone() for x in inputs]
+
+        def forward() -> None:
+            embeddings, closed, positions = self.inputs
+            self.logits, self.past = prefill(model, embeddings, closed, shared, positions)
+
+        self.graph = capture(forward)
+
+    def run(self, inputs: list[Tensor]):
+        """Logits of the last position, (batch, vocab), and the cache, which the next run writes over."""
+        for mine, given in zip(self.inputs, inputs, strict=True):
+            mine.copy_(given)
+        self.graph.replay()
+        return self.logits.clone(), self.past
+
+
+def capture(run: Callable[[], None]) -> torch.cuda.CUDAGraph:
+    """What `run` makes the GPU do, as a graph; its tensors stay where they are."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):  # the first runs choose kernels and may not be captured
+        run()
+        run()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        run()
+    return graph

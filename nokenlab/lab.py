@@ -235,6 +235,7 @@ class Lab:
     def _in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
         """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""
         size = size or self.rows_at_once
+        size = -(-rows // -(-rows // size))  # batches of one size, or nearly: they find a captured step kept
         done, start = [], 0
         while start < rows:
             try:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -68,9 +68,10 @@ def sample(
     rows = torch.arange(len(embeddings), device=mask.device)
     ids = torch.empty(len(rows), 0, dtype=torch.long, device=mask.device)  # (running, new)
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
-    logits, past = _prefill(model, embeddings, mask)
     length = mask.shape[1] + max_new_tokens
     fixed = max_new_tokens > 1 and graphs.fits(model, length)
+    run = partial(graphs.prefill, prefill) if fixed else prefill
+    logits, past = run(model, embeddings, mask, _shared_prefix(embeddings, mask))
     decoder = graphs.take(model, past, mask, length) if fixed else Plain(model, past, mask)
     del past  # a fixed step has copied it
     try:
@@ -81,11 +82,15 @@ def sample(
             if feed is not None:
                 step.embeddings = _checked(feed(step), step.embeddings)
             yield step
-            going = ~torch.isin(chosen, eos)  # a row that has ended leaves the batch
-            rows, ids = rows[going], torch.cat([ids, chosen[:, None]], dim=-1)[going]
-            if not len(rows) or index + 1 == max_new_tokens:
+            if index + 1 == max_new_tokens:
                 return
-            logits = decoder.advance(rows, step.embeddings[going])
+            ids, fed = torch.cat([ids, chosen[:, None]], dim=-1), step.embeddings
+            going = (~torch.isin(chosen, eos)).nonzero().squeeze(1)
+            if len(going) < len(rows):  # a row that has ended leaves the batch
+                rows, ids, fed = rows[going], ids[going], fed[going]
+            if not len(rows):
+                return
+            logits = decoder.advance(rows, fed)
     finally:
         if fixed:
             graphs.put_back(decoder)
@@ -134,13 +139,20 @@ def join(parts: Sequence):
     return parts[0]
 
 
-def _prefill(model, embeddings, mask):
-    """Run the prompts; what all rows begin with is run once. The last position's logits, and the cache."""
-    positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
+def prefill(model, embeddings: Tensor, mask: Tensor, shared: int = 0, positions: Tensor | None = None):
+    """Run prompts (batch, tokens, width); their first `shared` positions, the same in all, are run once.
+
+    `mask` is (batch, tokens), or (batch, 1, tokens, tokens) to be added to the scores, and then `positions`
+    (batch, tokens) are needed. The logits of the last position, (batch, vocab) in float32, and the cache.
+    """
     past = None
-    if shared := _shared_prefix(embeddings, mask):
-        _, past = _forward(model, embeddings[:1, :shared], mask[:1, :shared], positions[:1, :shared], None)
+    if positions is None:
+        positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
+    if shared:
+        first = mask[:1, :shared] if mask.dim() == 2 else mask[:1, :, :shared, :shared]
+        _, past = _forward(model, embeddings[:1, :shared], first, positions[:1, :shared], None)
         past.batch_repeat_interleave(len(embeddings))
+        mask = mask if mask.dim() == 2 else mask[:, :, shared:]
     return _forward(model, embeddings[:, shared:], mask, positions[:, shared:], past)
 
 

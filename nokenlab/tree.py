@@ -108,7 +108,7 @@ def grow(
     tokens = embeddings.shape[1]
     lab._check_room(tokens, depth)
     with lab._turn, torch.no_grad():
-        logits, past = sampling._prefill(lab.model, embeddings, mask)
+        logits, past = sampling.prefill(lab.model, embeddings, mask)
     asked, best = _root(), _best(logits, k)
     levels, cuts, count = [asked], [], 1
     for level in range(1, depth + 1):

@@ -4,6 +4,7 @@ With `pytest -s` it says what was measured.
 """
 
 import os
+import sys
 import time
 
 import pytest
@@ -12,7 +13,7 @@ import transformers
 from tiny_models import tiny_tokenizer
 
 import nokenlab as nl
-from nokenlab import fitness, lerps, replacements, steps
+from nokenlab import fitness, graphs, lerps, replacements, steps
 
 pytestmark = pytest.mark.skipif(os.environ.get("NOKENLAB_TEST_DEVICE") != "cuda", reason="needs a GPU")
 PROMPTS = ["Red is a color that is often associated with", "White whippets are", "Black whippets are"]
@@ -30,16 +31,20 @@ PHI_2 = transformers.PhiConfig(
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Phi-2's shape as a folder of bfloat16 safetensors, 5.6 GB."""
-    folder = tmp_path_factory.mktemp("models") / "phi-2-shape"
+def write(folder):
+    """Phi-2's shape into a folder; `python tests/test_full_size.py FOLDER` does it for the bench."""
     torch.manual_seed(0)
     with torch.device("cuda"):
         network = transformers.AutoModelForCausalLM.from_config(PHI_2, dtype=torch.bfloat16)
     network.save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Phi-2's shape as a folder of bfloat16 safetensors, 5.6 GB."""
+    return write(tmp_path_factory.mktemp("models") / "phi-2-shape")
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +100,29 @@ def test_float32_beside_bfloat16(folder, big):
 def test_float16_is_refused(folder):
     with pytest.raises(ValueError, match="overflow in float16"):
         nl.load(folder, dtype="float16")
+
+
+def test_rows_are_halved_when_memory_ends_and_nothing_is_lost(big, monkeypatch):
+    rows = nl.replace(big.embed(PROMPTS[0]), 0, nl.random_nokens(big.width, range(2048), norm=3.0))
+    sizes, sample = [], big.sample
+
+    def counted(some, *args, **how):
+        sizes.append(len(some))
+        return sample(some, *args, **how)
+
+    monkeypatch.setattr(big, "sample", counted)
+    graphs.forget()
+    torch.cuda.empty_cache()
+    there = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 8e9) / there)
+    try:
+        texts = big.generate(rows, 8, batch_size=2048)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    print(f"\nbatches asked for: {sizes}")
+    assert len(texts) == 2048 and sizes[0] == 2048 and sizes[-1] < 2048
+    assert texts == big.generate(rows, 8, batch_size=sizes[-1])
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])

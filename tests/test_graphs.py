@@ -9,7 +9,7 @@ from tiny_models import save_tiny
 import nokenlab as nl
 from nokenlab import graphs
 from nokenlab.prompts import batch
-from nokenlab.sampling import Plain, _prefill
+from nokenlab.sampling import Plain, prefill
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 TEXTS = ["Red is a color that", "White whippets are", "The"]
@@ -30,7 +30,7 @@ def test_a_fixed_cache_gives_the_plain_logits_row_by_row(small):
     x, mask = batch([small.embed(text) for text in TEXTS], torch.empty(0, small.width, device=DEVICE))
     steps = []
     for kind in ("plain", "fixed", "fixed"):  # the second fixed one is the first, used again
-        _, past = _prefill(small.model, x, mask)
+        _, past = prefill(small.model, x, mask)
         decoder = Plain(small.model, past, mask)
         if kind == "fixed":
             decoder = graphs.take(small.model, past, mask, mask.shape[1] + 6)
@@ -46,6 +46,30 @@ def test_a_fixed_cache_gives_the_plain_logits_row_by_row(small):
     scale = steps[0].std()
     for other in steps[1:]:
         torch.testing.assert_close(other / scale, steps[0] / scale, rtol=1e-3, atol=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shared", [0, 2])
+def test_a_mask_that_is_added_gives_the_plain_logits(small, shared):
+    texts = [TEXTS[0]] * 3 if shared else TEXTS
+    x, mask = batch([small.embed(text) for text in texts], torch.empty(0, small.width, device=DEVICE))
+    wanted, _ = prefill(small.model, x, mask, shared)
+    positions = (mask.cumsum(-1) - 1).clamp_min(0)
+    found, _ = prefill(small.model, x, graphs.closed(mask, x.dtype), shared, positions)
+    torch.testing.assert_close(found / wanted.std(), wanted / wanted.std(), rtol=1e-3, atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_captured_prompt_may_be_run_with_other_numbers(small):
+    for seed in range(3):
+        nokens = nl.random_nokens(small.width, range(seed, seed + 4), norm=3.0).to(DEVICE)
+        x = nl.replace(small.embed(TEXTS[0]), 1, nokens)
+        mask = torch.ones(x.shape[:2], dtype=torch.long, device=DEVICE)
+        wanted, past = prefill(small.model, x, mask, 1)
+        found, other = graphs.prefill(prefill, small.model, x, mask, 1)
+        torch.testing.assert_close(found / wanted.std(), wanted / wanted.std(), rtol=1e-3, atol=1e-3)
+        for mine, theirs in zip(past.layers, other.layers, strict=True):
+            torch.testing.assert_close(mine.keys, theirs.keys, rtol=1e-3, atol=1e-3)
 
 
 def test_open_samplings_do_not_share_a_step(small, monkeypatch):
