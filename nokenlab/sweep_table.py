@@ -55,6 +55,8 @@ def rows(sweep: Sweep, folder: Path, done: list[bool]):
     for number, run in enumerate(sweep.runs, 1):
         paths = sorted((folder / "runs" / run.identity).glob("*.csv")) if done[number - 1] else []
         for path in paths:
+            if sweep.tables and path.stem not in sweep.tables:
+                continue
             try:
                 part = pd.read_csv(path, dtype=str, keep_default_na=False)
             except pd.errors.EmptyDataError:

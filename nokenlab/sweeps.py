@@ -15,7 +15,7 @@ import nokenlab
 from nokenlab import default_model, runner
 from nokenlab.parameters import BadInput, cells, check, nearest, read
 
-KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure")
+KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure", "tables")
 MOST = 100_000  # runs; more is a slip
 
 
@@ -30,7 +30,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A notebook and its runs. `axes`: the names that differ from run to run; `figure`: columns to draw."""
+    """A notebook and its runs.
+
+    `axes`: the names that differ from run to run; `figure`: columns to draw; `tables`: to keep, all if none.
+    """
 
     name: str
     notebook: Path
@@ -40,6 +43,7 @@ class Sweep:
     time_limit: float
     threads: int
     figure: tuple[str, ...]
+    tables: tuple[str, ...]
 
 
 def load_sweep(file: Path) -> Sweep:
@@ -48,7 +52,8 @@ def load_sweep(file: Path) -> Sweep:
     notebook: as for `nokenlab run`, or a path from the file's folder. parameters: the same for every run.
     grid: lists, each value with each. zip: lists of one length, walked together. list: runs written out.
     Those three multiply. time_limit: seconds a run may take (3600). threads: of each run (1).
-    figure: the columns, or table.column, to draw over a numeric axis (all numbers).
+    figure: the columns, or table.column, to draw over a numeric axis (all numbers). tables: those of the
+    notebook's tables whose rows go into table.csv (all).
     """
     file = Path(file)
     spec = _read(file)
@@ -74,9 +79,9 @@ def load_sweep(file: Path) -> Sweep:
         if (twin := first.setdefault(run.identity, number)) != number:
             raise BadInput(f"{file.name}: runs {twin} and {number} are the same: {run.given}")
     axes = [name for name in defaults if any(r.parameters[name] != runs[0].parameters[name] for r in runs)]
-    columns = tuple(_list(spec, "figure", str))
+    columns, tables = (tuple(_list(spec, name, str)) for name in ("figure", "tables"))
     source = notebook.read_text(encoding="utf-8")
-    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, columns)
+    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, columns, tables)
 
 
 def identity(notebook: Path, parameters: dict, revision: str | None, threads: int) -> str:

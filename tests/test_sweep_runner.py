@@ -101,6 +101,17 @@ def wait_for(condition, seconds=60):
         time.sleep(0.02)
 
 
+def test_only_the_tables_that_are_named_are_kept_and_nothing_is_run_again(place):
+    place.run()
+    every, ended = place.table(), place.ended()
+    place.spec("tables: [halves]\ngrid: {scale: [3, 1, 2]}")
+    place.run()
+    assert place.table() == every
+    place.spec("tables: [others]\ngrid: {scale: [3, 1, 2]}")
+    place.run()
+    assert place.table().count(b"\n") == 1 and place.ended() == ended
+
+
 def test_a_sweep_its_table_and_its_resumption(place, capsys):
     place.run("--dry-run")
     assert "s: 3 runs of small, 3 to do; how long is not known" in capsys.readouterr().out
