@@ -41,24 +41,29 @@ class ForkedKernel:
             json.dump([command, env], order)
 
     def poll(self) -> int | None:
+        """The exit code, as of `subprocess.Popen`; None while it runs."""
         if self._code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self._code = os.waitstatus_to_exitcode(status) if pid else None
         return self._code
 
     def wait(self) -> int:
+        """The exit code, waited for."""
         while self.poll() is None:
             time.sleep(0.01)
         return self._code
 
     def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
+        """Ask it to end."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
+        """End it."""
         self.send_signal(signal.SIGKILL)
 
 
