@@ -151,7 +151,7 @@ def agreement(labs: dict[str, nl.Lab], llama: LlamaCpp | None) -> pd.DataFrame:
 
 def peak(lab: nl.Lab, count: int) -> float:
     """Peak memory in GB of this process after two new tokens for so many nokens; on a GPU that of the GPU."""
-    lab.generate(nokens_in_prompt(lab, count), 2, progress=True)
+    lab.generate(nokens_in_prompt(lab, count), 2)
     if lab.device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 1e9
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
@@ -223,6 +223,7 @@ def main() -> None:
         rows = nokens_in_prompt(lab, 1)
         print(peak(lab, args.peak), args.peak * rows.numel() * rows.element_size() / 1e9)
         return
+    peaks = memory(args.model, args.dtypes[0], [100, 1000, 10_000])  # first: a child's peak begins at ours
     llama = _llama() if args.model is None else None
     tables, limits, labs = [], {}, {}
     for dtype in args.dtypes:
@@ -231,7 +232,6 @@ def main() -> None:
         tables.append(bench(lab, fast, None if tables else llama, args.sizes))
         labs |= {dtype: lab} if labs else {dtype: lab, f"{dtype}, fast=True": fast}
     table, alike = pd.concat(tables, ignore_index=True), agreement(labs, llama)
-    peaks = memory(args.model, args.dtypes[0], [100, 1000, 10_000])
     args.results.mkdir(parents=True, exist_ok=True)
     for name, one in {"bench": table, "agreement": alike, "memory": peaks}.items():
         one.to_csv(args.results / f"{name}.csv", index=False, float_format="%.4g")

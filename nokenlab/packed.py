@@ -4,22 +4,21 @@ The default model comes in such a packing (Q4_1: groups of 32, each with a scale
 4-bit numbers are the very ones; scales, minima and the inputs of a product are rounded to bfloat16.
 """
 
-from functools import partial
-
 import torch
 from torch import Tensor
 from torch.nn import Linear, Module
 from torch.nn.functional import linear
 
 GROUP = 32
-FEW = 4  # rows; with more the plain product is as fast
+FEW = 16  # rows; with more the plain product is as fast
 
 
 def pack_linears(model: Module) -> None:
     """Let a model's linear layers use packed weights for few rows, where packing loses next to nothing."""
     for module in model.modules():
-        if isinstance(module, Linear) and (packed := pack(module.weight)):
-            module.forward = partial(_forward, module, *packed)
+        if type(module) is Linear and (packed := pack(module.weight)):
+            module.__class__ = PackedLinear
+            module.numbers, module.middles = packed
 
 
 def pack(weight: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -38,11 +37,15 @@ def pack(weight: Tensor) -> tuple[Tensor, Tensor] | None:
     return numbers, middles.transpose(0, 1).contiguous().bfloat16()
 
 
-def _forward(module: Linear, numbers: Tensor, middles: Tensor, x: Tensor) -> Tensor:
-    rows = x.numel() // x.shape[-1]
-    if rows > FEW:
-        return linear(x, module.weight, module.bias)
-    flat = x.reshape(rows, -1).bfloat16()
-    out = torch.ops.aten._weight_int4pack_mm_for_cpu(flat, numbers, GROUP, middles).to(x.dtype)
-    out = out.view(*x.shape[:-1], -1)
-    return out if module.bias is None else out + module.bias
+class PackedLinear(Linear):
+    """A linear layer with its weight twice: as it is, and packed for at most `FEW` rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product with x, (…, in), and the bias if there is one: (…, out)."""
+        rows = x.numel() // x.shape[-1]
+        if rows > FEW:
+            return linear(x, self.weight, self.bias)
+        flat = x.reshape(rows, -1).bfloat16()
+        out = torch.ops.aten._weight_int4pack_mm_for_cpu(flat, self.numbers, GROUP, self.middles)
+        out = out.to(x.dtype).view(*x.shape[:-1], -1)
+        return out if self.bias is None else out + self.bias

@@ -47,7 +47,7 @@ def test_other_weights_are_left_alone():
 
 def test_the_default_model_is_packed_but_for_its_vocabulary(lab):
     fast = nl.load(fast=True)
-    changed = [m for m in fast.model.modules() if isinstance(m, torch.nn.Linear) and "forward" in vars(m)]
+    changed = [m for m in fast.model.modules() if isinstance(m, packed.PackedLinear)]
     assert len(changed) == 7 * fast.model.config.num_hidden_layers
     x = nl.replace(
         lab.embed("Red is a color"), 0, nl.random_nokens(lab.width, range(packed.FEW + 4), norm=3.0)
