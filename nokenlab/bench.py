@@ -173,11 +173,11 @@ def memory(model: str | None, dtype: str, counts: list[int]) -> pd.DataFrame:
 def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
     """Tokens a second against nokens: a panel a dtype, a line a way, what the machine allows in black."""
     fig, ((*panels,),) = figure(10, 4.5, columns=len(limits), sharey=True, squeeze=False)
-    sizes = sorted(table["nokens"].unique())
+    sizes, ways = sorted(table["nokens"].unique()), list(table["way"].unique())
     for ax, (dtype, limit) in zip(panels, limits.items(), strict=True):
-        lines = table[table["dtype"] == dtype].groupby("way")
-        for (way, line), colour, marker in zip(lines, OKABE_ITO, MARKERS, strict=False):
-            ax.plot(line["nokens"], line["tokens_per_second"], color=colour, marker=marker, label=way)
+        for way, line in table[table["dtype"] == dtype].groupby("way", sort=False):
+            look = {"color": OKABE_ITO[ways.index(way)], "marker": MARKERS[ways.index(way)]}
+            ax.plot(line["nokens"], line["tokens_per_second"], **look, label=way)
         ax.axhline(limit["arithmetic"], color="black", linestyle="--", linewidth=1, label="bound: arithmetic")
         reach = [n for n in sizes if n * limit["memory, a row"] <= limit["arithmetic"]]
         ax.plot(
@@ -191,7 +191,8 @@ def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
         ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
         ax.minorticks_off()
     panels[0].set_ylabel("new tokens a second")
-    panels[-1].legend(fontsize=8)
+    legend = panels[0].get_legend_handles_labels()  # every way is in the first
+    fig.legend(*legend, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return fig
 
 

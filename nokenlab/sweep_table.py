@@ -87,13 +87,14 @@ def runs(sweep: Sweep, records: dict[str, dict | None]):
 def draw(sweep: Sweep, table):
     """The means of the numeric columns over the first numeric axis, a line for each value of another axis.
 
-    None when no axis is numeric, or no column.
+    A seed is a number, but no axis: how large it is means nothing. None when no axis is numeric, or no
+    column.
     """
     import pandas as pd
 
     from nokenlab.style import MARKERS, OKABE_ITO, figure, shown, wrap
 
-    axis = next((name for name in sweep.axes if _numeric(sweep, name)), None)
+    axis = next((name for name in sweep.axes if name != "seed" and _numeric(sweep, name)), None)
     if axis is None or table.empty:
         return None
     known = {"run", "table", *sweep.runs[0].parameters}
