@@ -80,6 +80,18 @@ def memory(device: str) -> tuple[int, int]:
     return machine.available, machine.total
 
 
+def row_size(config, number: int) -> int:
+    """Bytes that a row of 64 tokens takes on a GPU, numbers of `number` bytes each.
+
+    A cache for all tokens and one half as large for the prompt, and four copies of the logits in float32.
+    """
+    config = config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * heads * size * number  # keys and values
+    return 96 * token + 16 * config.vocab_size
+
+
 def devices() -> list[str]:
     """The devices of this machine, best first: some of cuda, mps, cpu."""
     import torch

@@ -1,6 +1,5 @@
 """A Lab: one model, its tokenizer and its embedding space; text and embeddings in, text out."""
 
-import math
 import re
 import threading
 import time
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from . import graphs, sampling
+from . import fitness, graphs, sampling
 from .prompts import Prompts, as_rows, batch, row_seeds
 from .space import EmbeddingSpace
 
@@ -181,19 +180,13 @@ class Lab:
 
     @cached_property
     def rows_at_once(self) -> int:
-        """How many rows run in one batch by themselves: 64; on a GPU what its memory holds, up to 1,024.
-
-        Counted for rows of 64 tokens: a cache for the prompt and one for all, and four copies of the logits.
-        """
+        """How many rows run in one batch by themselves: 64; on a GPU what its memory holds, up to 1,024."""
         if self.device.type != "cuda":
             return 64
-        config = self.model.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        token = 2 * config.num_hidden_layers * heads * size * self.dtype.itemsize  # bytes of keys and values
-        row = 64 * 1.5 * token + 4 * 4 * config.vocab_size
-        there = torch.cuda.get_device_properties(self.device).total_memory - self.model.get_memory_footprint()
-        return max(1, min(1024, 2 ** int(math.log2(max(1, 0.75 * there / row)))))
+        room = fitness.memory(str(self.device))[1] - self.model.get_memory_footprint()
+        row = fitness.row_size(self.model.config, self.dtype.itemsize)
+        sizes = (2**power for power in range(10, 0, -1))
+        return next((size for size in sizes if size * row <= 0.75 * room), 1)
 
     @property
     def eos_ids(self) -> list[int]:

@@ -55,6 +55,7 @@ class NokenExplorer(Panel):
 
     @cached_property
     def first(self) -> dict:
+        """The row of the panel as it first stands."""
         return self._row(self.start, vector(self.lab, self.start), lambda step: None)
 
     def build(self) -> list[w.Widget]:

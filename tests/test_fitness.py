@@ -1,6 +1,7 @@
 """What is told from a configuration alone: models that cannot work, and weights that do not fit."""
 
 import pytest
+import torch
 import transformers
 from tiny_models import SIZES, TINY, save_tiny, tiny_model
 
@@ -104,6 +105,14 @@ def test_too_little_free_memory_is_only_a_warning(machine):
     machine(cpu=(9 * GB, 16 * GB))
     with pytest.warns(UserWarning, match=r"14.5 GB in bfloat16, and of the cpu's memory 9.0 GB are free"):
         fitness.check_fits(transformers.MistralConfig(), "bfloat16", "cpu")
+
+
+@pytest.mark.parametrize("kind", sorted(TINY))
+def test_the_cache_of_a_row_is_counted_at_least(kind):
+    network = tiny_model(kind, 100)
+    cache = network(input_ids=torch.ones(1, 64, dtype=torch.long), use_cache=True).past_key_values
+    held = sum(x.nbytes for layer in cache.layers for x in (layer.keys, layer.values))
+    assert fitness.row_size(network.config, 4) >= 1.5 * held
 
 
 def test_the_memory_of_this_machine():
