@@ -1,10 +1,13 @@
-"""A decode step, and a short prompt, captured as CUDA graphs.
+"""A decode step, and a short prompt, captured as CUDA graphs; on a CPU a decode step, traced.
 
-With few rows a GPU spends a step waiting for Python to launch some thousand small kernels. Captured once,
-they are launched as one. The step's cache then has a fixed length, and what is not yet there is masked out.
+With few rows most of a step is Python, which asks for some thousand small operations. Written down once,
+they are done without it. The step's cache then has a fixed length, and what is not yet there is masked out.
 """
 
+import logging
+import warnings
 from collections.abc import Callable
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -18,14 +21,24 @@ TESTED = frozenset(
 )
 LENGTHS = 32  # a cache is a multiple of this long: few different ones, so more calls find theirs kept
 SHORT = 1024  # tokens of a batch of prompts; with more the GPU is busy anyway
-_spare: dict[tuple, "FixedStep"] = {}  # one captured step, kept for the next call of its shape
+FEW = 32  # rows; with more a CPU is busy anyway
+KEPT = {"cuda": 1, "cpu": 8}  # steps kept for the next call of their shape; a GPU may not have room for two
+_traced = WeakSet()  # models on a CPU whose steps may be traced: it takes two seconds for each shape
+_spare: dict[tuple, "FixedStep"] = {}  # the steps that are kept, the last used at the end
 _prompt: dict[tuple, "Prompt"] = {}  # and one captured prompt
 
 
-def fits(model, length: int) -> bool:
-    """Whether a captured step is known to be right and faster for this model and length."""
+def trace(model) -> None:
+    """Let a model on a CPU run few rows by steps that are traced, if its architecture was tested so."""
+    if can_be_fixed(model):
+        _traced.add(model)
+
+
+def fits(model, rows: int, length: int) -> bool:
+    """Whether a step of fixed length is known to be right and faster for this model and batch."""
     window = getattr(model.config, "sliding_window", None) or length
-    return model.device.type == "cuda" and can_be_fixed(model) and length <= window
+    faster = model.device.type == "cuda" or (model in _traced and rows <= FEW)
+    return faster and can_be_fixed(model) and length <= window
 
 
 def can_be_fixed(model) -> bool:
@@ -43,16 +56,23 @@ def take(model, past, mask: Tensor, length: int) -> "FixedStep":
     length = -(-length // LENGTHS) * LENGTHS
     step = _spare.pop((id(model), len(mask), length), None)
     if step is None:
-        _spare.clear()  # there may not be room for both
+        _make_room(model.device.type)
         step = FixedStep(model, past, len(mask), length)
     step.begin(past, mask)
     return step
 
 
 def put_back(step: "FixedStep") -> None:
-    """Keep one step, the last, for the next call."""
-    _spare.clear()
+    """Keep a step for the next call."""
+    _make_room(step.model.device.type)
     _spare[(id(step.model), step.rows, step.length)] = step
+
+
+def _make_room(device: str) -> None:
+    """Let go of the step used longest ago, if no more may be kept."""
+    same = [key for key, step in _spare.items() if step.model.device.type == device]
+    if len(same) == KEPT[device]:
+        del _spare[same[0]]
 
 
 def forget() -> None:
@@ -100,8 +120,27 @@ class FixedLayer(StaticLayer):
         return self.keys, self.values
 
 
+class Forward(torch.nn.Module):
+    """A model with its cache as a function of tensors alone, which is what can be traced."""
+
+    def __init__(self, model, cache: Cache):
+        super().__init__()
+        self.model, self.cache = model, cache
+
+    def forward(self, embeddings: Tensor, closed: Tensor, positions: Tensor) -> Tensor:
+        """Logits of the next token, (rows, vocab)."""
+        out = self.model(
+            inputs_embeds=embeddings,
+            attention_mask=closed,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        return out.logits[:, -1]
+
+
 class FixedStep:
-    """A decode step of `rows` rows with a cache of `length` positions; on a GPU a graph, elsewhere plain."""
+    """A decode step of `rows` rows with a cache of `length` positions: a graph on a GPU, traced elsewhere."""
 
     def __init__(self, model, past, rows: int, length: int):
         self.model, self.rows, self.length = model, rows, length
@@ -112,7 +151,12 @@ class FixedStep:
         self.embeddings = torch.zeros(rows, 1, width, **at)
         self.closed = torch.full((rows, 1, 1, length), torch.finfo(model.dtype).min, **at)  # added to scores
         self.positions = torch.zeros(rows, 1, device=model.device, dtype=torch.long)
-        self.graph = capture(self._step) if model.device.type == "cuda" else None
+        self.forward = Forward(model, self.cache)
+        if model.device.type == "cuda":
+            self.run = capture(self._step).replay
+        else:
+            self.forward = traced(self.forward, self.embeddings, self.closed, self.positions)
+            self.run = self._step
 
     def begin(self, past, mask: Tensor) -> None:
         """Copy a cache filled by the prompt (rows, tokens) into this one."""
@@ -129,22 +173,12 @@ class FixedStep:
         """Feed embeddings (running, width) to these rows; their next logits, (running, vocab)."""
         every = len(rows) == self.rows
         self.embeddings[slice(None) if every else rows, 0] = embeddings
-        if self.graph is None:
-            self._step()
-        else:
-            self.graph.replay()
+        self.run()
         return (self.logits if every else self.logits[rows]).to(torch.float32, copy=True)
 
     def _step(self) -> None:
         self.closed.index_fill_(3, self.end, 0)
-        out = self.model(
-            inputs_embeds=self.embeddings,
-            attention_mask=self.closed,
-            position_ids=self.positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        )
-        self.logits = out.logits[:, -1]
+        self.logits = self.forward(self.embeddings, self.closed, self.positions)
         self.positions += 1
         self.end += 1
 
@@ -182,3 +216,14 @@ def capture(run: Callable[[], None]) -> torch.cuda.CUDAGraph:
     with torch.cuda.graph(graph):
         run()
     return graph
+
+
+def traced(function: torch.nn.Module, *inputs: Tensor) -> Callable[..., Tensor]:
+    """The operations that a function does for such inputs, to be done again without Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of each size that it takes for fixed, and it is
+        logging.disable(logging.WARNING)  # and looks at all that a model has, old names as well
+        try:
+            return torch.jit.trace(function, inputs, check_trace=False)
+        finally:
+            logging.disable(logging.NOTSET)

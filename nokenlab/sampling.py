@@ -11,7 +11,8 @@ from functools import cache, partial
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers import Cache, LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers.cache_utils import DynamicLayer
 
 from . import graphs
 
@@ -69,7 +70,7 @@ def sample(
     ids = torch.empty(len(rows), 0, dtype=torch.long, device=mask.device)  # (running, new)
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
     length = mask.shape[1] + max_new_tokens
-    fixed = max_new_tokens > 1 and graphs.fits(model, length)
+    fixed = max_new_tokens > 1 and graphs.fits(model, len(rows), length)
     run = partial(graphs.prefill, prefill) if fixed else prefill
     logits, past = run(model, embeddings, mask, _shared_prefix(embeddings, mask))
     decoder = graphs.take(model, past, mask, length) if fixed else Plain(model, past, mask)
@@ -85,12 +86,16 @@ def sample(
             if index + 1 == max_new_tokens:
                 return
             ids, fed = torch.cat([ids, chosen[:, None]], dim=-1), step.embeddings
-            going = (~torch.isin(chosen, eos)).nonzero().squeeze(1)
-            if len(going) < len(rows):  # a row that has ended leaves the batch
-                rows, ids, fed = rows[going], ids[going], fed[going]
+            ended = _on_cpu(torch.isin(chosen, eos))
+            if fixed:  # all rows go on while it is asked which have ended: a GPU does not wait for that
+                logits = decoder.advance(rows, fed)
+            if ended().any():  # a row that has ended leaves the batch
+                going = (~ended()).nonzero().squeeze(1).to(rows.device)
+                rows, ids, fed, logits = rows[going], ids[going], fed[going], logits[going]
             if not len(rows):
                 return
-            logits = decoder.advance(rows, fed)
+            if not fixed:
+                logits = decoder.advance(rows, fed)
     finally:
         if fixed:
             graphs.put_back(decoder)
@@ -145,15 +150,20 @@ def prefill(model, embeddings: Tensor, mask: Tensor, shared: int = 0, positions:
     `mask` is (batch, tokens), or (batch, 1, tokens, tokens) to be added to the scores, and then `positions`
     (batch, tokens) are needed. The logits of the last position, (batch, vocab) in float32, and the cache.
     """
-    past = None
+    past = None if mask.dim() == 2 else _plain_cache(model)
     if positions is None:
         positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
     if shared:
         first = mask[:1, :shared] if mask.dim() == 2 else mask[:1, :, :shared, :shared]
-        _, past = _forward(model, embeddings[:1, :shared], first, positions[:1, :shared], None)
+        _, past = _forward(model, embeddings[:1, :shared], first, positions[:1, :shared], past)
         past.batch_repeat_interleave(len(embeddings))
         mask = mask if mask.dim() == 2 else mask[:, :, shared:]
     return _forward(model, embeddings[:, shared:], mask, positions[:, shared:], past)
+
+
+def _plain_cache(model) -> Cache:
+    """A cache that grows, of layers of one kind: others copy from the CPU, and that cannot be captured."""
+    return Cache(layers=[DynamicLayer() for _ in range(model.config.num_hidden_layers)])
 
 
 def _shared_prefix(embeddings: Tensor, mask: Tensor) -> int:
@@ -176,6 +186,21 @@ def _forward(model, embeddings, mask, positions, past):
         **{name: value for name, value in extra.items() if name in known},
     )
     return out.logits[:, -1].float(), out.past_key_values
+
+
+def _on_cpu(x: Tensor) -> Callable[[], Tensor]:
+    """Begin to copy x to the CPU; the function waits for that, but for no work that a GPU gets meanwhile."""
+    if not x.is_cuda:
+        return lambda: x
+    copied = torch.empty(x.shape, dtype=x.dtype, pin_memory=True).copy_(x, non_blocking=True)
+    done = torch.cuda.Event()
+    done.record()
+
+    def wait() -> Tensor:
+        done.synchronize()
+        return copied
+
+    return wait
 
 
 @cache

@@ -1,15 +1,17 @@
 """A decode step with a cache of fixed length against the plain one; on a GPU it is a captured graph."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
 from tiny_models import save_tiny
+from transformers import TemperatureLogitsWarper
 
 import nokenlab as nl
 from nokenlab import graphs
 from nokenlab.prompts import batch
-from nokenlab.sampling import Plain, prefill
+from nokenlab.sampling import Plain, prefill, sample
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 TEXTS = ["Red is a color that", "White whippets are", "The"]
@@ -82,8 +84,33 @@ def test_open_samplings_do_not_share_a_step(small, monkeypatch):
         assert [pair[row].ids.item() for pair in together] == wanted[: len(together)]
 
 
-def test_only_tested_architectures_on_a_gpu_are_captured(small):
+def test_rows_leave_a_fixed_step_when_they_leave_a_plain_one(small, monkeypatch):
+    x = nl.replace(small.embed(TEXTS[0]), 1, nl.random_nokens(small.width, range(6), norm=3.0).to(DEVICE))
+    any_token = {"seeds": range(6), "processors": [TemperatureLogitsWarper(1e6)]}
+    _, second = small.sample(x, 2, **any_token)
+    ends, found = [second.ids[0].item()], []  # of the first row
+    for fixed in (False, True):
+        monkeypatch.setattr(graphs, "fits", lambda *args, fixed=fixed: fixed)
+        steps = sample(small.model, *batch([x], x[0, :0]), max_new_tokens=6, eos_ids=ends, **any_token)
+        found.append([(step.rows.tolist(), step.ids.tolist()) for step in steps])
+    assert found[0] == found[1]
+    assert [0 in rows for rows, _ in found[0]] == [True, True, False, False, False, False]
+
+
+def test_only_few_rows_of_tested_architectures_get_a_fixed_step(small):
     on_gpu = small.device.type == "cuda"
-    assert graphs.fits(small.model, 100) == on_gpu
+    assert graphs.fits(small.model, 1, 100) == on_gpu
+    graphs.trace(small.model)
+    assert graphs.fits(small.model, graphs.FEW, 100)
+    assert graphs.fits(small.model, graphs.FEW + 1, 100) == on_gpu
     window = getattr(small.model.config, "sliding_window", None)
-    assert window is None or not graphs.fits(small.model, window + 1)
+    assert window is None or not graphs.fits(small.model, 1, window + 1)
+
+
+def test_the_steps_used_last_are_kept(monkeypatch):
+    monkeypatch.setattr(graphs, "_spare", {})
+    model = SimpleNamespace(device=torch.device("cpu"))
+    steps = [SimpleNamespace(model=model, rows=rows, length=32) for rows in range(graphs.KEPT["cpu"] + 2)]
+    for step in steps:
+        graphs.put_back(step)
+    assert list(graphs._spare.values()) == steps[2:]
