@@ -111,9 +111,10 @@ def _speed_up(network, fast: bool) -> None:
 
         compile_layers(network)
     if fast and network.device.type == "cpu":
-        from .packed import pack_linears
+        from . import graphs, packed
 
-        pack_linears(network)
+        packed.pack_linears(network)
+        graphs.trace(network)
 
 
 def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:
