@@ -29,7 +29,6 @@ from transformers import (
 import nokenlab as nl
 from nokenlab import default_model
 from nokenlab.llama_bench import MOST_ROWS, LlamaCpp
-from nokenlab.packed import FEW
 from nokenlab.results import to_json, versions, write
 from nokenlab.style import MARKERS, OKABE_ITO, figure
 
@@ -43,7 +42,7 @@ def article_loop(lab: nl.Lab, rows: Tensor) -> None:
     """The article's `embsampler`, one noken after the other, its processors as it has them."""
     processors = LogitsProcessorList(
         [
-            MinLengthLogitsProcessor(15, eos_token_id=lab.eos_ids, device=lab.device),
+            MinLengthLogitsProcessor(15, lab.tokenizer.eos_token_id, device=lab.device),
             TopKLogitsWarper(1),
             TemperatureLogitsWarper(0.01),
         ]
@@ -69,14 +68,13 @@ def hugging_face(lab: nl.Lab, rows: Tensor) -> None:
         attention_mask=mask,
         do_sample=False,
         max_new_tokens=NEW_TOKENS,
-        min_new_tokens=NEW_TOKENS,
         pad_token_id=0,
     )
 
 
 def ours(lab: nl.Lab, rows: Tensor) -> None:
-    """The decode loop of nokenlab, the whole batch at once; no row may end early, as above."""
-    for _ in lab.sample(rows, NEW_TOKENS, processors=[_endless(lab)]):
+    """The decode loop of nokenlab, the whole batch at once."""
+    for _ in lab.sample(rows, NEW_TOKENS):
         pass
 
 
@@ -105,7 +103,7 @@ def bench(lab: nl.Lab, fast: nl.Lab, llama: LlamaCpp | None, sizes: list[int]) -
     """How fast each way is. Columns: dtype, way, nokens, tokens_per_second (median), times_article (a ratio),
     first_seconds (of the first call, which warms up).
 
-    On a CPU `fast` differs for few rows only. The article's loop is one noken at a time whatever the size.
+    The article's loop is one noken at a time whatever the size.
     """
     everyone = nokens_in_prompt(lab, max(sizes))
     ways = {"article's loop": article_loop, "Hugging Face, batched": hugging_face, "nokenlab": ours}
@@ -113,9 +111,7 @@ def bench(lab: nl.Lab, fast: nl.Lab, llama: LlamaCpp | None, sizes: list[int]) -
     if llama:
         ways["llama.cpp, batched"] = lambda lab, rows: llama.generate(rows, NEW_TOKENS)
     most = {"llama.cpp, batched": MOST_ROWS}
-    if lab.device.type == "cpu":
-        most["nokenlab, fast=True"] = FEW
-    dtype = str(lab.dtype).removeprefix("torch.")
+    dtype, on_cpu = str(lab.dtype).removeprefix("torch."), lab.device.type == "cpu"
     rows = []
     for size in sizes:
         for way, run in ways.items():
@@ -124,7 +120,7 @@ def bench(lab: nl.Lab, fast: nl.Lab, llama: LlamaCpp | None, sizes: list[int]) -
             some = everyone[: 1 if run is article_loop else size]
             with torch.no_grad():
                 timed = partial(run, lab, some)
-                first, seconds = _seconds(timed, lab, repeats=3 if size <= 32 else 1)
+                first, seconds = _seconds(timed, lab, repeats=1 if size > 32 and on_cpu else 3)
             rows.append((dtype, way, size, len(some) * NEW_TOKENS / seconds, first))
             print(f"{dtype}  {way:<22} {size:>5} nokens  {rows[-1][3]:8.1f} tokens/s", flush=True)
     table = pd.DataFrame(rows, columns=["dtype", "way", "nokens", "tokens_per_second", "first_seconds"])
@@ -228,7 +224,7 @@ def main() -> None:
     llama = _llama() if args.model is None else None
     tables, limits, labs = [], {}, {}
     for dtype in args.dtypes:
-        lab, fast = (nl.load(args.model, dtype=dtype, fast=fast) for fast in (False, True))
+        lab, fast = (_endless(args.model, dtype, fast) for fast in (False, True))
         limits[dtype] = bounds(lab)
         tables.append(bench(lab, fast, None if tables else llama, args.sizes))
         labs |= {dtype: lab} if labs else {dtype: lab, f"{dtype}, fast=True": fast}
@@ -246,18 +242,19 @@ def main() -> None:
     print("\nsame texts\n", alike.to_string(index=False))
 
 
+def _endless(model: str | None, dtype: str, fast: bool) -> nl.Lab:
+    """A lab whose texts all have the same length, because no token ends one."""
+    lab = nl.load(model, dtype=dtype, fast=fast)
+    lab.model.generation_config.eos_token_id = []
+    return lab
+
+
 def _llama() -> LlamaCpp | None:
     if importlib.util.find_spec("llama_cpp") is None:
         print("llama.cpp is left out: pip install 'nokenlab[bench]' brings it", flush=True)
         return None
     with tempfile.TemporaryDirectory() as folder:  # it stays mapped in memory
         return LlamaCpp(default_model.gguf(Path(folder)))
-
-
-def _endless(lab: nl.Lab):
-    from transformers import MinNewTokensLengthLogitsProcessor
-
-    return MinNewTokensLengthLogitsProcessor(0, NEW_TOKENS, lab.eos_ids, device=lab.device)
 
 
 def _seconds(run: Callable[[], object], lab: nl.Lab, repeats: int = 3) -> tuple[float, float]:
