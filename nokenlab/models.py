@@ -1,6 +1,5 @@
 """`load`: a model by name, from wherever it lies, as a Lab."""
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -101,18 +100,14 @@ def _one_kernel(config):
 
 
 def _speed_up(network, fast: bool) -> None:
-    if network.device.type == "cuda":
-        with contextlib.suppress(ImportError):  # there is no triton on some systems
-            from . import attention
+    from . import attention, compiled, graphs, packed
 
-            attention.use(network)
-    if fast and network.device.type == "cuda":
-        from .compiled import compile_layers
-
-        compile_layers(network)
-    if fast and network.device.type == "cpu":
-        from . import graphs, packed
-
+    on_gpu, on_cpu = network.device.type == "cuda", network.device.type == "cpu"
+    if on_gpu or on_cpu:
+        attention.use(network)
+    if fast and on_gpu:
+        compiled.compile_layers(network)
+    if fast and on_cpu:
         packed.pack_linears(network)
         graphs.trace(network)
 

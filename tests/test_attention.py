@@ -1,4 +1,4 @@
-"""The attention for short texts beside the usual one; NOKENLAB_TEST_DEVICE=cuda runs it on a GPU."""
+"""The attention for short texts beside the usual one; NOKENLAB_TEST_DEVICE=cuda tries its kernel."""
 
 import os
 from types import SimpleNamespace
@@ -7,15 +7,21 @@ import pytest
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from nokenlab import attention
+
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
-attention = pytest.importorskip("nokenlab.attention", reason="needs triton", exc_type=ImportError)
-pytestmark = pytest.mark.skipif(DEVICE != "cuda", reason="needs a GPU")
+
+
+@pytest.fixture(autouse=True)
+def as_in_sampling():
+    with torch.no_grad():
+        yield
 
 
 def asked(rows=5, heads=4, groups=2, new=1, tokens=29, size=80, dtype=torch.float32):
     luck = torch.Generator().manual_seed(0)
     shapes = ((rows, new, heads, size), *[(rows, heads // groups, tokens, size)] * 2)
-    q, k, v = (torch.randn(shape, generator=luck).to("cuda", dtype) for shape in shapes)
+    q, k, v = (torch.randn(shape, generator=luck).to(DEVICE, dtype) for shape in shapes)
     return SimpleNamespace(num_key_value_groups=groups, training=False), q.transpose(1, 2), k, v
 
 
@@ -24,7 +30,7 @@ def asked(rows=5, heads=4, groups=2, new=1, tokens=29, size=80, dtype=torch.floa
 @pytest.mark.parametrize(("new", "tokens"), [(1, 1), (1, 29), (1, 128), (9, 9), (4, 20), (33, 64)])
 def test_it_is_the_usual_attention(new, tokens, size, dtype):
     module, q, k, v = asked(new=new, tokens=tokens, size=size, dtype=dtype)
-    before = torch.arange(tokens, device="cuda") <= torch.arange(new, device="cuda")[:, None] + tokens - new
+    before = torch.arange(tokens, device=DEVICE) <= torch.arange(new, device=DEVICE)[:, None] + tokens - new
     padded = before[None, None].expand(5, 1, new, tokens).clone()
     padded[1, :, :, : tokens - new] = False  # a row that is padded on the left
     added = torch.zeros_like(padded, dtype=dtype).masked_fill_(~padded, torch.finfo(dtype).min)
@@ -35,11 +41,20 @@ def test_it_is_the_usual_attention(new, tokens, size, dtype):
         torch.testing.assert_close(ours, usual, **close)
 
 
-def test_what_it_is_not_made_for_goes_the_usual_way(monkeypatch):
+def usual_or_not(monkeypatch, **changes):
+    """Whether the usual attention is asked for such tensors."""
     monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *args, **named: "usual")
-    module, q, k, v = asked()
-    cases = {"long": asked(tokens=300)[1:], "wide": asked(size=256)[1:]}
-    for case in cases.values():
-        assert attention.short_attention(module, *case, None) == "usual"
-    assert attention.short_attention(module, q, k, v, None, position_bias=torch.zeros(1)) == "usual"
-    assert attention.short_attention(module, q, k, v, None) != "usual"
+    return attention.short_attention(*asked(**changes), None) == "usual"
+
+
+def test_what_it_is_not_made_for_goes_the_usual_way(monkeypatch):
+    on_gpu = DEVICE == "cuda"
+    assert not usual_or_not(monkeypatch)
+    assert usual_or_not(monkeypatch, groups=1) != on_gpu
+    assert usual_or_not(monkeypatch, new=9, tokens=9) != on_gpu
+    assert usual_or_not(monkeypatch, tokens=300) == on_gpu
+    assert usual_or_not(monkeypatch, size=256) == on_gpu
+    bias = {"position_bias": torch.zeros(1)}
+    assert attention.short_attention(*asked(), None, **bias) == "usual"
+    with torch.enable_grad():
+        assert usual_or_not(monkeypatch)
