@@ -35,7 +35,7 @@ def load(
 
     from .lab import Lab
 
-    where, name = _place(model)
+    where, name = place(model)
     lab = Lab(*read(AutoModelForCausalLM, fitness.check_kind, where, name, revision, device, dtype))
     _speed_up(lab.model, fast)
     return lab
@@ -73,7 +73,7 @@ def fetch(model: str | None = None) -> Path:
 
     Errors as in `load`; here a model is too large when it does not fit in bfloat16.
     """
-    where, _ = _place(model)
+    where, _ = place(model)
     if isinstance(where, Path):
         return where
     from huggingface_hub import snapshot_download
@@ -100,19 +100,23 @@ def _one_kernel(config):
 
 
 def _speed_up(network, fast: bool) -> None:
-    from . import attention, compiled, graphs, packed
+    from . import attention, compiled, graphs, joined, linears
 
     on_gpu, on_cpu = network.device.type == "cuda", network.device.type == "cpu"
     if on_gpu or on_cpu:
         attention.use(network)
+    if fast and (on_gpu or on_cpu):
+        joined.join_linears(network)
     if fast and on_gpu:
         compiled.compile_layers(network)
     if fast and on_cpu:
-        packed.pack_linears(network)
+        linears.pack_linears(network)
         graphs.trace(network)
+    elif on_cpu:
+        linears.use_onednn(network)
 
 
-def _place(model: str | os.PathLike | None) -> tuple[Path | str, str]:
+def place(model: str | os.PathLike | None) -> tuple[Path | str, str]:
     """Where a model lies (a folder, or a hub id) and what to call it."""
     if model is None or model == DEFAULT:
         return default_model.folder(), default_model.NAME

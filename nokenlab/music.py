@@ -88,7 +88,7 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
         return tiny()
     from transformers import AutoModelForTextToWaveform
 
-    where, name = models._place(model)
+    where, name = models.place(model)
     with _hushed():
         return MusicLab(
             *models.read(AutoModelForTextToWaveform, _check_kind, where, name, revision, device, dtype)

@@ -101,7 +101,7 @@ def _revision(model: str) -> str:
     from nokenlab import models
 
     try:
-        where, _ = models._place(model)
+        where, _ = models.place(model)
         return models._revision(where) if isinstance(where, Path) else models._on_hub(where, None)["revision"]
     except (OSError, ValueError) as error:
         raise BadInput(str(error)) from None

@@ -4,6 +4,7 @@ import pytest
 import torch
 from conftest import tiny_lab
 from transformers import (
+    AutoModelForCausalLM,
     LogitsProcessorList,
     MinNewTokensLengthLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
@@ -12,6 +13,7 @@ from transformers import (
 )
 
 import nokenlab as nl
+from nokenlab import default_model
 from nokenlab.sampling import _draw, _shared_prefix
 
 PROMPTS = [
@@ -31,10 +33,10 @@ def ids_of(lab, prompts, **options) -> list[list[int]]:
     return [rows[row] for row in sorted(rows)]
 
 
-def hf_ids(lab, prompt, **options) -> list[int]:
+def hf_ids(lab, prompt, model=None, **options) -> list[int]:
     x = lab.embed(prompt) if isinstance(prompt, str) else prompt
     mask = torch.ones(x.shape[:2], dtype=torch.long)
-    out = lab.model.generate(
+    out = (model or lab.model).generate(
         inputs_embeds=x, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0, **options
     )
     return out[0].tolist()
@@ -48,6 +50,12 @@ def test_greedy_is_hugging_faces_token_for_token(any_lab, prompt):
 def test_greedy_of_nokens_is_hugging_faces(any_lab):
     rows = nl.replace(any_lab.embed(PROMPTS[0]), 0, nl.random_nokens(any_lab.width, range(4)))
     assert ids_of(any_lab, rows) == [hf_ids(any_lab, row[None]) for row in rows]
+
+
+def test_greedy_is_that_of_the_model_as_transformers_loads_it(lab):
+    untouched = AutoModelForCausalLM.from_pretrained(default_model.folder(), dtype=torch.float32)
+    rows = nl.replace(lab.embed(PROMPTS[0]), 0, nl.random_nokens(lab.width, range(8), norm=3.2))
+    assert ids_of(lab, rows) == [hf_ids(lab, row[None], untouched) for row in rows]
 
 
 def test_a_row_says_the_same_alone_in_a_batch_and_behind_padding(any_lab):

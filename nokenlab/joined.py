@@ -1,0 +1,53 @@
+"""Linear layers that read the same input as one: a large product is quicker than three small ones."""
+
+import torch
+from torch import Tensor
+from torch.nn import Linear, Module, Parameter
+
+SAME_INPUT = (
+    ("q_proj", "k_proj", "v_proj"),
+    ("gate_proj", "up_proj"),
+)  # as they are asked
+
+
+def join_linears(model: Module) -> None:
+    """Make one layer of those that read the same input; the model then holds the weights of that one."""
+    for module in list(model.modules()):
+        for names in SAME_INPUT:
+            layers = [getattr(module, name, None) for name in names]
+            if all(type(layer) is Linear for layer in layers):
+                for name, part in zip(names, Joined(layers).parts, strict=True):
+                    setattr(module, name, part)
+
+
+class Joined:
+    """Linear layers of one input as one layer; what it gave is held until the last part was asked."""
+
+    def __init__(self, layers: list[Linear]):
+        self.sizes = [layer.out_features for layer in layers]
+        self.parts = [Part(self, index) for index in range(len(layers))]
+        self.input = self.outputs = None
+        with torch.device("meta"):
+            self.whole = Linear(layers[0].in_features, sum(self.sizes), bias=layers[0].bias is not None)
+        for name, _ in self.whole.named_parameters():
+            joined = torch.cat([getattr(layer, name).detach() for layer in layers])
+            setattr(self.whole, name, Parameter(joined, requires_grad=False))
+        self.parts[0].whole = self.whole  # so that it is one of the model's modules
+
+
+class Part(Module):
+    """One of several linear layers that are computed at once."""
+
+    def __init__(self, joined: Joined, index: int):
+        super().__init__()
+        self.joined, self.index = joined, index
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product of this part with x, (…, in): (…, out). The first that is asked computes all."""
+        joined = self.joined
+        if joined.input is not x:
+            joined.input, joined.outputs = x, joined.whole(x).split(joined.sizes, dim=-1)
+        output = joined.outputs[self.index]
+        if self.index == len(joined.sizes) - 1:
+            joined.input = joined.outputs = None
+        return output

@@ -1,0 +1,105 @@
+"""Linear layers on a CPU, by oneDNN, and with weights laid out for it; of 4 bits for few rows.
+
+torch leaves products in float32 to MKL, which on processors that are not Intel's is half as fast or slower.
+With few rows reading weights is all the work. The default model's are of 4 bits anyway (Q4_1: groups of 32,
+each with a scale and a minimum): packed so again the numbers are the very ones, while scales, minima and
+inputs are rounded to bfloat16. What is to be differentiated or compiled goes torch's own way.
+"""
+
+import platform
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import Linear, Module
+from torch.nn.functional import linear
+
+ONEDNN = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
+CPUINFO = Path("/proc/cpuinfo")
+GROUP = 32
+FEW = 16  # rows; with more the product by oneDNN is as fast
+
+
+def use_onednn(model: Module) -> None:
+    """Let the linear layers of a model in float32 multiply by oneDNN, where torch's own would be slow."""
+    for module in model.modules() if ONEDNN and not is_intel() else ():
+        if type(module) is Linear and module.weight.dtype == torch.float32:
+            module.__class__ = OneDnnLinear
+
+
+def pack_linears(model: Module) -> None:
+    """Let the linear layers of a model use packed weights, which lie beside their own."""
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.__class__ = PackedLinear
+            module.register_buffer("laid_out", laid_out(module.weight), persistent=False)  # to be traced
+            module.packed4 = in_four_bits(module.weight)
+
+
+def is_intel() -> bool:
+    """Whether Intel made this processor."""
+    return "GenuineIntel" in (CPUINFO.read_text() if CPUINFO.exists() else platform.processor())
+
+
+def laid_out(weight: Tensor) -> Tensor | None:
+    """A weight (out, in) in an order that oneDNN reads fast; None if it cannot multiply such numbers here."""
+    known = weight.dtype == torch.float32
+    if weight.dtype == torch.bfloat16:
+        known = ONEDNN and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.ops.mkldnn._reorder_linear_weight(weight.detach()) if ONEDNN and known else None
+
+
+def in_four_bits(weight: Tensor) -> tuple[Tensor, Tensor] | None:
+    """A weight (out, in) as 4-bit numbers, scale and middle of each group; None if that would lose some."""
+    rows, columns = weight.shape
+    if rows % 16 or columns % GROUP or weight.dtype != torch.float32:
+        return None
+    groups = weight.detach().view(rows, columns // GROUP, GROUP)
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
+    scale = ((high - low) / 15).clamp_min(1e-12)
+    q = ((groups - low) / scale).round()
+    if (q * scale + low - groups).abs().max() > 1e-3 * groups.abs().max():
+        return None
+    numbers = torch.ops.aten._convert_weight_to_int4pack_for_cpu(q.int().view(rows, columns), 1)
+    middles = torch.cat([scale, low + 8 * scale], dim=-1)  # (out, groups, 2)
+    return numbers, middles.transpose(0, 1).contiguous().bfloat16()
+
+
+class OneDnnLinear(Linear):
+    """A linear layer by oneDNN."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product with x, (…, in), and the bias if there is one: (…, out)."""
+        if _is_for_torch():
+            return linear(x, self.weight, self.bias)
+        return _product(x, self.weight, self.bias)
+
+
+class PackedLinear(Linear):
+    """A linear layer with its weight as it is, laid out for oneDNN, and perhaps in 4 bits."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The product with x, (…, in), and the bias if there is one: (…, out)."""
+        rows = x.numel() // x.shape[-1]
+        if _is_for_torch():
+            return linear(x, self.weight, self.bias)
+        if self.packed4 is not None and rows <= FEW:
+            return self._of_four_bits(x.reshape(rows, -1)).view(*x.shape[:-1], -1)
+        if self.laid_out is not None:
+            return _product(x, self.laid_out, self.bias)
+        return linear(x, self.weight, self.bias)
+
+    def _of_four_bits(self, x: Tensor) -> Tensor:
+        numbers, middles = self.packed4
+        out = torch.ops.aten._weight_int4pack_mm_for_cpu(x.bfloat16(), numbers, GROUP, middles).to(x.dtype)
+        return out if self.bias is None else out + self.bias
+
+
+def _is_for_torch() -> bool:
+    """Whether the product is to be differentiated, or compiled."""
+    return torch.is_grad_enabled() or torch.compiler.is_compiling()
+
+
+@torch.jit.script  # as it is its list cannot be traced
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None):
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
