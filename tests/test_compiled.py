@@ -30,6 +30,21 @@ def test_compiled_layers_give_the_same_logits(architecture, tmp_path):
     torch.testing.assert_close(found[1] / scale, found[0] / scale, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
+def test_a_step_is_compiled_for_its_rows_and_a_prompt_once_for_all(tmp_path, monkeypatch):
+    lab = nl.load(save_tiny("phi", tmp_path), device=DEVICE, dtype="float32")
+    compiled.compile_layers(lab.model)
+    monkeypatch.setattr(graphs, "fits", lambda *args: True)  # as on a GPU, but neither traced nor captured
+    monkeypatch.setattr(graphs, "traced", lambda function, *inputs: function)
+    torch._dynamo.reset()
+    graphs_made, found = torch._dynamo.utils.counters["stats"], []
+    for rows, text in ((2, "Red is"), (3, "Red is a"), (5, "White whippets are"), (5, "Red is a color that")):
+        before = graphs_made["unique_graphs"]
+        list(lab.sample(nl.replace(lab.embed(text), 0, nl.random_nokens(lab.width, range(rows))), 3))
+        found.append(graphs_made["unique_graphs"] - before)
+    assert found[0] > 0 and found[2:] == [1, 0], found
+
+
 def noken(lab, step):
     """The same vectors whatever was chosen, so that a close call does not change all that follows."""
     return nl.random_nokens(lab.width, [10 * step.index + row for row in step.rows.tolist()], norm=3.0)
