@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 from transformers import (
+    AutoModelForCausalLM,
     LogitsProcessorList,
     MinLengthLogitsProcessor,
     TemperatureLogitsWarper,
@@ -27,7 +28,7 @@ from transformers import (
 )
 
 import nokenlab as nl
-from nokenlab import default_model
+from nokenlab import default_model, fitness, linears, models
 from nokenlab.llama_bench import MOST_ROWS, LlamaCpp
 from nokenlab.results import to_json, versions, write
 from nokenlab.style import MARKERS, OKABE_ITO, figure
@@ -35,6 +36,7 @@ from nokenlab.style import MARKERS, OKABE_ITO, figure
 PROMPT = "Red is a color that is often associated with"
 TOKENS = 9  # of the prompt, whatever the tokenizer makes of it
 NEW_TOKENS = 20
+ARTICLE, LLAMA = "article's loop", "llama.cpp, batched"
 ALIKE = 64  # nokens whose texts are compared
 
 
@@ -86,7 +88,11 @@ def bounds(lab: nl.Lab) -> dict[str, float]:
     operations = 2 * (body * (TOKENS - 1 + NEW_TOKENS) + embedding * NEW_TOKENS) / NEW_TOKENS
     size = 8192 if lab.device.type == "cuda" else 2048
     a = torch.randn(size, size).to(lab.device, lab.dtype)
-    rate = 2 * size**3 / _seconds(lambda: a @ a, lab)[1]
+    products = [a.matmul]
+    if lab.device.type == "cpu":
+        products.append(linears.OneDnnLinear(size, size, dtype=lab.dtype))
+    with torch.no_grad():
+        rate = 2 * size**3 / min(_seconds(partial(product, a), lab)[1] for product in products)
     block = torch.ones(2**28, dtype=torch.uint8, device=lab.device)
     target = torch.empty_like(block)
     bandwidth = 2 * 2**28 / _seconds(lambda: target.copy_(block), lab)[1]  # read and written
@@ -99,48 +105,54 @@ def nokens_in_prompt(lab: nl.Lab, count: int) -> Tensor:
     return nl.replace(lab.embed(f"{PROMPT} {PROMPT}")[:, :TOKENS], 0, nokens)
 
 
-def bench(lab: nl.Lab, fast: nl.Lab, llama: LlamaCpp | None, sizes: list[int]) -> pd.DataFrame:
+def ways(untouched: nl.Lab, plain: nl.Lab, fast: nl.Lab, llama: LlamaCpp | None) -> dict[str, Callable]:
+    """What is timed: functions of prompts (rows, tokens, width). `untouched` is as transformers loads it."""
+    found = {
+        ARTICLE: partial(article_loop, untouched),
+        "Hugging Face, batched": partial(hugging_face, untouched),
+        "nokenlab": partial(ours, plain),
+        "nokenlab, fast=True": partial(ours, fast),
+    }
+    return found | ({LLAMA: partial(llama.generate, max_new_tokens=NEW_TOKENS)} if llama else {})
+
+
+def bench(lab: nl.Lab, ways: dict[str, Callable], sizes: list[int]) -> pd.DataFrame:
     """How fast each way is. Columns: dtype, way, nokens, tokens_per_second (median), times_article (a ratio),
     first_seconds (of the first call, which warms up).
 
     The article's loop is one noken at a time whatever the size.
     """
     everyone = nokens_in_prompt(lab, max(sizes))
-    ways = {"article's loop": article_loop, "Hugging Face, batched": hugging_face, "nokenlab": ours}
-    ways["nokenlab, fast=True"] = lambda lab, rows: ours(fast, rows)
-    if llama:
-        ways["llama.cpp, batched"] = lambda lab, rows: llama.generate(rows, NEW_TOKENS)
-    most = {"llama.cpp, batched": MOST_ROWS}
     dtype, on_cpu = str(lab.dtype).removeprefix("torch."), lab.device.type == "cpu"
     rows = []
     for size in sizes:
         for way, run in ways.items():
-            if size > most.get(way, size):
+            if way == LLAMA and size > MOST_ROWS:
                 continue
-            some = everyone[: 1 if run is article_loop else size]
+            some = everyone[: 1 if way == ARTICLE else size]
             with torch.no_grad():
-                timed = partial(run, lab, some)
+                timed = partial(run, some)
                 first, seconds = _seconds(timed, lab, repeats=1 if size > 32 and on_cpu else 3)
             rows.append((dtype, way, size, len(some) * NEW_TOKENS / seconds, first))
             print(f"{dtype}  {way:<22} {size:>5} nokens  {rows[-1][3]:8.1f} tokens/s", flush=True)
     table = pd.DataFrame(rows, columns=["dtype", "way", "nokens", "tokens_per_second", "first_seconds"])
-    article = table[table["way"] == "article's loop"]["tokens_per_second"].median()
+    article = table[table["way"] == ARTICLE]["tokens_per_second"].median()
     table.insert(4, "times_article", table["tokens_per_second"] / article)
     return table
 
 
 def agreement(labs: dict[str, nl.Lab], llama: LlamaCpp | None) -> pd.DataFrame:
-    """Which share of greedy texts is that of the first lab in batches of 64. Columns: way, nokens, same."""
-    plain, *_ = labs.values()
-    rows = nokens_in_prompt(plain, ALIKE)
-    wanted, found = plain.generate(rows, NEW_TOKENS, batch_size=64), []
+    """How many greedy texts are those of the first lab in batches of 64. Columns: way, nokens, same."""
+    first, *_ = labs.values()
+    rows = nokens_in_prompt(first, ALIKE)
+    wanted, found = first.generate(rows, NEW_TOKENS, batch_size=64), []
     for name, lab in labs.items():
         for size in (64, 7, 1):
             texts = lab.generate(rows.to(lab.dtype), NEW_TOKENS, batch_size=size)
             found.append((f"{name}, batches of {size}", texts))
     if llama:
         ids = llama.generate(rows, NEW_TOKENS).tolist()
-        found.append(("llama.cpp, one batch", [plain.text(row) for row in ids]))
+        found.append(("llama.cpp, one batch", [first.text(row) for row in ids]))
     same = [(way, ALIKE, sum(a == b for a, b in zip(texts, wanted, strict=True))) for way, texts in found]
     return pd.DataFrame(same, columns=["way", "nokens", "same"])
 
@@ -224,15 +236,16 @@ def main() -> None:
     llama = _llama() if args.model is None else None
     tables, limits, labs = [], {}, {}
     for dtype in args.dtypes:
-        lab, fast = (_endless(args.model, dtype, fast) for fast in (False, True))
-        limits[dtype] = bounds(lab)
-        tables.append(bench(lab, fast, None if tables else llama, args.sizes))
-        labs |= {dtype: lab} if labs else {dtype: lab, f"{dtype}, fast=True": fast}
+        untouched, plain, fast = three = _labs(args.model, dtype)
+        limits[dtype] = bounds(plain)
+        tables.append(bench(plain, ways(*three, None if tables else llama), args.sizes))
+        labs |= {dtype: plain, f"{dtype}, fast=True": fast}
+        labs = labs if tables[1:] else {f"transformers, {dtype}": untouched} | labs
     table, alike = pd.concat(tables, ignore_index=True), agreement(labs, llama)
     args.results.mkdir(parents=True, exist_ok=True)
     for name, one in {"bench": table, "agreement": alike, "memory": peaks}.items():
         one.to_csv(args.results / f"{name}.csv", index=False, float_format="%.4g")
-    lab = next(iter(labs.values())).provenance()
+    lab = labs[args.dtypes[0]].provenance()
     facts = {"lab": lab, "bounds": limits, "machine": platform.machine(), "versions": versions()}
     write(args.results / "bench.json", to_json(facts))
     for name, fig in {"bench": picture(table, limits), "memory": memory_picture(peaks)}.items():
@@ -242,11 +255,14 @@ def main() -> None:
     print("\nsame texts\n", alike.to_string(index=False))
 
 
-def _endless(model: str | None, dtype: str, fast: bool) -> nl.Lab:
-    """A lab whose texts all have the same length, because no token ends one."""
-    lab = nl.load(model, dtype=dtype, fast=fast)
-    lab.model.generation_config.eos_token_id = []
-    return lab
+def _labs(model: str | None, dtype: str) -> tuple[nl.Lab, nl.Lab, nl.Lab]:
+    """A model as transformers loads it, as nokenlab does, and fast; no token ends a text, so all are long."""
+    where, name = models.place(model)
+    read = models.read(AutoModelForCausalLM, fitness.check_kind, where, name, None, None, dtype)
+    three = nl.Lab(*read), nl.load(model, dtype=dtype), nl.load(model, dtype=dtype, fast=True)
+    for lab in three:
+        lab.model.generation_config.eos_token_id = []
+    return three
 
 
 def _llama() -> LlamaCpp | None:
