@@ -1,9 +1,9 @@
-"""Linear layers on a CPU, by oneDNN, and with weights laid out for it; of 4 bits for few rows.
+"""Linear layers on a CPU, by oneDNN, and with weights laid out for it; of 4 or 16 bits for few rows.
 
 torch leaves products in float32 to MKL, which on processors that are not Intel's is half as fast or slower.
-With few rows reading weights is all the work. The default model's are of 4 bits anyway (Q4_1: groups of 32,
-each with a scale and a minimum): packed so again the numbers are the very ones, while scales, minima and
-inputs are rounded to bfloat16. What is to be differentiated or compiled goes torch's own way.
+With few rows reading weights is all the work, and float16 halves it. The default model's are of 4 bits anyway
+(Q4_1: groups of 32, each with a scale and a minimum): packed so again the numbers are the very ones, while
+scales, minima and inputs are rounded to bfloat16. What is to be differentiated or compiled goes torch's way.
 """
 
 import platform
@@ -34,6 +34,7 @@ def pack_linears(model: Module) -> None:
             module.__class__ = PackedLinear
             module.register_buffer("laid_out", laid_out(module.weight), persistent=False)  # to be traced
             module.packed4 = in_four_bits(module.weight)
+            module.packed16 = in_float16(module.weight, module.bias) if module.packed4 is None else None
 
 
 def is_intel() -> bool:
@@ -65,6 +66,13 @@ def in_four_bits(weight: Tensor) -> tuple[Tensor, Tensor] | None:
     return numbers, middles.transpose(0, 1).contiguous().bfloat16()
 
 
+def in_float16(weight: Tensor, bias: Tensor | None):
+    """A weight (out, in) in float16, as torch's product with float32 wants it; None where there is none."""
+    if weight.dtype != torch.float32 or "fbgemm" not in torch.backends.quantized.supported_engines:
+        return None
+    return torch.ops.quantized.linear_prepack_fp16(weight.detach(), bias)
+
+
 class OneDnnLinear(Linear):
     """A linear layer by oneDNN."""
 
@@ -76,22 +84,26 @@ class OneDnnLinear(Linear):
 
 
 class PackedLinear(Linear):
-    """A linear layer with its weight as it is, laid out for oneDNN, and perhaps in 4 bits."""
+    """A linear layer with its weight as it is, laid out for oneDNN, and smaller for few rows."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
-        rows = x.numel() // x.shape[-1]
         if _is_for_torch():
             return linear(x, self.weight, self.bias)
-        if self.packed4 is not None and rows <= FEW:
-            return self._of_four_bits(x.reshape(rows, -1)).view(*x.shape[:-1], -1)
+        few = len(x.reshape(-1, self.in_features)) <= FEW
+        if few and self.packed4 is not None:
+            return self._of_four_bits(x)
+        if few and self.packed16 is not None:
+            return torch.ops.quantized.linear_dynamic_fp16(x, self.packed16)
         if self.laid_out is not None:
             return _product(x, self.laid_out, self.bias)
         return linear(x, self.weight, self.bias)
 
     def _of_four_bits(self, x: Tensor) -> Tensor:
         numbers, middles = self.packed4
-        out = torch.ops.aten._weight_int4pack_mm_for_cpu(x.bfloat16(), numbers, GROUP, middles).to(x.dtype)
+        flat = x.reshape(-1, self.in_features).bfloat16()
+        out = torch.ops.aten._weight_int4pack_mm_for_cpu(flat, numbers, GROUP, middles)
+        out = out.to(x.dtype).view(*x.shape[:-1], self.out_features)
         return out if self.bias is None else out + self.bias
 
 
