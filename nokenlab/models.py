@@ -25,8 +25,9 @@ def load(
     default the first of them that is there. dtype: "float32", "bfloat16" or "float16"; by default float32
     on a CPU and bfloat16 on a GPU. NOKENLAB_DEVICE and NOKENLAB_DTYPE in the environment change these
     defaults, for whole runs. fast: wait a little for more speed. On a GPU layers are compiled, some seconds
-    with each new shape of batch, for long sweeps; on a CPU few rows use weights of 4 bits where that is what
-    the weights are, as in the default model, for live sliders: `compiled.py`, `packed.py`.
+    with each new shape of batch, for long sweeps. On a CPU weights are held a second time, laid out anew, and
+    few rows use weights of 4 bits where that is what the weights are, as in the default model, else of 16:
+    for live sliders (`compiled.py`, `joined.py`, `linears.py`).
     Only safetensors weights are read and no code from a hub is run. Raises ValueError, in one line, when
     there is no such model or device, or when it cannot work here; what the configuration tells is checked
     before the weights are fetched.
