@@ -187,14 +187,9 @@ def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
             look = {"color": OKABE_ITO[ways.index(way)], "marker": MARKERS[ways.index(way)]}
             ax.plot(line["nokens"], line["tokens_per_second"], **look, label=way)
         ax.axhline(limit["arithmetic"], color="black", linestyle="--", linewidth=1, label="bound: arithmetic")
-        reach = [n for n in sizes if n * limit["memory, a row"] <= limit["arithmetic"]]
-        ax.plot(
-            reach,
-            [n * limit["memory, a row"] for n in reach],
-            "k:",
-            linewidth=1,
-            label="bound: reading weights",
-        )
+        row = limit["memory, a row"]
+        reach = [sizes[0], min(limit["arithmetic"] / row, sizes[-1])]
+        ax.plot(reach, [n * row for n in reach], "k:", linewidth=1, label="bound: reading weights")
         ax.set(xscale="log", yscale="log", xlabel="nokens in one batch", title=dtype)
         ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
         ax.minorticks_off()
