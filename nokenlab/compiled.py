@@ -47,9 +47,7 @@ class OneLayer:
 
 
 def _forward(shared, layer, index: int, hidden, *arguments, **named):
-    if (
-        hidden.shape[1] == 1
-    ):  # (rows, tokens, width): few different steps, and kernels for one size are faster
+    if hidden.shape[1] == 1:  # a step: few have different sizes, and kernels for one size are faster
         torch._dynamo.mark_static(hidden)
     arguments = [hidden, *(_part(one, index) for one in arguments)]
     return shared(layer, *arguments, **{name: _part(one, index) for name, one in named.items()})

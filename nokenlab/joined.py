@@ -4,10 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import Linear, Module, Parameter
 
-SAME_INPUT = (
-    ("q_proj", "k_proj", "v_proj"),
-    ("gate_proj", "up_proj"),
-)  # as they are asked
+SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # in the order of asking
 
 
 def join_linears(model: Module) -> None:
@@ -15,9 +12,13 @@ def join_linears(model: Module) -> None:
     for module in list(model.modules()):
         for names in SAME_INPUT:
             layers = [getattr(module, name, None) for name in names]
-            if all(type(layer) is Linear for layer in layers):
+            if all(type(layer) is Linear for layer in layers) and _alike(layers):
                 for name, part in zip(names, Joined(layers).parts, strict=True):
                     setattr(module, name, part)
+
+
+def _alike(layers: list[Linear]) -> bool:
+    return len({(layer.in_features, layer.bias is None) for layer in layers}) == 1
 
 
 class Joined:

@@ -49,6 +49,14 @@ def test_a_joined_model_holds_each_weight_once():
     assert linears == {"whole", "o_proj", "down_proj", "lm_head"}
 
 
+def test_layers_that_are_not_alike_stay_apart():
+    attention = torch.nn.Module()
+    attention.q_proj, attention.v_proj = Linear(8, 8), Linear(8, 8)
+    attention.k_proj = Linear(8, 8, bias=False)
+    joined.join_linears(attention)
+    assert type(attention.q_proj) is Linear
+
+
 def test_what_was_computed_is_not_held_and_never_given_for_another_input():
     layers = [Linear(8, size) for size in (4, 2, 6)]
     x, y = torch.randn(2, 3, 8)
