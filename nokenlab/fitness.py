@@ -81,7 +81,7 @@ def memory(device: str) -> tuple[int, int]:
 
 
 def row_size(config, number: int) -> int:
-    """Bytes that a row of 64 tokens takes on a GPU, numbers of `number` bytes each.
+    """Bytes that a row of 64 tokens takes, numbers of `number` bytes each.
 
     A cache for all tokens and one half as large for the prompt, and four copies of the logits in float32.
     """

@@ -180,13 +180,13 @@ class Lab:
 
     @cached_property
     def rows_at_once(self) -> int:
-        """How many rows run in one batch by themselves: 64; on a GPU what its memory holds, up to 1,024."""
-        if self.device.type != "cuda":
-            return 64
+        """How many rows run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128."""
         room = fitness.memory(str(self.device))[1] - self.model.get_memory_footprint()
         row = fitness.row_size(self.model.config, self.dtype.itemsize)
-        sizes = (2**power for power in range(10, 0, -1))
-        return next((size for size in sizes if size * row <= 0.75 * room), 1)
+        rows = 1024 if self.device.type == "cuda" else 128
+        while rows > 1 and rows * row > 0.75 * room:
+            rows //= 2
+        return rows
 
     @property
     def eos_ids(self) -> list[int]:

@@ -12,6 +12,7 @@ from tiny_models import save_tiny, tiny_tokenizer
 from transformers import TopKLogitsWarper
 
 import nokenlab as nl
+from nokenlab import fitness
 
 
 def test_tokens_spell_the_text(lab):
@@ -34,6 +35,13 @@ def test_generate_is_the_same_in_any_batch_size(tiny):
     some = {"seeds": 5, "processors": [TopKLogitsWarper(20)]}
     assert tiny.generate(rows, 8, batch_size=3, **some) == tiny.generate(rows, 8, **some)
     torch.testing.assert_close(tiny.logits(rows, batch_size=2), tiny.logits(rows), rtol=1e-4, atol=1e-4)
+
+
+def test_fewer_rows_run_at_once_where_there_is_less_memory(lab, monkeypatch):
+    assert lab.rows_at_once == 128
+    for gigabytes, rows in ((1.2, 64), (0.8, 32), (0.5, 1)):
+        monkeypatch.setattr(fitness, "memory", lambda device, there=gigabytes * 1e9: (there, there))
+        assert nl.Lab(lab.model, lab.tokenizer, lab.name).rows_at_once == rows
 
 
 def test_when_memory_ends_half_as_many_run_and_nothing_is_lost(tiny, monkeypatch):
