@@ -85,7 +85,7 @@ def row_size(config, number: int) -> int:
 
     A cache for all tokens and one half as large for the prompt, and four copies of the logits in float32.
     """
-    config = config.get_text_config()
+    config = config.get_text_config(decoder=True)
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     token = 2 * config.num_hidden_layers * heads * size * number  # keys and values

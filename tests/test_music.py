@@ -23,6 +23,10 @@ def tiny():
     return music.load()
 
 
+def test_rows_are_counted_by_its_decoder(tiny):
+    assert tiny.provenance()["rows_at_once"] == 128
+
+
 def first_scores(lab, guidance):
     out = lab._generate(
         lab.embed(PROMPT), 2, guidance, do_sample=False, return_dict_in_generate=True, output_scores=True
