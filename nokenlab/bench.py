@@ -89,7 +89,7 @@ def bounds(lab: nl.Lab) -> dict[str, float]:
     size = 8192 if lab.device.type == "cuda" else 2048
     a = torch.randn(size, size).to(lab.device, lab.dtype)
     products = [a.matmul]
-    if lab.device.type == "cpu":
+    if lab.device.type == "cpu" and linears.ONEDNN:
         products.append(linears.OneDnnLinear(size, size, dtype=lab.dtype))
     with torch.no_grad():
         rate = 2 * size**3 / min(_seconds(partial(product, a), lab)[1] for product in products)

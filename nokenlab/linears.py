@@ -30,7 +30,7 @@ def use_onednn(model: Module) -> None:
 def pack_linears(model: Module) -> None:
     """Let the linear layers of a model use packed weights, which lie beside their own."""
     for module in model.modules():
-        if isinstance(module, Linear):
+        if type(module) is Linear:
             module.__class__ = PackedLinear
             module.register_buffer("laid_out", laid_out(module.weight), persistent=False)  # to be traced
             module.packed4 = in_four_bits(module.weight)
@@ -112,6 +112,9 @@ def _is_for_torch() -> bool:
     return torch.is_grad_enabled() or torch.compiler.is_compiling()
 
 
-@torch.jit.script  # as it is its list cannot be traced
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None):
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+if ONEDNN:  # elsewhere there is no such operation to look up
+    _product = torch.jit.script(_product)  # as it is its list cannot be traced
