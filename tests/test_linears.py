@@ -1,5 +1,7 @@
 """Linear layers on a CPU beside torch's own."""
 
+import importlib.util
+
 import pytest
 import torch
 from tiny_models import TINY, save_tiny
@@ -88,6 +90,34 @@ def test_a_machine_without_onednn_keeps_torchs_own(monkeypatch):
     use_onednn(layer)
     assert type(layer) is Linear
     pack_linears(layer)
+    assert torch.equal(layer(x), plain)
+
+
+def test_the_module_can_be_read_where_torch_has_no_onednn(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.jit, "script", lambda function: pytest.fail("looked up what is not there"))
+    spec = importlib.util.spec_from_file_location("linears_elsewhere", linears.__file__)
+    elsewhere = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(elsewhere)
+    layer, x = Linear(96, 32), numbers(3, 96)
+    with torch.no_grad():
+        plain = layer(x)
+        elsewhere.use_onednn(layer)
+        assert type(layer) is Linear
+        elsewhere.pack_linears(layer)
+        assert (layer(x) - plain).norm() < 1e-3 * plain.norm()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("change", [use_onednn, pack_linears])
+def test_a_layer_with_a_product_of_its_own_keeps_it(change):
+    class Doubled(Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    layer, x = Doubled(96, 32), numbers(3, 96)
+    plain = layer(x)
+    change(layer)
     assert torch.equal(layer(x), plain)
 
 
