@@ -86,10 +86,15 @@ def row_size(config, number: int) -> int:
     A cache for all tokens and one half as large for the prompt, and four copies of the logits in float32.
     """
     config = config.get_text_config(decoder=True)
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    heads, size = cache_heads(config)
     token = 2 * config.num_hidden_layers * heads * size * number  # keys and values
     return 96 * token + 16 * config.vocab_size
+
+
+def cache_heads(config) -> tuple[int, int]:
+    """How many heads of keys a layer's cache has, and numbers in one."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    return heads, getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
 def devices() -> list[str]:

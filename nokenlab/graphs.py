@@ -12,7 +12,10 @@ from weakref import WeakSet
 import torch
 from torch import Tensor
 from transformers import Cache
-from transformers.cache_utils import StaticLayer
+from transformers.cache_utils import DynamicLayer
+
+from . import fitness
+from .forward import forward, prefill
 
 # the architectures that tests/test_graphs.py compares with the plain step
 TESTED = frozenset(
@@ -25,7 +28,6 @@ FEW = 32  # rows; with more a CPU is busy anyway
 KEPT = {"cuda": 1, "cpu": 8}  # steps kept for the next call of their shape; a GPU may not have room for two
 _traced = WeakSet()  # models on a CPU whose steps may be traced: it takes two seconds for each shape
 _spare: dict[tuple, "FixedStep"] = {}  # the steps that are kept, the last used at the end
-_prompt: dict[tuple, "Prompt"] = {}  # and one captured prompt
 
 
 def trace(model) -> None:
@@ -48,22 +50,23 @@ def can_be_fixed(model) -> bool:
     return model.config.model_type in TESTED and not moving
 
 
-def take(model, past, mask: Tensor, length: int) -> "FixedStep":
-    """A step for this batch, at least `length` positions long, ready to go on behind `past`.
+def take(model, rows: int, length: int) -> "FixedStep":
+    """A step for so many rows, at least `length` positions long.
 
     Give it back with `put_back`, so that the next call of this shape need not capture again.
     """
     length = -(-length // LENGTHS) * LENGTHS
-    step = _spare.pop((id(model), len(mask), length), None)
+    step = _spare.pop((id(model), rows, length), None)
     if step is None:
         _make_room(model.device.type)
-        step = FixedStep(model, past, len(mask), length)
-    step.begin(past, mask)
+        step = FixedStep(model, rows, length)
     return step
 
 
 def put_back(step: "FixedStep") -> None:
-    """Keep a step for the next call."""
+    """Keep a step for the next call, unless NaN is in its cache: a masked sum would find it there."""
+    if step.last.isnan().any():
+        return
     _make_room(step.model.device.type)
     _spare[(id(step.model), step.rows, step.length)] = step
 
@@ -78,19 +81,6 @@ def _make_room(device: str) -> None:
 def forget() -> None:
     """Let go of what is kept, and of its memory."""
     _spare.clear()
-    _prompt.clear()
-
-
-def prefill(run: Callable, model, embeddings: Tensor, mask: Tensor, shared: int):
-    """What `run`, `sampling.prefill`, gives; a short one is a graph, its cache good until the next call."""
-    if model.device.type != "cuda" or mask.numel() > SHORT:
-        return run(model, embeddings, mask, shared)
-    inputs = [embeddings, closed(mask, model.dtype), (mask.cumsum(-1) - 1).clamp_min(0)]
-    key = (id(model), *embeddings.shape, shared)
-    if key not in _prompt:
-        _prompt.clear()
-        _prompt[key] = Prompt(run, model, inputs, shared)
-    return _prompt[key].run(inputs)
 
 
 def closed(mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -103,78 +93,100 @@ def closed(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros_like(unseen, dtype=dtype).masked_fill_(unseen, torch.finfo(dtype).min)
 
 
-class FixedLayer(StaticLayer):
-    """One layer's keys and values, at most `length`; the next go to `end`, a place that all layers share."""
+class FixedLayer(DynamicLayer):
+    """One layer's keys and values, their room made beforehand.
 
-    def __init__(self, filled, length: int, end: Tensor):
-        super().__init__(length)
-        self.cumulative_length, self.is_initialized = end, True
-        self.keys, self.values = (
-            x.new_zeros(*x.shape[:2], length, x.shape[3]) for x in (filled.keys, filled.values)
-        )
+    A prompt fills it from the left as it fills any cache. In a step the next go to `end`, a place that all
+    layers share. `room` is (rows, heads, length, size).
+    """
+
+    def __init__(self, room: tuple[int, int, int, int], end: Tensor, **at):
+        super().__init__()
+        self.keys, self.values = torch.zeros(room, **at), torch.zeros(room, **at)
+        self.end, self.is_initialized = end, True
+        self.seen: int | None = 0  # tokens of the prompt, none in a step
 
     def update(self, key_states: Tensor, value_states: Tensor, *others, **more) -> tuple[Tensor, Tensor]:
-        """Put one token's keys and values (rows, heads, 1, size) at `end`; all of them."""
-        self.keys.index_copy_(2, self.cumulative_length, key_states)
-        self.values.index_copy_(2, self.cumulative_length, value_states)
-        return self.keys, self.values
+        """Put new keys and values (rows, heads, new, size) in; all of these rows."""
+        if self.seen is None:
+            self.keys.index_copy_(2, self.end, key_states)
+            self.values.index_copy_(2, self.end, value_states)
+            return self.keys, self.values
+        rows, before, self.seen = len(key_states), self.seen, self.seen + key_states.shape[2]
+        self.keys[:rows, :, before : self.seen] = key_states
+        self.values[:rows, :, before : self.seen] = value_states
+        if not before:
+            return key_states, value_states
+        return self.keys[:rows, :, : self.seen], self.values[:rows, :, : self.seen]
 
+    def get_seq_length(self) -> int | Tensor:
+        """How many tokens are there."""
+        return self.end if self.seen is None else self.seen
 
-class Forward(torch.nn.Module):
-    """A model with its cache as a function of tensors alone, which is what can be traced."""
-
-    def __init__(self, model, cache: Cache):
-        super().__init__()
-        self.model, self.cache = model, cache
-
-    def forward(self, embeddings: Tensor, closed: Tensor, positions: Tensor) -> Tensor:
-        """Logits of the next token, (rows, vocab)."""
-        out = self.model(
-            inputs_embeds=embeddings,
-            attention_mask=closed,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        )
-        return out.logits[:, -1]
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Let all rows begin as the first does."""
+        for x in (self.keys, self.values):
+            x[1:, :, : self.seen] = x[:1, :, : self.seen]
 
 
 class FixedStep:
     """A decode step of `rows` rows with a cache of `length` positions: a graph on a GPU, traced elsewhere."""
 
-    def __init__(self, model, past, rows: int, length: int):
+    def __init__(self, model, rows: int, length: int):
         self.model, self.rows, self.length = model, rows, length
-        self.end = torch.zeros(1, device=model.device, dtype=torch.long)  # where the next token goes
-        self.cache = Cache(layers=[FixedLayer(filled, length, self.end) for filled in past.layers])
-        width = model.get_input_embeddings().embedding_dim
         at = {"device": model.device, "dtype": model.dtype}
+        self.end = torch.zeros(1, device=model.device, dtype=torch.long)  # where the next token goes
+        heads, size = fitness.cache_heads(model.config)
+        layers = range(model.config.num_hidden_layers)
+        self.cache = Cache(layers=[FixedLayer((rows, heads, length, size), self.end, **at) for _ in layers])
+        width = model.get_input_embeddings().embedding_dim
         self.embeddings = torch.zeros(rows, 1, width, **at)
         self.closed = torch.full((rows, 1, 1, length), torch.finfo(model.dtype).min, **at)  # added to scores
         self.positions = torch.zeros(rows, 1, device=model.device, dtype=torch.long)
+        self.prompt: Prompt | None = None  # the last that was captured
+        self.last = self.positions  # logits of all rows
         self.forward = Forward(model, self.cache)
+        self.see(None)
         if model.device.type == "cuda":
             self.run = capture(self._step).replay
         else:
             self.forward = traced(self.forward, self.embeddings, self.closed, self.positions)
             self.run = self._step
 
-    def begin(self, past, mask: Tensor) -> None:
-        """Copy a cache filled by the prompt (rows, tokens) into this one."""
-        tokens = mask.shape[1]
-        for fixed, filled in zip(self.cache.layers, past.layers, strict=True):
-            fixed.keys[:, :, :tokens] = filled.keys
-            fixed.values[:, :, :tokens] = filled.values
+    def prefill(self, embeddings: Tensor, mask: Tensor, shared: int) -> Tensor:
+        """Begin with prompts (rows, tokens, width), the first `shared` positions alike; their next logits.
+
+        Short ones are captured, for the next of their shape.
+        """
+        self.see(0)
+        if mask.is_cuda and mask.numel() <= SHORT:
+            inputs = [embeddings, closed(mask, self.model.dtype), (mask.cumsum(-1) - 1).clamp_min(0)]
+            kind = (embeddings.shape[1], shared)
+            if self.prompt is None or self.prompt.kind != kind:
+                self.prompt = Prompt(self, inputs, kind)
+            logits = self.prompt.run(inputs)
+        else:
+            logits, _ = prefill(self.model, embeddings, mask, shared, past=self.cache)
+        self.see(None)
         self.closed.fill_(torch.finfo(self.closed.dtype).min)
-        self.closed[..., :tokens].masked_fill_(mask[:, None, None].bool(), 0)
+        self.closed[..., : mask.shape[1]].masked_fill_(mask[:, None, None].bool(), 0)
         self.positions.copy_(mask.sum(-1, keepdim=True))
-        self.end.fill_(tokens)
+        self.end.fill_(mask.shape[1])
+        self.last = logits
+        return logits
 
     def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         """Feed embeddings (running, width) to these rows; their next logits, (running, vocab)."""
         every = len(rows) == self.rows
         self.embeddings[slice(None) if every else rows, 0] = embeddings
         self.run()
-        return (self.logits if every else self.logits[rows]).to(torch.float32, copy=True)
+        self.last = self.logits
+        return self.logits.clone() if every else self.logits[rows]
+
+    def see(self, tokens: int | None) -> None:
+        """Make the cache ready for a prompt behind so many tokens; with None for steps."""
+        for layer in self.cache.layers:
+            layer.seen = tokens
 
     def _step(self) -> None:
         self.closed.index_fill_(3, self.end, 0)
@@ -183,25 +195,37 @@ class FixedStep:
         self.end += 1
 
 
+class Forward(torch.nn.Module):
+    """A model with its cache as a function of tensors alone, which is what can be traced."""
+
+    def __init__(self, model, past: Cache):
+        super().__init__()
+        self.model, self.past = model, past
+
+    def forward(self, embeddings: Tensor, closed: Tensor, positions: Tensor) -> Tensor:
+        """Logits of the next token, (rows, vocab)."""
+        return forward(self.model, embeddings, closed, positions, self.past)[0]
+
+
 class Prompt:
-    """A batch of prompts of one shape, run as a graph."""
+    """A batch of prompts of one kind (tokens, how many of them are shared), captured for a step's cache."""
 
-    def __init__(self, prefill: Callable, model, inputs: list[Tensor], shared: int):
-        self.model = model  # lives as long as its graph, so that its id is its own
-        self.inputs = [x.clone() for x in inputs]
+    def __init__(self, step: FixedStep, inputs: list[Tensor], kind: tuple[int, int]):
+        self.kind, self.inputs = kind, [x.clone() for x in inputs]
 
-        def forward() -> None:
+        def run() -> None:
             embeddings, closed, positions = self.inputs
-            self.logits, self.past = prefill(model, embeddings, closed, shared, positions)
+            step.see(0)
+            self.logits, _ = prefill(step.model, embeddings, closed, kind[1], positions, step.cache)
 
-        self.graph = capture(forward)
+        self.graph = capture(run)
 
-    def run(self, inputs: list[Tensor]):
-        """Logits of the last position, (batch, vocab), and the cache, which the next run writes over."""
+    def run(self, inputs: list[Tensor]) -> Tensor:
+        """Logits of the last position, (batch, vocab); keys and values are then in the cache."""
         for mine, given in zip(self.inputs, inputs, strict=True):
             mine.copy_(given)
         self.graph.replay()
-        return self.logits.clone(), self.past
+        return self.logits.clone()
 
 
 def capture(run: Callable[[], None]) -> torch.cuda.CUDAGraph:

@@ -3,18 +3,16 @@
 Everything that makes text drains this loop: `Lab.generate`, the tables, the widgets.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import cache, partial
 
 import torch
 from torch import Tensor
-from transformers import Cache, LogitsProcessor, LogitsProcessorList, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from . import graphs
+from .forward import forward, prefill, shared_prefix
 
 
 @dataclass
@@ -22,17 +20,27 @@ class Step:
     """One new token for each row still running.
 
     index: 0 for the first new token. rows: (running,) which rows of the batch these are; a row leaves
-    after its end-of-sequence token. logits: (running, vocab) the model's own, float32. scores:
-    (running, vocab) the same after the logits processors. ids: (running,) the chosen tokens.
-    embeddings: (running, width) what is fed to the model next.
+    after its end-of-sequence token. computed, processed: (running, vocab) the logits as the model gives
+    them, and after the logits processors. ids: (running,) the chosen tokens. embeddings: (running, width)
+    what is fed to the model next.
     """
 
     index: int
     rows: Tensor
-    logits: Tensor
-    scores: Tensor
+    computed: Tensor
+    processed: Tensor
     ids: Tensor
     embeddings: Tensor
+
+    @property
+    def logits(self) -> Tensor:
+        """The model's own, (running, vocab), float32."""
+        return self.computed.float()
+
+    @property
+    def scores(self) -> Tensor:
+        """The same after the logits processors, (running, vocab), float32."""
+        return self.processed.float()
 
     @property
     def probabilities(self) -> Tensor:
@@ -69,15 +77,14 @@ def sample(
     rows = torch.arange(len(embeddings), device=mask.device)
     ids = torch.empty(len(rows), 0, dtype=torch.long, device=mask.device)  # (running, new)
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
+    largest = seeds is None and not processors  # only the largest is asked for, so no float32 is
     length = mask.shape[1] + max_new_tokens
     fixed = max_new_tokens > 1 and graphs.fits(model, len(rows), length)
-    run = partial(graphs.prefill, prefill) if fixed else prefill
-    logits, past = run(model, embeddings, mask, _shared_prefix(embeddings, mask))
-    decoder = graphs.take(model, past, mask, length) if fixed else Plain(model, past, mask)
-    del past  # a fixed step has copied it
+    decoder = graphs.take(model, len(rows), length) if fixed else Plain(model)
     try:
+        logits = decoder.prefill(embeddings, mask, shared_prefix(embeddings, mask))
         for index in range(max_new_tokens):
-            scores = process(ids, logits)
+            scores = logits if largest else process(ids, logits.float())
             chosen = scores.argmax(-1) if seeds is None else _draw(scores, uniforms[rows, index])
             step = Step(index, rows, logits, scores, chosen, embed(chosen))
             if feed is not None:
@@ -104,10 +111,15 @@ def sample(
 class Plain:
     """Decode steps with a cache that grows, and shrinks when rows leave."""
 
-    def __init__(self, model: PreTrainedModel, past, mask: Tensor):
-        self.model, self.past, self.mask = model, past, mask
+    def __init__(self, model: PreTrainedModel):
+        self.model = model
+
+    def prefill(self, embeddings: Tensor, mask: Tensor, shared: int) -> Tensor:
+        """Begin with prompts (rows, tokens, width), the first `shared` positions alike; their next logits."""
+        self.mask, self.rows = mask, torch.arange(len(mask), device=mask.device)
         self.positions = mask.sum(-1, keepdim=True)  # (running, 1) of the next token
-        self.rows = torch.arange(len(mask), device=mask.device)
+        logits, self.past = prefill(self.model, embeddings, mask, shared)
+        return logits
 
     def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         """Feed embeddings (running, width) to these rows, and no longer to others; their next logits."""
@@ -116,7 +128,7 @@ class Plain:
             self.past.batch_select_indices(kept)
             self.rows, self.mask, self.positions = rows, self.mask[kept], self.positions[kept]
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), 1)], dim=-1)
-        logits, self.past = _forward(self.model, embeddings[:, None], self.mask, self.positions, self.past)
+        logits, self.past = forward(self.model, embeddings[:, None], self.mask, self.positions, self.past)
         self.positions = self.positions + 1
         return logits
 
@@ -131,7 +143,7 @@ def branch(model: PreTrainedModel, past, parents: Tensor, embeddings: Tensor, to
     own.layers = [copy(layer) for layer in past.layers]  # a layer gets new tensors, never writes into old
     own.batch_select_indices(parents)
     mask = torch.ones(len(parents), tokens + 1, dtype=torch.long, device=embeddings.device)
-    return _forward(model, embeddings[:, None], mask, mask[:, :1] * tokens, own)
+    return forward(model, embeddings[:, None], mask, mask[:, :1] * tokens, own)
 
 
 def join(parts: Sequence):
@@ -142,50 +154,6 @@ def join(parts: Sequence):
         for layer in layers[1:]:
             layer.keys = layer.values = None
     return parts[0]
-
-
-def prefill(model, embeddings: Tensor, mask: Tensor, shared: int = 0, positions: Tensor | None = None):
-    """Run prompts (batch, tokens, width); their first `shared` positions, the same in all, are run once.
-
-    `mask` is (batch, tokens), or (batch, 1, tokens, tokens) to be added to the scores, and then `positions`
-    (batch, tokens) are needed. The logits of the last position, (batch, vocab) in float32, and the cache.
-    """
-    past = None if mask.dim() == 2 else _plain_cache(model)
-    if positions is None:
-        positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
-    if shared:
-        first = mask[:1, :shared] if mask.dim() == 2 else mask[:1, :, :shared, :shared]
-        _, past = _forward(model, embeddings[:1, :shared], first, positions[:1, :shared], past)
-        past.batch_repeat_interleave(len(embeddings))
-        mask = mask if mask.dim() == 2 else mask[:, :, shared:]
-    return _forward(model, embeddings[:, shared:], mask, positions[:, shared:], past)
-
-
-def _plain_cache(model) -> Cache:
-    """A cache that grows, of layers of one kind: others copy from the CPU, and that cannot be captured."""
-    return Cache(layers=[DynamicLayer() for _ in range(model.config.num_hidden_layers)])
-
-
-def _shared_prefix(embeddings: Tensor, mask: Tensor) -> int:
-    """How many positions, from the first, are the same in all rows; one is left for the logits."""
-    if len(embeddings) == 1 or not mask.all():
-        return 0
-    differs = (embeddings != embeddings[:1]).any(dim=-1).any(dim=0)[:-1]  # (tokens - 1,)
-    return int(differs.int().argmax()) if differs.any() else len(differs)
-
-
-def _forward(model, embeddings, mask, positions, past):
-    """Logits of the last position, (batch, vocab) in float32, and the cache."""
-    known = _arguments(type(model))
-    extra = {"position_ids": positions, "logits_to_keep": 1}
-    out = model(
-        inputs_embeds=embeddings,
-        attention_mask=mask,
-        past_key_values=past,
-        use_cache=True,
-        **{name: value for name, value in extra.items() if name in known},
-    )
-    return out.logits[:, -1].float(), out.past_key_values
 
 
 def _on_cpu(x: Tensor) -> Callable[[], Tensor]:
@@ -201,11 +169,6 @@ def _on_cpu(x: Tensor) -> Callable[[], Tensor]:
         return copied
 
     return wait
-
-
-@cache
-def _arguments(kind: type) -> frozenset[str]:
-    return frozenset(inspect.signature(kind.forward).parameters)
 
 
 def _uniforms(seeds: Sequence[int], steps: int) -> Tensor:

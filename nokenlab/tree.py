@@ -15,6 +15,7 @@ from torch import Tensor
 from . import sampling
 from .beyond import vector
 from .definitions import place
+from .forward import prefill
 from .measures import entropy
 from .nokens import shell
 from .prompts import batch
@@ -108,7 +109,7 @@ def grow(
     tokens = embeddings.shape[1]
     lab._check_room(tokens, depth)
     with lab._turn, torch.no_grad():
-        logits, past = sampling.prefill(lab.model, embeddings, mask)
+        logits, past = prefill(lab.model, embeddings, mask)
     asked, best = _root(), _best(logits, k)
     levels, cuts, count = [asked], [], 1
     for level in range(1, depth + 1):

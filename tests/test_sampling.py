@@ -14,7 +14,8 @@ from transformers import (
 
 import nokenlab as nl
 from nokenlab import default_model
-from nokenlab.sampling import _draw, _shared_prefix
+from nokenlab.forward import shared_prefix
+from nokenlab.sampling import _draw
 
 PROMPTS = [
     "Red is a color that is often associated with",
@@ -72,12 +73,12 @@ def test_padding_changes_no_logits(any_lab):
 def test_a_shared_beginning_is_run_once_and_changes_nothing(any_lab):
     x = any_lab.embed(PROMPTS[0])
     rows = nl.replace(x, 5, nl.random_nokens(any_lab.width, range(3)))
-    assert _shared_prefix(rows, torch.ones(rows.shape[:2])) == 5
+    assert shared_prefix(rows, torch.ones(rows.shape[:2])) == 5
     assert ids_of(any_lab, rows) == [hf_ids(any_lab, row[None]) for row in rows]
     same = x.expand(3, -1, -1)
-    assert _shared_prefix(same, torch.ones(same.shape[:2])) == x.shape[1] - 1
+    assert shared_prefix(same, torch.ones(same.shape[:2])) == x.shape[1] - 1
     assert ids_of(any_lab, same) == [hf_ids(any_lab, x)] * 3
-    assert _shared_prefix(nl.replace(x, 0, rows[:, 5]), torch.ones(rows.shape[:2])) == 0
+    assert shared_prefix(nl.replace(x, 0, rows[:, 5]), torch.ones(rows.shape[:2])) == 0
 
 
 def test_ids_and_embeddings_give_the_same_logits(any_lab):

@@ -9,6 +9,7 @@ from tiny_models import TINY, save_tiny
 import nokenlab as nl
 from nokenlab import sampling, tree, tree_counts, tree_plots
 from nokenlab.definitions import first_sentence, place
+from nokenlab.forward import prefill
 
 
 @pytest.fixture(scope="module", params=sorted(TINY))
@@ -126,7 +127,7 @@ def test_branches_end_with_the_text_or_at_a_full_stop(lab):
 
 def test_a_cache_may_be_branched_twice_and_parts_of_it_joined(any_lab):
     x = prompt(any_lab)
-    logits, past = sampling.prefill(any_lab.model, x, torch.ones(x.shape[:2], dtype=torch.long))
+    logits, past = prefill(any_lab.model, x, torch.ones(x.shape[:2], dtype=torch.long))
     tokens, ids = x.shape[1], logits[0].topk(4).indices
     fed = any_lab._embed_ids(ids)
     with torch.no_grad():
