@@ -66,6 +66,12 @@ def _like_attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | Non
 
 
 @triton.jit
+def _read_once(at, seen):
+    """What the GPU's own cache need not keep: it is better used for what others read again."""
+    return tl.load(at, seen, 0.0, eviction_policy="evict_first")
+
+
+@triton.jit
 def _attend_one(
     Q, K, V, M, OUT,
     q_row, q_head, q_new, k_row, k_head, k_token, v_row, v_head, v_token, m_row, m_new,
@@ -86,10 +92,10 @@ def _attend_one(
     q = Q + row * q_row + head * q_head
     k = K + row * k_row + head // groups * k_head + j[:, None] * k_token
     v = V + row * v_row + head // groups * v_head + j[:, None] * v_token
-    q_main, k_main, v_main = tl.load(q + d), tl.load(k + d, seen, 0.0), tl.load(v + d, seen, 0.0)
+    q_main, k_main, v_main = tl.load(q + d), _read_once(k + d, seen), _read_once(v + d, seen)
     if REST:  # all is asked for before any of it is used: memory is waited for once
         q_rest = tl.load(q + e, e < size, 0.0)
-        k_rest, v_rest = tl.load(k + e, seen_rest, 0.0), tl.load(v + e, seen_rest, 0.0)
+        k_rest, v_rest = _read_once(k + e, seen_rest), _read_once(v + e, seen_rest)
     scores = tl.sum(q_main.to(tl.float32) * k_main.to(tl.float32), 1)
     if REST:
         scores += tl.sum(q_rest.to(tl.float32) * k_rest.to(tl.float32), 1)

@@ -5,16 +5,25 @@ from torch import Tensor
 from torch.nn import Linear, Module, Parameter
 
 SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # in the order of asking
+PHI = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.fc1")  # its MLP reads what they do
 
 
 def join_linears(model: Module) -> None:
     """Make one layer of those that read the same input; the model then holds the weights of that one."""
+    groups = (PHI,) if model.config.model_type == "phi" else SAME_INPUT
     for module in list(model.modules()):
-        for names in SAME_INPUT:
-            layers = [getattr(module, name, None) for name in names]
+        for names in groups:
+            layers = [_layer(module, name) for name in names]
             if all(type(layer) is Linear for layer in layers) and _alike(layers):
                 for name, part in zip(names, Joined(layers).parts, strict=True):
-                    setattr(module, name, part)
+                    module.set_submodule(name, part)
+
+
+def _layer(module: Module, name: str) -> Module | None:
+    try:
+        return module.get_submodule(name)
+    except AttributeError:
+        return None
 
 
 def _alike(layers: list[Linear]) -> bool:

@@ -1,6 +1,7 @@
 """Linear layers as one beside the same layers apart; NOKENLAB_TEST_DEVICE=cuda runs them on a GPU."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -39,18 +40,22 @@ def test_joined_layers_give_the_same_logits(architecture):
     assert parts(lab.model) or architecture not in SEPARATE
 
 
-def test_a_joined_model_holds_each_weight_once():
-    lab = small("llama")
+@pytest.mark.parametrize(
+    ("architecture", "each", "left"), [("llama", 5, {"o_proj", "down_proj"}), ("phi", 4, {"dense", "fc2"})]
+)
+def test_a_joined_model_holds_each_weight_once(architecture, each, left):
+    lab = small(architecture)
     before = sum(p.numel() for p in lab.model.parameters())
     joined.join_linears(lab.model)
-    assert parts(lab.model) == 5 * lab.model.config.num_hidden_layers
+    assert parts(lab.model) == each * lab.model.config.num_hidden_layers
     assert sum(p.numel() for p in lab.model.parameters()) == before
     linears = {name.split(".")[-1] for name, m in lab.model.named_modules() if isinstance(m, Linear)}
-    assert linears == {"whole", "o_proj", "down_proj", "lm_head"}
+    assert linears == left | {"whole", "lm_head"}
 
 
 def test_layers_that_are_not_alike_stay_apart():
     attention = torch.nn.Module()
+    attention.config = SimpleNamespace(model_type="llama")
     attention.q_proj, attention.v_proj = Linear(8, 8), Linear(8, 8)
     attention.k_proj = Linear(8, 8, bias=False)
     joined.join_linears(attention)
