@@ -19,7 +19,7 @@ def prefill(
 
     `mask` is (batch, tokens), or (batch, 1, tokens, tokens) to be added to the scores, and then `positions`
     (batch, tokens) are needed. `past` is an empty cache, if it shall not be the model's usual one. The
-    logits of the last position, (batch, vocab), and the cache.
+    logits of the last position, (batch, vocab) in the model's dtype, and the cache.
     """
     if positions is None:
         positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
@@ -32,10 +32,7 @@ def prefill(
 
 
 def forward(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past: Cache | None):
-    """Logits of the last position, (batch, vocab), and the cache.
-
-    The logits are float32 but on a GPU, which chooses among other numbers as fast and need not convert them.
-    """
+    """Logits of the last position, (batch, vocab) in the model's dtype, and the cache."""
     known = _arguments(type(model))
     extra = {"position_ids": positions, "logits_to_keep": 1}
     out = model(
@@ -45,8 +42,7 @@ def forward(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past: Ca
         use_cache=True,
         **{name: value for name, value in extra.items() if name in known},
     )
-    logits = out.logits[:, -1]
-    return logits if logits.is_cuda else logits.float(), out.past_key_values
+    return out.logits[:, -1], out.past_key_values
 
 
 def shared_prefix(embeddings: Tensor, mask: Tensor) -> int:

@@ -15,7 +15,7 @@ from transformers import (
 import nokenlab as nl
 from nokenlab import default_model
 from nokenlab.forward import shared_prefix
-from nokenlab.sampling import _draw
+from nokenlab.sampling import _draw, _largest
 
 PROMPTS = [
     "Red is a color that is often associated with",
@@ -85,6 +85,26 @@ def test_ids_and_embeddings_give_the_same_logits(any_lab):
     with torch.no_grad():
         by_id = any_lab.model(any_lab.ids(PROMPTS[0])[None]).logits[:, -1]
     torch.testing.assert_close(any_lab.logits(PROMPTS[0]), by_id.float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_first_of_the_likeliest_tokens_is_taken(dtype):
+    scores = torch.randint(-5, 5, (64, 999), generator=torch.Generator().manual_seed(0)).to(dtype)
+    first = [row.index(max(row)) for row in scores.tolist()]
+    assert _largest(scores).tolist() == first
+    assert _largest(torch.full_like(scores, float("-inf"))).tolist() == [0] * 64
+
+
+def test_a_step_of_a_bfloat16_model_has_logits_in_float32(lab):
+    small = tiny_lab("llama", lab.tokenizer)
+    small.model.bfloat16()
+    warm = [TemperatureLogitsWarper(0.5)]
+    for plain, warmed in zip(
+        small.sample(PROMPTS, 4), small.sample(PROMPTS, 4, processors=warm), strict=True
+    ):
+        assert plain.logits.dtype == plain.scores.dtype == warmed.scores.dtype == torch.float32
+        assert plain.ids.tolist() == plain.logits.argmax(-1).tolist() == warmed.ids.tolist()
+        torch.testing.assert_close(warmed.scores, 2 * plain.logits)
 
 
 def test_rows_that_end_leave_and_the_others_go_on(lab):
