@@ -1,7 +1,7 @@
 """Attention for many rows of short texts, registered with transformers as one of its own.
 
-On a GPU a kernel made for that; on a CPU the heads of a query that share keys are taken together. What
-neither is made for, and whatever is to be differentiated, goes the usual way.
+On a GPU a kernel made for that; on a CPU two batched products, and the heads of a query that share keys
+together. What neither is made for, and whatever is to be differentiated, goes the usual way.
 """
 
 import torch
@@ -17,6 +17,8 @@ except ImportError:  # there is no triton on some systems
     kernel = None
 
 NAME = "nokenlab_short"
+MANY = 64  # matrices of keys, one a row and head; with fewer the usual way is as fast on a CPU
+SHORT = 128  # tokens; with more it is as fast as well
 
 
 def use(model: PreTrainedModel) -> None:
@@ -37,17 +39,30 @@ def short_attention(module, query, key, value, attention_mask, scaling=None, **o
         scale = scaling or query.shape[3] ** -0.5
         if query.is_cuda and kernel and kernel.fits(query, key, value):
             return kernel.attended(query, key, value, attention_mask, scale), None
-        if query.device.type == "cpu" and query.shape[2] == 1 and query.shape[1] > key.shape[1]:
-            return _grouped(query, key, value, attention_mask, scale), None
+        if query.device.type == "cpu" and query.shape[2] == 1:
+            return _of_one(query, key, value, attention_mask, scale), None
     return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
 
 
-def _grouped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+def _of_one(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """One query a row: its heads that share keys are as many queries of one head."""
     batch, heads, _, size = query.shape
     together = query.reshape(batch, key.shape[1], -1, size)  # (batch, kv heads, heads of each, size)
-    found = scaled_dot_product_attention(together, key, value, attn_mask=mask, scale=scale)
+    if batch * key.shape[1] >= MANY and key.shape[2] <= SHORT:
+        found = _by_products(together, key, value, mask, scale).to(query.dtype)
+    else:
+        found = scaled_dot_product_attention(together, key, value, attn_mask=mask, scale=scale)
     return found.reshape(batch, 1, heads, size)
+
+
+def _by_products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """The same in float32 by two batched products, which is three times as fast as a product a head."""
+    q, k, v = (x.float().flatten(0, 1) for x in (query, key, value))  # (batch * kv heads, …, size)
+    scores = torch.bmm(scale * q, k.transpose(1, 2)).view(*query.shape[:3], -1)
+    if mask is not None:
+        unseen = torch.finfo(scores.dtype).min
+        scores = scores.masked_fill(~mask, unseen) if mask.dtype == torch.bool else scores + mask
+    return torch.bmm(scores.softmax(-1).flatten(0, 1), v)
 
 
 def _is_plain(module, query: Tensor, key: Tensor, mask: Tensor | None, others: dict) -> bool:
