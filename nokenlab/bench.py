@@ -132,7 +132,7 @@ def bench(lab: nl.Lab, ways: dict[str, Callable], sizes: list[int]) -> pd.DataFr
             some = everyone[: 1 if way == ARTICLE else size]
             with torch.no_grad():
                 timed = partial(run, some)
-                first, seconds = _seconds(timed, lab, repeats=1 if size > 32 and on_cpu else 3)
+                first, seconds = _seconds(timed, lab, repeats=1 if size > 128 and on_cpu else 3)
             rows.append((dtype, way, size, len(some) * NEW_TOKENS / seconds, first))
             print(f"{dtype}  {way:<22} {size:>5} nokens  {rows[-1][3]:8.1f} tokens/s", flush=True)
     table = pd.DataFrame(rows, columns=["dtype", "way", "nokens", "tokens_per_second", "first_seconds"])

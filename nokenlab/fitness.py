@@ -83,7 +83,7 @@ def memory(device: str) -> tuple[int, int]:
 def row_size(config, number: int) -> int:
     """Bytes that a row of 64 tokens takes, numbers of `number` bytes each.
 
-    A cache for all tokens and one half as large for the prompt, and four copies of the logits in float32.
+    A cache for all tokens and half as much for copies of it, and four copies of the logits in float32.
     """
     config = config.get_text_config(decoder=True)
     heads, size = cache_heads(config)
