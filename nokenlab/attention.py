@@ -52,7 +52,7 @@ def _of_one(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scal
         found = _by_products(together, key, value, mask, scale).to(query.dtype)
     else:
         found = scaled_dot_product_attention(together, key, value, attn_mask=mask, scale=scale)
-    return found.reshape(batch, 1, heads, size)
+    return found.reshape(batch, 1, heads, -1)  # values may have another size
 
 
 def _by_products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:

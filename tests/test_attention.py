@@ -58,6 +58,15 @@ def test_one_query_of_many_rows_finds_the_usual(rows, tokens, groups, dtype):
         torch.testing.assert_close(ours.double(), wanted, rtol=error, atol=error)
 
 
+@pytest.mark.parametrize("rows", [2, 64])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_values_may_be_shorter_than_keys(rows, groups):
+    module, q, k, v = asked(rows=rows, groups=groups)
+    ours, _ = attention.short_attention(module, q, k, v[..., :16], None, scaling=0.1)
+    usual, _ = sdpa_attention_forward(module, q, k, v[..., :16], None, scaling=0.1)
+    torch.testing.assert_close(ours, usual, rtol=1e-4, atol=1e-4)
+
+
 def usual_or_not(monkeypatch, **changes):
     """Whether the usual attention is asked for such tensors."""
     monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *args, **named: "usual")
@@ -67,6 +76,7 @@ def usual_or_not(monkeypatch, **changes):
 def test_what_it_is_not_made_for_goes_the_usual_way(monkeypatch):
     on_gpu = DEVICE == "cuda"
     assert not usual_or_not(monkeypatch)
+    assert not usual_or_not(monkeypatch, groups=1)
     assert usual_or_not(monkeypatch, new=9, tokens=9) != on_gpu
     assert usual_or_not(monkeypatch, tokens=300) == on_gpu
     assert usual_or_not(monkeypatch, size=256) == on_gpu

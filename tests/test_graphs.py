@@ -51,16 +51,16 @@ def test_a_fixed_cache_gives_the_plain_logits_row_by_row(small):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("shared", [0, 2])
+@pytest.mark.parametrize("shared", [0, 1, 2])
 def test_a_prompt_fills_a_fixed_cache_with_the_plain_keys(small, shared, monkeypatch):
-    texts = [TEXTS[0]] * 3 if shared else TEXTS
-    x, mask = batch([small.embed(text) for text in texts], torch.empty(0, small.width, device=DEVICE))
     for short in (graphs.SHORT, 0):  # captured on a GPU, and as it is
         monkeypatch.setattr(graphs, "SHORT", short)
-        step = graphs.take(small.model, 3, x.shape[1] + 1)
-        for factor in (1.0, 0.5):  # the second is run as the first was
-            wanted, past = prefill(small.model, factor * x, mask, shared)
-            found = step.prefill(factor * x, mask, shared)
+        step = None
+        for seed in range(3):  # the first captures, the others run it with other numbers
+            x, mask = prompts(small, shared, seed)
+            step = step or graphs.take(small.model, len(x), x.shape[1] + 1)
+            wanted, past = prefill(small.model, x, mask, shared)
+            found = step.prefill(x, mask, shared)
             torch.testing.assert_close(found / wanted.std(), wanted / wanted.std(), rtol=1e-3, atol=1e-3)
             for mine, theirs in zip(step.cache.layers, past.layers, strict=True):
                 for got, asked in ((mine.keys, theirs.keys), (mine.values, theirs.values)):
@@ -68,11 +68,20 @@ def test_a_prompt_fills_a_fixed_cache_with_the_plain_keys(small, shared, monkeyp
                     torch.testing.assert_close(got[real], asked.transpose(1, 2)[real], rtol=1e-3, atol=1e-3)
 
 
+def prompts(small, shared, seed):
+    """Three rows and their mask: of different lengths, or with nokens behind what they share."""
+    if shared:
+        nokens = nl.random_nokens(small.width, range(seed, seed + 3), norm=3.0).to(DEVICE)
+        x = nl.replace(small.embed(TEXTS[0]), shared, nokens)
+        return x, torch.ones(x.shape[:2], dtype=torch.long, device=DEVICE)
+    x, mask = batch([small.embed(text) for text in TEXTS], torch.empty(0, small.width, device=DEVICE))
+    return (1 - 0.3 * seed) * x, mask
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("shared", [0, 2])
 def test_a_mask_that_is_added_gives_the_plain_logits(small, shared):
-    texts = [TEXTS[0]] * 3 if shared else TEXTS
-    x, mask = batch([small.embed(text) for text in texts], torch.empty(0, small.width, device=DEVICE))
+    x, mask = prompts(small, shared, 0)
     wanted, _ = prefill(small.model, x, mask, shared)
     positions = (mask.cumsum(-1) - 1).clamp_min(0)
     step = graphs.take(small.model, 3, x.shape[1] + 1)
