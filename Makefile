@@ -26,7 +26,7 @@ test: setup
 
 bench: setup
 	@$(BIN)/nokenlab fetch
-	$(BIN)/python -m nokenlab.bench --results "$(RESULTS)/bench"
+	$(BIN)/python -m nokenlab.bench.decode --results "$(RESULTS)/bench"
 
 setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt

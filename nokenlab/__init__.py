@@ -4,35 +4,64 @@ Names are loaded when first used, so that `import nokenlab` and the command line
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # so that an editor sees them
+    from nokenlab.decode.loop import Step
+    from nokenlab.interpolation import lerp, slerp
+    from nokenlab.lab import Lab
+    from nokenlab.measures import entropy, kl, leading
+    from nokenlab.models.loading import load
+    from nokenlab.nokens import insert, random_nokens, replace, rescale, shell
+    from nokenlab.panels.lerp_slider import LerpSlider
+    from nokenlab.panels.noken_explorer import NokenExplorer
+    from nokenlab.panels.step_sampler import StepSampler
+    from nokenlab.panels.token_view import TokenView
+    from nokenlab.runs.results import Results
+    from nokenlab.space import EmbeddingSpace
 
 _HOME = {
-    "load": "models",
-    "Lab": "lab",
-    "EmbeddingSpace": "space",
-    "random_nokens": "nokens",
-    "replace": "nokens",
-    "insert": "nokens",
-    "rescale": "nokens",
-    "shell": "nokens",
-    "lerp": "nokens",
-    "slerp": "nokens",
-    "Step": "sampling",
-    "Results": "results",
-    "entropy": "measures",
-    "kl": "measures",
-    "leading": "measures",
-    "TokenView": "token_view",
-    "NokenExplorer": "noken_explorer",
-    "LerpSlider": "lerp_slider",
-    "StepSampler": "step_sampler",
+    "decode.loop": ["Step"],
+    "interpolation": ["lerp", "slerp"],
+    "lab": ["Lab"],
+    "measures": ["entropy", "kl", "leading"],
+    "models.loading": ["load"],
+    "nokens": ["insert", "random_nokens", "replace", "rescale", "shell"],
+    "panels.lerp_slider": ["LerpSlider"],
+    "panels.noken_explorer": ["NokenExplorer"],
+    "panels.step_sampler": ["StepSampler"],
+    "panels.token_view": ["TokenView"],
+    "runs.results": ["Results"],
+    "space": ["EmbeddingSpace"],
 }
-__all__ = sorted(_HOME)
+_MODULES = {name: module for module, names in _HOME.items() for name in names}
+__all__ = [
+    "EmbeddingSpace",
+    "Lab",
+    "LerpSlider",
+    "NokenExplorer",
+    "Results",
+    "Step",
+    "StepSampler",
+    "TokenView",
+    "entropy",
+    "insert",
+    "kl",
+    "leading",
+    "lerp",
+    "load",
+    "random_nokens",
+    "replace",
+    "rescale",
+    "shell",
+    "slerp",
+]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    if name in _HOME:
-        return getattr(import_module(f"nokenlab.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"nokenlab.{_MODULES[name]}"), name)
     raise AttributeError(f"nokenlab has no {name!r}; it has {', '.join(__all__)}")
 
 

@@ -2,15 +2,17 @@
 
 import argparse
 import sys
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
 import nokenlab
-from nokenlab import runner
-from nokenlab.export import export
-from nokenlab.index import check_index, write_index
-from nokenlab.parameters import BadInput, check, nearest, parse, read, title
+from nokenlab import errors
+from nokenlab.errors import BadInput, did_you_mean
+from nokenlab.runs import notebook_run, notebooks
+from nokenlab.runs.export import export
+from nokenlab.runs.notebooks import title
+from nokenlab.runs.parameters import check, parse, read
+from nokenlab.runs.results_page import check_index, write_index
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complain(error: Exception) -> int:
-    known = isinstance(error, BadInput | runner.RunFailed | OSError | ValueError)
+    known = isinstance(error, BadInput | errors.RunFailed | OSError | ValueError)
     text = str(error).strip() or "no message"
     kind = "" if known else f"{type(error).__name__}: "
     print(f"nokenlab: {kind}{text.splitlines()[0]}", file=sys.stderr)
@@ -95,7 +97,7 @@ def _glue(argv: list[str]) -> list[str]:
 
 
 def _list(args) -> int:
-    for notebook in runner.notebooks():
+    for notebook in notebooks.notebooks():
         print(f"{notebook.stem}  {title(notebook)}")
         for p in read(notebook).values():
             print(f"    {p.name}: {p.type} = {p.default!r}" + (f"  # {p.comment}" if p.comment else ""))
@@ -103,18 +105,18 @@ def _list(args) -> int:
 
 
 def _run(args) -> int:
-    chosen = list(dict.fromkeys(map(runner.find, args.notebooks))) or runner.notebooks()
+    chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.notebooks()
     if not chosen:
         raise BadInput("no notebooks here; name one by its path")
     plan = _plan(chosen, args)
     check_index(args.results)
-    folders = {notebook: runner.prepare(args.results / notebook.stem) for notebook in chosen}
+    folders = {notebook: notebook_run.prepare(args.results / notebook.stem) for notebook in chosen}
     done = []
     try:
         for notebook, given in plan.items():
             try:
-                done.append(runner.run_notebook(notebook, given, folders[notebook]))
-            except (BadInput, runner.RunFailed) as error:
+                done.append(notebook_run.run_notebook(notebook, given, folders[notebook]))
+            except (BadInput, errors.RunFailed) as error:
                 _complain(error)
     finally:  # also after Ctrl-C
         page = write_index(args.results) if done else None
@@ -140,7 +142,7 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
     for name in texts:
         if name not in names:
             where = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
-            raise BadInput(f"{where} parameter {name!r}{nearest(name, names)}")
+            raise BadInput(f"{where} parameter {name!r}{did_you_mean(name, names)}")
     return {
         notebook: check(ps, {n: parse(ps[n], text) for n, text in texts.items() if n in ps})
         for notebook, ps in known.items()
@@ -148,12 +150,13 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
 
 
 def _sweep(args) -> int:
-    sweeps, sweeping = import_module("nokenlab.sweeps"), import_module("nokenlab.sweep_runner")
+    from nokenlab.sweeps import done, driver, spec
+
     if args.workers < 1:
         raise BadInput(f"--workers wants a number above 0, got {args.workers}")
-    sweep = sweeps.load_sweep(args.file)
+    sweep = spec.load_sweep(args.file)
     folder = args.results / "sweeps" / sweep.name
-    todo, took = len(sweeping.left(sweep, folder, args.force)), sweeping.seconds_a_run(sweep, folder)
+    todo, took = len(done.left(sweep, folder, args.force)), done.seconds_a_run(sweep, folder)
     if args.dry_run:
         guess = "how long is not known: none has been run yet"
         if took is not None:
@@ -161,19 +164,20 @@ def _sweep(args) -> int:
         print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {guess}")
         return 0
     try:
-        sweeping.run_sweep(sweep, folder, args.workers, args.scheduler, args.force, args.plain)
+        driver.run_sweep(sweep, folder, args.workers, args.scheduler, args.force, args.plain)
     finally:
-        print(f"{sweep.name}: {len(sweep.runs) - len(sweeping.left(sweep, folder))}", end=" ")
+        print(f"{sweep.name}: {len(sweep.runs) - len(done.left(sweep, folder))}", end=" ")
         print(f"of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
-    return 1 if sweeping.left(sweep, folder) else 0
+    return 1 if done.left(sweep, folder) else 0
 
 
 def _export(args) -> int:
-    print(export(runner.find(args.notebook), args.page))
+    print(export(notebooks.find(args.notebook), args.page))
     return 0
 
 
 def _fetch(args) -> int:
-    models = import_module("nokenlab.models")  # torch comes with it
-    print(models.fetch(*filter(None, [args.model])))
+    from nokenlab.models import hub  # torch comes with it
+
+    print(hub.fetch(*filter(None, [args.model])))
     return 0

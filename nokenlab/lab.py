@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from . import fitness, graphs, sampling
-from .prompts import Prompts, as_rows, batch, row_seeds
-from .space import EmbeddingSpace
+from nokenlab.decode import loop
+from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
+from nokenlab.fast import step_pool
+from nokenlab.models import memory
+from nokenlab.space import EmbeddingSpace
 
 
 class Lab:
@@ -111,8 +113,8 @@ class Lab:
         *,
         seeds: int | Sequence[int] | None = None,
         processors: Sequence = (),
-        feed: sampling.Feed | None = None,
-    ) -> Iterator[sampling.Step]:
+        feed: loop.Feed | None = None,
+    ) -> Iterator[loop.Step]:
         """Token by token, all rows at once: yields a `Step` with ids, probabilities and what is fed next.
 
         Greedy without `seeds`; with them each row is drawn at random, from a generator seeded by
@@ -122,7 +124,7 @@ class Lab:
         start = self._embed_ids(torch.tensor(self.start_ids, dtype=torch.long))  # (0 or 1, width)
         embeddings, mask = batch(as_rows(prompts, self.embed), start)
         self._check_room(embeddings.shape[1], max_new_tokens)
-        steps = sampling.sample(
+        steps = loop.sample(
             self.model,
             embeddings,
             mask,
@@ -141,7 +143,7 @@ class Lab:
         *,
         seeds: int | Sequence[int] | None = None,
         processors: Sequence = (),
-        feed: sampling.Feed | None = None,
+        feed: loop.Feed | None = None,
         batch_size: int | None = None,
         progress: bool = False,
     ) -> list[str]:
@@ -181,8 +183,8 @@ class Lab:
     @cached_property
     def rows_at_once(self) -> int:
         """How many rows run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128."""
-        room = fitness.memory(str(self.device))[1] - self.model.get_memory_footprint()
-        row = fitness.row_size(self.model.config, self.dtype.itemsize)
+        room = memory.memory(str(self.device))[1] - self.model.get_memory_footprint()
+        row = memory.row_size(self.model.config, self.dtype.itemsize)
         rows = 1024 if self.device.type == "cuda" else 128
         while rows > 1 and rows * row > 0.75 * room:
             rows //= 2
@@ -238,7 +240,7 @@ class Lab:
                 if size == 1:
                     raise
                 size = size // 2
-                graphs.forget()
+                step_pool.forget()
                 torch.cuda.empty_cache()
         return done
 
@@ -251,7 +253,7 @@ class Lab:
                 f"which takes {self.context} tokens; shorten the prompt"
             )
 
-    def _in_turn(self, steps: Iterator[sampling.Step]) -> Iterator[sampling.Step]:
+    def _in_turn(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
         """The same steps, each made while no other thread has the model."""
         while True:
             with self._turn:
@@ -260,7 +262,7 @@ class Lab:
                 return
             yield step
 
-    def _drain(self, steps: Iterator[sampling.Step], rows: int, max_new_tokens: int) -> list[list[int]]:
+    def _drain(self, steps: Iterator[loop.Step], rows: int, max_new_tokens: int) -> list[list[int]]:
         """The new ids of each row; -1 after its end."""
         ids = torch.full((rows, max_new_tokens), -1, device=self.device)
         for step in steps:

@@ -71,59 +71,29 @@ def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tens
     return replace(torch.cat(parts, dim=1), before.shape[1], vectors)
 
 
-def lerp(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
-    """The straight line from a (p = 0) to b (p = 1), exact at both ends and wherever a equals b.
-
-    `a` and `b` have one shape: (…, width), or (1, tokens, width) for whole prompts. A number p gives
-    that shape; a list or 1-D tensor gives one row a p: (len(p), tokens, width) for prompts,
-    (len(p), …, width) otherwise. p may lie outside 0 to 1: that walks on beyond a or b.
-    """
-    weight = _weights(a, b, p)
-    return torch.lerp(a.float(), b.float(), weight).to(a.dtype)
-
-
-def slerp(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
-    """Along the arc from a to b: the direction turns at a constant rate, the length changes evenly.
-
-    Each vector turns for itself. Shapes as in `lerp`. Where an arc is no better than a line (equal
-    directions, or a vector of length 0) it is `lerp`; exactly opposite vectors raise ValueError,
-    since no one arc joins them. Source: K. Shoemake, "Animating rotation with quaternion curves", 1985.
-    """
-    weight = _weights(a, b, p)
-    start, end = a.double(), b.double()
-    norm_a, norm_b = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
-    cosine = (start * end).sum(-1, keepdim=True) / (norm_a * norm_b)  # NaN where a length is 0
-    if (cosine < -1 + 1e-12).any():
-        raise ValueError("slerp between exactly opposite vectors: no single arc joins them; use lerp")
-    angle = torch.acos(cosine.clamp(-1, 1))
-    weight = weight.double()
-    norm = torch.lerp(norm_a, norm_b, weight)
-    arc = (
-        torch.sin((1 - weight) * angle) / torch.sin(angle) * (norm / norm_a) * start
-        + torch.sin(weight * angle) / torch.sin(angle) * (norm / norm_b) * end
-    )
-    flat = ~(torch.sin(angle) > 1e-6)  # NaN counts as flat
-    return torch.where(flat, torch.lerp(start, end, weight), arc).to(a.dtype)
-
-
-def _weights(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
-    """p as a tensor that broadcasts against a, with one leading row a p when p is a list."""
-    if a.shape != b.shape:
-        raise ValueError(f"a and b differ in shape: {tuple(a.shape)} and {tuple(b.shape)}")
-    weight = torch.as_tensor(p, dtype=torch.float32, device=a.device)
-    if weight.dim() > 1 or weight.numel() == 0:
-        raise ValueError("p is a number or a list of at least one number")
-    if not torch.isfinite(weight).all():
-        raise ValueError("p holds NaN or infinity; every p must be a finite number")
-    if weight.dim() == 0:
-        return weight
-    if a.dim() == 3 and a.shape[0] != 1:
-        raise ValueError(f"with a list of p, a and b are one prompt each, got {tuple(a.shape)}")
-    return weight.view(-1, *[1] * (2 if a.dim() == 3 else a.dim()))
-
-
 def _as_list(values: int | Sequence[int], name: str) -> list[int]:
     values = [values] if isinstance(values, int) else list(values)
     if not values:
         raise ValueError(f"{name} is empty; give at least one")
     return values
+
+
+def word_vector(lab, word: str) -> Tensor:
+    """The embedding of a word with a space before it, (width,), float32 on the CPU: its last token's."""
+    return lab.embed(f" {word}")[0, -1].float().cpu()
+
+
+NOKEN = "<noken>"
+
+
+def fill(lab, prompt: str, vectors: Tensor) -> Tensor:
+    """A prompt with vectors where it says <noken>, one row a vector: (vectors, tokens, width).
+
+    The texts on both sides are cut into tokens by themselves. A space right before <noken> goes: words have
+    tokens that begin with their space, so the vector stands for both.
+    """
+    if prompt.count(NOKEN) != 1 or prompt.startswith(NOKEN):
+        raise ValueError(f"the prompt needs one {NOKEN}, with text before it: {prompt!r}")
+    before, after = prompt.split(NOKEN)
+    before = lab.embed(before.removesuffix(" "))
+    return insert(before, vectors, lab.embed(after) if after else None)

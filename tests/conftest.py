@@ -1,7 +1,7 @@
 """Fixtures: the default model, and tiny random models of three architectures."""
 
 import pytest
-from tiny_models import tiny_model
+from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
 
@@ -12,11 +12,6 @@ CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
 def lab():
     """The model that comes with nokenlab, as every notebook has it."""
     return nl.load()
-
-
-def tiny_lab(kind: str, tokenizer, **changes) -> nl.Lab:
-    """A random model of an architecture, with the default model's tokenizer and padding rows behind it."""
-    return nl.Lab(tiny_model(kind, len(tokenizer) + 64, **changes), tokenizer, f"tiny-{kind}")
 
 
 @pytest.fixture(scope="session", params=CORE)

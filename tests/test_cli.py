@@ -5,17 +5,17 @@ import sys
 import time
 
 import pytest
-from small_notebooks import PARAMETERS, TABLE, names, notebook
+from helpers.small_notebooks import PARAMETERS, TABLE, names, notebook
 
 import nokenlab
-from nokenlab import runner
 from nokenlab.cli import main
+from nokenlab.runs import notebook_run, notebooks
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with two notebooks in notebooks/, and none beside the package."""
-    monkeypatch.setattr(runner, "ROOT", tmp_path / "nowhere")
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path / "nowhere")
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "notebooks"
     folder.mkdir()
@@ -33,7 +33,7 @@ def runs(monkeypatch):
         made.append((notebook.stem, parameters))
         return {}
 
-    monkeypatch.setattr(runner, "run_notebook", run_notebook)
+    monkeypatch.setattr(notebook_run, "run_notebook", run_notebook)
     return made
 
 
@@ -122,7 +122,7 @@ def test_bad_input_is_one_line_and_writes_nothing(place, runs, capsys, words, me
 
 
 def test_no_notebooks(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(runner, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     assert main(["run"]) == 2
     assert "no notebooks here" in capsys.readouterr().err

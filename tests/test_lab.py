@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 import transformers
-from tiny_models import save_tiny, tiny_tokenizer
+from helpers.tiny_models import save_tiny, tiny_tokenizer
 from transformers import TopKLogitsWarper
 
 import nokenlab as nl
-from nokenlab import fitness
+from nokenlab.models import memory
 
 
 def test_tokens_spell_the_text(lab):
@@ -40,7 +40,7 @@ def test_generate_is_the_same_in_any_batch_size(tiny):
 def test_fewer_rows_run_at_once_where_there_is_less_memory(lab, monkeypatch):
     assert lab.rows_at_once == 128
     for gigabytes, rows in ((1.2, 64), (0.8, 32), (0.5, 1)):
-        monkeypatch.setattr(fitness, "memory", lambda device, there=gigabytes * 1e9: (there, there))
+        monkeypatch.setattr(memory, "memory", lambda device, there=gigabytes * 1e9: (there, there))
         assert nl.Lab(lab.model, lab.tokenizer, lab.name).rows_at_once == rows
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import tiny_lab
+from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
 

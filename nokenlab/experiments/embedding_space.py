@@ -1,0 +1,230 @@
+"""The cloud of tokens as a whole: who strays, who was hardly trained, how lopsided it is."""
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from nokenlab.experiments.embeddings import lengths
+from nokenlab.nokens import insert
+from nokenlab.statistics import wilson
+
+REPEAT = ("Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:", ",")
+_NEVER = (0xC0, 0xC1, *range(0xF5, 0x100))  # bytes no UTF-8 text has
+
+
+def strays(lab, k: int = 5) -> pd.DataFrame:
+    """The k tokens at each end of norm and of distance from the centroid, and how far out they are.
+
+    Columns: which, rank, token, id, value, spreads (from the median, in robust standard deviations: 1.4826
+    times the median absolute deviation).
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    table, parts = lengths(lab), []
+    for what, (low, high) in {"norm": ("shortest", "longest"), "distance": ("nearest", "farthest")}.items():
+        table["spreads"] = _spreads(table[what])
+        for which, rows in ((low, table.nsmallest(k, what)), (high, table.nlargest(k, what))):
+            parts.append(rows.assign(which=which, rank=range(1, len(rows) + 1), value=rows[what]))
+    found = pd.concat(parts, ignore_index=True)
+    found["token"] = [lab.token(id) for id in found["id"]]
+    return found[["which", "rank", "token", "id", "value", "spreads"]]
+
+
+def stray_counts(lab, spreads: float = 4) -> pd.DataFrame:
+    """How many tokens lie more than so many robust standard deviations from the median.
+
+    Columns: of ("norm", "distance from the centroid"), below, above (counts), normal (how many of so many
+    tokens would on both sides together, if the values were normally distributed).
+    """
+    table = lengths(lab)
+    normal = len(table) * torch.erfc(torch.tensor(spreads / 2**0.5, dtype=torch.double)).item()
+    rows = []
+    for what, name in {"norm": "norm", "distance": "distance from the centroid"}.items():
+        out = _spreads(table[what])
+        rows.append((name, int((out < -spreads).sum()), int((out > spreads).sum()), normal))
+    return pd.DataFrame(rows, columns=["of", "below", "above", "normal"])
+
+
+def components(lab) -> pd.DataFrame:
+    """How wide the cloud is each principal way. Columns: component (from 1), share, cumulative."""
+    variances = lab.space.principal[0].double()
+    share = variances / variances.sum()
+    numbers = range(1, len(share) + 1)
+    return pd.DataFrame({"component": numbers, "share": share, "cumulative": share.cumsum(0)})
+
+
+def component_ends(lab, count: int = 4, k: int = 8) -> pd.DataFrame:
+    """The tokens farthest out along the first principal directions, both ways.
+
+    Columns: component (from 1), end ("-" or "+"; which is which means nothing), rank, token, id, score (the
+    offset from the centroid along it).
+    """
+    if min(count, k) < 1:
+        raise ValueError(f"at least 1 component and 1 token are needed, got {count} and {k}")
+    space, rows = lab.space, []
+    along = (space.vectors.float() - space.centroid) @ space.principal[1][:count].T.to(space.vectors.device)
+    for component, scores in enumerate(along.T.cpu(), start=1):
+        for end, sign in (("-", -1), ("+", 1)):
+            for rank, row in enumerate((sign * scores).topk(min(k, len(space))).indices, start=1):
+                id = space.ids[row].item()
+                rows.append((component, end, rank, lab.token(id), id, scores[row].item()))
+    return pd.DataFrame(rows, columns=["component", "end", "rank", "token", "id", "score"])
+
+
+def pair_cosines(lab, pairs: int = 5000, seed: int = 0) -> pd.DataFrame:
+    """How alike two random tokens point. Columns: of, cosine; `pairs` rows for each of three clouds.
+
+    of: "tokens as they are", "centred" (less the centroid), and "round cloud", random directions of the
+    same width. The same pairs of different tokens for the first two.
+    """
+    if pairs < 1:
+        raise ValueError(f"pairs must be at least 1, got {pairs}")
+    luck = torch.Generator().manual_seed(seed)
+    count = len(lab.space)
+    a = torch.randint(count, (pairs,), generator=luck)
+    b = (a + torch.randint(1, count, (pairs,), generator=luck)) % count
+    x, y = (lab.space.vectors[rows.to(lab.device)].float() for rows in (a, b))  # (pairs, width)
+    u, v = torch.randn(2, pairs, lab.width, generator=luck)
+    c = lab.space.centroid
+    found = {"tokens as they are": (x, y), "centred": (x - c, y - c), "round cloud": (u, v)}
+    tables = {of: pd.DataFrame({"cosine": cosine_similarity(*ends).cpu()}) for of, ends in found.items()}
+    return pd.concat(tables, names=["of", None]).reset_index("of").reset_index(drop=True)
+
+
+def lopsidedness(lab, cosines: pd.DataFrame) -> pd.DataFrame:
+    """How anisotropic the cloud is, from a `pair_cosines` table. Columns: quantity, value.
+
+    The participation ratio is (sum of variances)² / sum of squared variances: how many directions carry the
+    cloud, `width` for a round one and 1 for a line.
+    """
+    variances, table = lab.space.principal[0].double(), components(lab)
+    mean = cosines.groupby("of")["cosine"].mean()
+    rows = [
+        ("mean cosine of two tokens as they are", mean["tokens as they are"]),
+        ("mean cosine once the centroid is taken off", mean["centred"]),
+        ("width", lab.width),
+        ("participation ratio", (variances.sum() ** 2 / (variances**2).sum()).item()),
+        ("components for half of the variance", int((table["cumulative"] < 0.5).sum()) + 1),
+        ("components for 90 % of it", int((table["cumulative"] < 0.9).sum()) + 1),
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "value"], dtype=object)
+
+
+def untrained(lab) -> tuple[str, Tensor]:
+    """What surely got little or no training: its kind in words, and vectors (rows, width), float32.
+
+    Padding rows of the table that no token uses, where there are any; else bytes that no text has and
+    the tokens that were added to the vocabulary, such as marks of a conversation.
+    """
+    embed = lab.model.get_input_embeddings()
+    unused = torch.ones(embed.num_embeddings, dtype=torch.bool)
+    unused[lab.space.ids] = False
+    if unused.any():
+        with torch.no_grad():
+            return "padding rows", embed(unused.nonzero().squeeze(1).to(lab.device)).float()
+    ids = _special(lab)
+    if not len(ids):
+        raise ValueError(f"{lab.name} has no padding rows and no added tokens to compare with")
+    rows = lab.space.rows(ids).to(lab.device)
+    return "added tokens and impossible bytes", lab.space.vectors[rows].float()
+
+
+def candidates(lab, k: int = 20) -> pd.DataFrame:
+    """The k tokens nearest to what was hardly trained: candidates for glitch tokens.
+
+    After "Fishing for Magikarp" (Land and Bartolo, 2024), which takes the mean of unused rows. The middle of
+    `untrained` is its median here, number by number: one trained mark among many does not move it. Marks
+    themselves are left out. Columns: rank, token, id, norm, distance (to that middle).
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    space, away = lab.space, _away(lab)
+    away[torch.isin(space.ids, _special(lab))] = torch.inf
+    rows = away.argsort(stable=True)[:k]
+    ids = space.ids[rows].tolist()
+    return pd.DataFrame(
+        {
+            "rank": range(1, len(ids) + 1),
+            "token": [lab.token(id) for id in ids],
+            "id": ids,
+            "norm": space.norms.cpu()[rows].tolist(),
+            "distance": away[rows].tolist(),
+        }
+    )
+
+
+def random_ids(lab, count: int, seed: int = 0) -> list[int]:
+    """Ids of `count` different random tokens, none of them a mark."""
+    ids = lab.space.ids[~torch.isin(lab.space.ids, _special(lab))]
+    return ids[torch.randperm(len(ids), generator=torch.Generator().manual_seed(seed))[:count]].tolist()
+
+
+def repeats(lab, ids: list[int]) -> pd.DataFrame:
+    """Can the model say a token again? After three examples, each token is put in by its embedding.
+
+    Columns: token, id, rank and probability (of the token itself as the next), said (the likeliest next
+    token), repeated (rank is 1).
+    """
+    tokens = torch.tensor(ids)
+    vectors = lab.space.vectors[lab.space.rows(tokens).to(lab.device)]
+    logits = lab.logits(insert(lab.embed(REPEAT[0]), vectors, lab.embed(REPEAT[1]))).cpu()  # (ids, vocab)
+    own = logits.gather(1, tokens[:, None])
+    rank = (logits > own).sum(dim=1) + 1
+    return pd.DataFrame(
+        {
+            "token": [lab.token(id) for id in ids],
+            "id": ids,
+            "rank": rank.tolist(),
+            "probability": logits.softmax(-1).gather(1, tokens[:, None]).squeeze(1).tolist(),
+            "said": [lab.token(id) for id in logits.argmax(-1).tolist()],
+            "repeated": (rank == 1).tolist(),
+        }
+    )
+
+
+def checked(lab, k: int = 20, seed: int = 0) -> pd.DataFrame:
+    """`repeats` of k candidates and, beside them, of as many random tokens.
+
+    Columns: of ("candidate", "random token"), those of `repeats`, distance (as in `candidates`).
+    """
+    groups = {"candidate": candidates(lab, k)["id"].tolist(), "random token": random_ids(lab, k, seed)}
+    tables = {of: repeats(lab, ids) for of, ids in groups.items()}
+    table = pd.concat(tables, names=["of", None]).reset_index("of").reset_index(drop=True)
+    return table.assign(distance=_away(lab)[lab.space.rows(torch.tensor(table["id"].tolist()))].tolist())
+
+
+def repeat_rates(table: pd.DataFrame) -> pd.DataFrame:
+    """A `checked` table by kind. Columns: of, asked, repeated (counts), low, high (Wilson 95 % interval of
+    the share that is repeated), median_rank."""
+    rows = []
+    for of, some in table.groupby("of", sort=False):
+        hits = int(some["repeated"].sum())
+        rows.append((of, len(some), hits, *wilson(hits, len(some)), some["rank"].median()))
+    return pd.DataFrame(rows, columns=["of", "asked", "repeated", "low", "high", "median_rank"])
+
+
+def _away(lab) -> Tensor:
+    """Distance of each token to the middle of `untrained`, (tokens,) on the CPU."""
+    return (lab.space.vectors.float() - untrained(lab)[1].median(dim=0).values).norm(dim=-1).cpu()
+
+
+def _special(lab) -> Tensor:
+    """Ids of the marks, sorted: tokens added to the vocabulary, and bytes that no text has."""
+    added = set(lab.tokenizer.added_tokens_decoder) | set(lab.tokenizer.all_special_ids)
+    vocabulary = lab.tokenizer.get_vocab()
+    never = {vocabulary[piece] for piece in _never_pieces() if piece in vocabulary}
+    return torch.tensor(sorted((added | never) & set(lab.space.ids.tolist())), dtype=torch.long)
+
+
+def _never_pieces() -> set[str]:
+    """The impossible bytes as tokenizers spell them: as GPT-2's letters, or as <0xC0>."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = bytes_to_unicode()
+    return {letters[byte] for byte in _NEVER} | {f"<0x{byte:02X}>" for byte in _NEVER}
+
+
+def _spreads(values: pd.Series) -> pd.Series:
+    away = values - values.median()
+    return away / max(1.4826 * away.abs().median(), 1e-12)

@@ -1,0 +1,80 @@
+"""Notebook 06."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nokenlab import interpolation, nokens
+from nokenlab.experiments.lerp import pair
+from nokenlab.experiments.random_nokens import substitutes
+from nokenlab.music.music_lab import MusicLab
+from nokenlab.music.sound import measures
+
+
+def fuzz(
+    lab: MusicLab,
+    prompt: str,
+    position: int,
+    seeds: Sequence[int],
+    *,
+    seconds: float = 3.0,
+    guidance: float = 3.0,
+    draw: int | None = 0,
+) -> tuple[pd.DataFrame, Tensor]:
+    """The prompt as it is, then with the token at `position` replaced, as in `replacements.substitutes`.
+
+    A table of one row a clip, and the clips (rows, samples). Columns: clip (its name), prompt, position,
+    seed (none for the true token), scale, norm (of the vector at `position`), and those of
+    `sound.measures`, whose distance is from the first row.
+    """
+    parts = substitutes(lab, prompt, position, seeds)
+    rows = nokens.replace(lab.embed(prompt), position, torch.cat(list(parts.values())))
+    clips = lab.play(rows, seconds, seed=draw, guidance=guidance)
+    drawn = [None, *[*seeds] * (len(parts) - 1)]
+    scales = [scale for scale, vectors in parts.items() for _ in vectors]
+    settings = pd.DataFrame(
+        {
+            "clip": [_name(scale, seed) for scale, seed in zip(scales, drawn, strict=True)],
+            "prompt": prompt,
+            "position": position,
+            "seed": pd.array(drawn, dtype="Int64"),
+            "scale": scales,
+            "norm": rows[:, position].float().norm(dim=-1).tolist(),
+        }
+    )
+    return settings.join(measures(clips, lab.rate, clips[0])), clips
+
+
+def blend(
+    lab: MusicLab,
+    prompt_a: str,
+    prompt_b: str,
+    p: Sequence[float],
+    *,
+    seconds: float = 3.0,
+    guidance: float = 3.0,
+    draw: int | None = 0,
+) -> tuple[pd.DataFrame, Tensor]:
+    """The sound along the straight line from one prompt (p = 0) to another of as many tokens (p = 1).
+
+    A table of one row a p, and the clips (rows, samples). Columns: clip (its name), prompt, prompt_b, p,
+    and those of `sound.measures`, whose distance is from `prompt_a`'s own clip.
+    """
+    a, b = pair(lab, prompt_a, prompt_b)
+    clips = lab.play(torch.cat([a, interpolation.lerp(a, b, p)]), seconds, seed=draw, guidance=guidance)
+    settings = pd.DataFrame(
+        {
+            "clip": [f"blend-{row:02d}" for row in range(len(p))],
+            "prompt": prompt_a,
+            "prompt_b": prompt_b,
+            "p": [float(value) for value in p],
+        }
+    )
+    return settings.join(measures(clips[1:], lab.rate, clips[0])), clips[1:]
+
+
+def _name(scale: str, seed: int | None) -> str:
+    words = scale.split() + ([] if seed is None else [str(seed)])
+    return "-".join(words)

@@ -1,0 +1,150 @@
+"""Figures of definitions that decay under noise, from the tables of `decay_tables`."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from nokenlab.experiments.semantic_decay import WORD
+from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, shown
+
+COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # words black
+NOISE = "length of the noise"
+
+
+def decay_lines(shares: pd.DataFrame) -> Figure:
+    """Kept definitions and divergence against the noise, a line a family, from a `shares` table by family.
+
+    Left the kept share with its Wilson 95 % interval; right the median KL of the first token.
+    """
+    fig, (left, right) = figure(10, 4.4, columns=2)
+    families = list(shares["family"].unique())
+    for i, family in enumerate(families):
+        rows = shares[shares["family"] == family].sort_values("magnitude")
+        look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "markersize": 5, "linewidth": 1.5}
+        x = rows["magnitude"] * 1.04 ** (i - len(families) / 2)  # bars beside each other
+        reach = _reach(rows, "kept")
+        left.errorbar(x, rows["kept"], reach, elinewidth=0.8, label=shown(family), **look)
+        right.plot(rows["magnitude"], rows["kl"].clip(lower=1e-5), **look)
+    for ax in (left, right):
+        _noise_axis(ax, "x", shares)
+        ax.set_xlabel(NOISE)
+        above = ax.secondary_xaxis("top", functions=_in_medians(shares))
+        above.set_xlabel("the same in distances of the median token from the centroid", fontsize=9)
+        _plain_ticks(above.xaxis)
+        above.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.axhline(0.5, color="0.7", linestyle=":", zorder=0)
+    left.set(ylim=(-0.02, 1.03), ylabel="share of definitions kept (bars: 95 %)")
+    right.set(yscale="log", ylabel="KL of the first token from no noise, bits")
+    right.axhline(0.1, color="0.7", linestyle=":", zorder=0)
+    handles, labels = left.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=7, fontsize=9, frameon=False)
+    return fig
+
+
+def half_dots(halves: pd.DataFrame, subjects: pd.DataFrame, magnitudes: list[float]) -> Figure:
+    """What each subject bears against the distance to its nearest other token; words alone, and all.
+
+    From `halves` and `subjects` tables. Hollow signs are off the scale: ▽ already below
+    the smallest magnitude, △ not even at the largest.
+    """
+    joined = halves.merge(subjects, on=["subject", "family"])
+    fig, axes = figure(10, 7.6, rows=2, columns=2, sharex="col", squeeze=False)
+    labels = {
+        "half": "noise that leaves half\nof the definitions",
+        "tenth": "noise that makes\n0.1 bit of KL",
+    }
+    known = joined[joined["family"] == WORD]
+    for (words, every), (column, label) in zip(axes, labels.items(), strict=True):
+        limits = min(magnitudes) / 1.4, max(magnitudes) * 1.4
+        for i, (family, rows) in enumerate(joined.groupby("family", sort=False)):
+            _dots(every, rows["nearest"], rows[column], limits, i, family)
+        _noise_axis(every, "y", pd.DataFrame({"magnitude": magnitudes}))
+        every.set(ylim=limits, xscale="log")
+        _plain_ticks(every.xaxis)
+        near = known[column][_measured(known[column])]
+        limits = (near.min() / 1.4, near.max() * 1.4) if len(near) else limits
+        _dots(words, known["nearest"], known[column], limits, 0, WORD)
+        words.set(yscale="log", ylim=limits, ylabel=label)
+        _names(words, known["nearest"], known[column].clip(*limits), known["subject"])
+        words.margins(x=0.12)  # room for names
+        _plain_ticks(words.yaxis)
+    for ax, title in zip(axes[0], ("words alone", "words and nokens"), strict=True):
+        ax.set_title(title, fontsize=10)
+    fig.supxlabel("distance to the nearest other token", fontsize=10)
+    fig.legend(
+        *axes[0, 1].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=7,
+        fontsize=9,
+        frameon=False,
+    )
+    return fig
+
+
+def turned_lines(turned: pd.DataFrame) -> Figure:
+    """How much of the change is left when the noise only turns the vector, from an `only_turned` table."""
+    fig, ax = figure(10, 3.6)
+    for i, (name, rows) in enumerate(turned.groupby("subjects", sort=False)):
+        rows = rows.sort_values("magnitude")
+        reach = _reach(rows, "share")
+        look = {"color": OKABE_ITO[[7, 5][i]], "marker": MARKERS[i], "linewidth": 1.8, "capsize": 3}
+        ax.errorbar(rows["magnitude"] * 1.03 ** (2 * i - 1), rows["share"], reach, label=name, **look)
+    ax.axhline(1, color="0.5", linestyle=":", label="as much as the noise itself")
+    _noise_axis(ax, "x", turned)
+    ax.set(ylim=(0, None), xlabel=NOISE, ylabel="KL, only turned / KL")
+    ax.set_title("How much of the change is left at the length without noise (bars: 95 %)", fontsize=11)
+    ax.legend(fontsize=9, loc="lower left")
+    return fig
+
+
+def _reach(rows: pd.DataFrame, value: str) -> list[pd.Series]:
+    """Lengths of the error bars down and up; rounding can make them -1e-17."""
+    return [(rows[value] - rows["low"]).clip(lower=0), (rows["high"] - rows[value]).clip(lower=0)]
+
+
+def _dots(ax: Axes, x: pd.Series, y: pd.Series, limits: tuple[float, float], i: int, label: str) -> None:
+    """A family's dots; what is 0 or infinite goes to the edge, hollow."""
+    look = {"color": COLOURS[i % 7], "linestyle": "", "clip_on": False, "in_layout": False}
+    ax.plot(x, y.where(_measured(y)), marker=MARKERS[i % 7], label=shown(label), **look)
+    for value, edge, marker in ((0, limits[0], "v"), (np.inf, limits[1], "^")):
+        ax.plot(x[y == value], [edge] * (y == value).sum(), marker, markerfacecolor="none", **look)
+
+
+def _measured(values: pd.Series) -> pd.Series:
+    return (values > 0) & np.isfinite(values)
+
+
+def _names(ax: Axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
+    """A name at each dot, above or below it: on the side away from the nearest other dot."""
+    look = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
+    at = np.stack([x, np.log(y)], axis=-1)  # (words, 2)
+    at = at / np.maximum(np.ptp(at, axis=0), 1e-9) if len(at) else at
+    for i, (place, height, name) in enumerate(zip(x, y, names, strict=True)):
+        away = np.linalg.norm(at - at[i], axis=-1)
+        away[i] = np.inf
+        below = at[i, 1] < at[away.argmin(), 1] and height > ax.get_ylim()[0]
+        note = ax.annotate(shown(name), (place, height), (0, -12 if below else 6), **look)
+        note.set_in_layout(False)
+
+
+def _noise_axis(ax: Axes, axis: str, table: pd.DataFrame) -> None:
+    """A logarithmic axis with a tick at each magnitude."""
+    ticks = sorted(table["magnitude"].unique())
+    ax.set(**{f"{axis}scale": "log"})
+    ax.minorticks_off()
+    ax.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": [f"{tick:g}" for tick in ticks]})
+
+
+def _in_medians(table: pd.DataFrame):
+    typical = (table["magnitude"] / table["medians"]).iloc[0]
+    return lambda x: x / typical, lambda x: x * typical
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Numbers such as 0.5 and 2, not powers of ten, on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

@@ -1,0 +1,53 @@
+"""What all figures share: colours that colour-blind people tell apart, and text that a figure can hold."""
+
+import textwrap
+from functools import cache
+from unicodedata import east_asian_width
+
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+
+OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
+MARKERS = "os^Dv*X"  # beside each colour a shape, so that colour is never the only sign
+_HALF = "\ue000"  # stands for the second half of a wide letter while lines are measured
+
+
+def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared):
+    """An empty figure of so many inches, and its axes: one, or an array of them. Not a pyplot figure."""
+    fig = Figure(figsize=(width, height), layout="constrained")
+    axes = fig.subplots(rows, columns, **shared)
+    for ax in fig.axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return fig, axes
+
+
+def shown(text: str) -> str:
+    """`text` for a figure: no mathematics between dollars, newlines and the like spelled out (\\n), and a
+    box for what the font has no letter for (CJK, most emoji)."""
+    return "".join(map(_drawable, spelled(text))).replace("$", r"\$")
+
+
+def spelled(text: str) -> str:
+    """`text` on one line: what has no look of its own is written as Python does, \\n, \\u200b."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def wrap(text: str, width: int, lines: int | None = None) -> str:
+    """`shown(text)` in at most so many lines of at most `width` characters, of which wide ones count two."""
+    doubled = "".join(c + _HALF if east_asian_width(c) in "WFA" else c for c in spelled(text))
+    found = textwrap.wrap(doubled, width, max_lines=lines, placeholder=" …")
+    return "\n".join(shown(line.replace(_HALF, "")) for line in found)
+
+
+def _drawable(char: str) -> str:
+    return char if ord(char) in _letters() else "\N{WHITE SQUARE}"
+
+
+@cache
+def _letters() -> frozenset[int]:
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def cut(text: str, length: int = 60) -> str:
+    """`text` in at most so many letters, the last then an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"

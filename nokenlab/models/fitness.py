@@ -1,0 +1,62 @@
+"""Can this model work here: told from its configuration, before anything large is fetched or read."""
+
+import inspect
+import warnings
+
+from nokenlab.models.families import ATTENTION, CACHE_IS_WRONG, FLOAT16_OVERFLOWS
+from nokenlab.models.memory import SIZES, count, devices, gb, memory
+
+
+def check_kind(config) -> None:
+    """ValueError with the reason, for a model that nokens cannot be tried on."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as WRITES
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as FILLS_GAPS
+
+    if config.model_type.startswith("musicgen"):
+        raise ValueError("it makes music, not text; nokenlab.music loads it, and notebook 06 plays it")
+    if config.is_encoder_decoder:
+        raise ValueError("it is an encoder-decoder; nokens need a model that goes on with its own prompt")
+    if type(config) in FILLS_GAPS and not getattr(config, "is_decoder", False):
+        raise ValueError("it is an encoder: it fills gaps in a text and does not go on with one")
+    if type(config) not in WRITES:
+        raise ValueError(f"transformers knows no way to write text with a {config.model_type!r} model")
+    if getattr(config.get_text_config(), "hidden_size_per_layer_input", None):
+        raise ValueError("it looks up token ids again in every layer, and a noken has no id to look up")
+    network = WRITES[type(config)]
+    layers = set(getattr(config.get_text_config(), "layer_types", None) or ())
+    if network._is_stateful or not layers <= ATTENTION:
+        raise ValueError("some of its layers keep a running state, which padded rows would spoil")
+    known = inspect.signature(network.forward).parameters
+    if not {"inputs_embeds", "past_key_values"} <= set(known) or config.model_type in CACHE_IS_WRONG:
+        raise ValueError("its code in transformers cannot go on from embeddings with a cache")
+
+
+def check_dtype(config, dtype: str) -> None:
+    """ValueError for a number format in which this model is known to overflow."""
+    if dtype == "float16" and config.model_type in FLOAT16_OVERFLOWS:
+        raise ValueError("its numbers overflow in float16 and turn to NaN; use bfloat16 or float32")
+
+
+def check_fits(config, dtype: str, device: str, auto=None) -> None:
+    """ValueError when the weights are larger than the device's whole memory, with what would do instead.
+
+    A warning when only the memory that is free just now is too small. `auto` as in `weights`.
+    """
+    parameters = count(config, auto)
+    need, (free, total) = parameters * SIZES[dtype], memory(device)
+    if need > total:
+        has = f"its weights take {gb(need)} in {dtype}, and the {device} has {gb(total)}"
+        raise ValueError(f"{has}; {_would_do(parameters)}")
+    if need > free:
+        warnings.warn(
+            f"the weights take {gb(need)} in {dtype}, and of the {device}'s memory {gb(free)} are free now",
+            stacklevel=3,
+        )
+
+
+def _would_do(parameters: int) -> str:
+    for device in devices():
+        for dtype in ("float32", "bfloat16"):
+            if (need := parameters * SIZES[dtype]) < memory(device)[1]:
+                return f'device="{device}" with dtype="{dtype}" would do ({gb(need)})'
+    return f"this machine is too small for it even in bfloat16 ({gb(parameters * 2)})"

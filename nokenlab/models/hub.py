@@ -1,0 +1,97 @@
+"""Where a model lies: in a folder, or on the model hub."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from nokenlab.errors import first_line
+from nokenlab.models import default_model, fitness, memory
+
+DEFAULT = "default"
+
+
+def fetch(model: str | None = None) -> Path:
+    """Bring a model to this machine without loading it; returns its folder.
+
+    Errors as in `load`; here a model is too large when it does not fit in bfloat16.
+    """
+    where, _ = locate(model)
+    if isinstance(where, Path):
+        return where
+    from huggingface_hub import snapshot_download
+    from transformers import AutoConfig
+
+    source = on_hub(where, None)
+    try:
+        config = AutoConfig.from_pretrained(where, **source)
+        if config.model_type != "musicgen":
+            fitness.check_kind(config)
+            fitness.check_fits(config, "bfloat16", memory.choose_device(None))
+    except Exception as error:
+        raise ValueError(f"cannot use the model {where!r}: {first_line(error)}") from error
+    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+    return Path(snapshot_download(where, allow_patterns=wanted, **source))
+
+
+def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
+    """Where a model lies (a folder, or a hub id) and what to call it."""
+    if model is None or model == DEFAULT:
+        return default_model.folder(), default_model.NAME
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path.resolve(), path.resolve().name
+    return str(model), str(model)
+
+
+def on_hub(name: str, revision: str | None) -> dict:
+    """The commit to load from the hub, asked for first: transformers would try a dead line for a minute."""
+    from huggingface_hub import HfApi, errors, try_to_load_from_cache
+
+    try:
+        info = HfApi().model_info(name, revision=revision, timeout=15)
+        if info.gated:
+            HfApi().auth_check(name)
+    except errors.GatedRepoError as error:
+        why = "it is gated: accept its terms on its page on the model hub, then run `hf auth login`"
+        raise ValueError(f"cannot load the model {name!r}: {why}") from error
+    except errors.RevisionNotFoundError as error:
+        why = f"the model hub has it, but no revision {revision!r}"
+        raise ValueError(f"cannot load the model {name!r}: {why}") from error
+    except errors.RepositoryNotFoundError as error:
+        why = "the model hub has no such model (a private one needs `hf auth login`)"
+        raise ValueError(_not_here(name, why)) from error
+    except (errors.HFValidationError, errors.HfHubHTTPError) as error:  # another no
+        raise ValueError(_not_here(name, f"the model hub says: {first_line(error)}")) from error
+    except Exception as error:  # out of reach, of whatever kind the network library has
+        config = try_to_load_from_cache(name, "config.json", revision=revision)
+        if isinstance(config, str):  # …/snapshots/<commit>/config.json, of an earlier download
+            return {"local_files_only": True, "revision": Path(config).parent.name}
+        why = f"the model hub is out of reach ({first_line(error)})"
+        raise ValueError(_not_here(name, why)) from error
+    try:
+        check_files(file.rfilename for file in info.siblings)
+    except ValueError as error:
+        raise ValueError(f"cannot load the model {name!r}: {error}") from None
+    return {"revision": info.sha}
+
+
+def check_files(names: Iterable[str]) -> None:
+    names = list(names)
+    if "config.json" not in names:
+        raise ValueError("it has no config.json, so it is no model for transformers")
+    if not any(name.endswith(".safetensors") for name in names):
+        raise ValueError("it has no safetensors weights; other kinds can run code and are not read")
+
+
+def _not_here(name: str, why: str) -> str:
+    return f"cannot load the model {name!r}: there is no folder of that name, and {why}"
+
+
+def revision_of(where: Path) -> str:
+    """A folder has no commit: a digest of its configuration and file sizes stands for one."""
+    if where == default_model.home():
+        return default_model.REVISION
+    files = sorted((p.name, p.stat().st_size) for p in where.iterdir() if p.is_file())
+    config = (where / "config.json").read_bytes()
+    return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]

@@ -1,0 +1,67 @@
+"""How much memory a model takes, and how much there is."""
+
+import os
+
+SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
+
+
+def count(config, auto=None) -> int:
+    """Parameters of a model. Its shape is built from the configuration, without numbers.
+
+    `auto` is transformers' class for this kind of model, AutoModelForCausalLM if not given.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        network = (auto or AutoModelForCausalLM).from_config(config)
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def memory(device: str) -> tuple[int, int]:
+    """Bytes of a device's memory: free just now, and in all."""
+    import psutil
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.mem_get_info(device)
+    machine = psutil.virtual_memory()  # an Apple GPU works in it too
+    return machine.available, machine.total
+
+
+def row_size(config, number: int) -> int:
+    """Bytes that a row of 64 tokens takes, numbers of `number` bytes each.
+
+    A cache for all tokens and half as much for copies of it, and four copies of the logits in float32.
+    """
+    config = config.get_text_config(decoder=True)
+    heads, size = cache_heads(config)
+    token = 2 * config.num_hidden_layers * heads * size * number  # keys and values
+    return 96 * token + 16 * config.vocab_size
+
+
+def cache_heads(config) -> tuple[int, int]:
+    """How many heads of keys a layer's cache has, and numbers in one."""
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    return heads, getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+
+
+def devices() -> list[str]:
+    """The devices of this machine, best first: some of cuda, mps, cpu."""
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, found in there.items() if found]
+
+
+def gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+def choose_device(device: str | None) -> str:
+    """The device a person asked for, or the first there is. Raises ValueError for one that is not there."""
+    there = devices()
+    device = device or os.environ.get("NOKENLAB_DEVICE") or there[0]
+    if device.split(":")[0] not in there:
+        raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)}")
+    return device

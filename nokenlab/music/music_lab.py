@@ -1,0 +1,89 @@
+"""Fuzz the music: nokens in the prompt of MusicGen, which makes sound of a text.
+
+A text goes through the token embeddings of MusicGen's text encoder (T5). That is where a noken can take
+the place of a word, as in a language model.
+"""
+
+import torch
+from torch import Tensor
+
+from nokenlab.lab import Lab
+from nokenlab.models import hub, loading
+from nokenlab.music.tiny_musicgen import hushed, tiny
+
+
+class MusicLab(Lab):
+    """A MusicGen to experiment on: the tokens and embeddings of its text encoder in, sound out."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.model.config.audio_encoder.sampling_rate
+
+    @property
+    def context(self) -> None:
+        """T5 takes prompts of any length."""
+        return None
+
+    def sample(self, *args, **options):
+        """Not for music: use `play`."""
+        raise TypeError(f"{self.name} makes music, not text: use play")
+
+    def play(
+        self, prompts: Tensor, seconds: float = 3.0, *, seed: int | None = 0, guidance: float = 3.0
+    ) -> Tensor:
+        """The sound of each prompt, (rows, samples) in float32 on the CPU, from -1 to 1.
+
+        `prompts` (rows, tokens, width) are embeddings as `embed` gives them. Every row is drawn with the
+        same luck, that of `seed`, so that clips differ by their prompts alone; with None the likeliest
+        sound is taken. `guidance` above 1 makes the sound follow the prompt more closely.
+        """
+        if not 0.1 <= seconds <= 30:
+            raise ValueError(f"a clip may last 0.1 to 30 seconds, got {seconds}")
+        frames = round(seconds * self.model.config.audio_encoder.frame_rate)
+        on_gpu = [self.device] if self.device.type == "cuda" else []
+        clips = []
+        for row in prompts:
+            with torch.random.fork_rng(devices=on_gpu):
+                torch.manual_seed(seed or 0)
+                out = self._generate(row[None], frames, guidance, do_sample=seed is not None)
+            clips.append(out[0].mean(dim=0).float().cpu())  # stereo becomes mono
+        return torch.stack(clips)
+
+    def _generate(self, row: Tensor, frames: int, guidance: float, **options):
+        """transformers' `generate` for a row (1, tokens, width), (1, channels, samples).
+
+        It is given the embeddings, not the encoder's output: with that it leaves guidance out in silence.
+        """
+        end = self._embed_ids(torch.tensor([self.tokenizer.eos_token_id]))  # T5 reads it after each text
+        row = torch.cat([row.to(end), end[None]], dim=1)
+        codebooks = self.model.config.decoder.num_codebooks  # they start one after the other
+        return self.model.generate(
+            inputs_embeds=row,
+            attention_mask=torch.ones(row.shape[:2], dtype=torch.long, device=row.device),
+            max_new_tokens=frames + codebooks - 1,
+            guidance_scale=guidance,
+            **options,
+        )
+
+
+def load(model: str | None = None, *, revision=None, device=None, dtype: str = "float32") -> MusicLab:
+    """A MusicGen by hub id ("facebook/musicgen-small") or from a folder, as in `nokenlab.load`.
+
+    None or "default" is a tiny one of random weights, made on the spot: it shows that the road from a
+    prompt to a sound is whole, and its sound is noise.
+    """
+    if model is None or model == hub.DEFAULT:
+        return MusicLab(*tiny())
+    from transformers import AutoModelForTextToWaveform
+
+    where, name = hub.locate(model)
+    with hushed():
+        return MusicLab(
+            *loading.read(AutoModelForTextToWaveform, _check_kind, where, name, revision, device, dtype)
+        )
+
+
+def _check_kind(config) -> None:
+    if config.model_type != "musicgen":
+        raise ValueError(f"it is no MusicGen but a {config.model_type!r} model")

@@ -1,0 +1,77 @@
+"""A thread where the newest wish wins."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+
+class Superseded(Exception):
+    """Raised at a token in a job that a newer one, or Stop, has made stale."""
+
+
+class Latest:
+    """Runs the newest job on a thread of its own; an older one ends at its next token.
+
+    A job is called with `check`, which it calls at each token; there it is ended by `Superseded`. A job
+    starts when there has been no newer one for `pause` seconds. Any other error goes to `failed` as one
+    line. `counts`: jobs asked, skipped (never started), finished, cancelled (ended at a token), failed.
+    """
+
+    def __init__(self, failed: Callable[[str], None], pause: float = 0.05):
+        self._failed, self._pause = failed, pause
+        self._changed = threading.Condition()
+        self._newest, self._waiting, self._thread = 0, None, None
+        self.counts = Counter()
+
+    def ask(self, job: Callable[[Callable], None]) -> None:
+        """Run `job` soon, in place of whatever runs or waits."""
+        with self._changed:
+            self.counts["asked"] += 1
+            self.counts["skipped"] += self._waiting is not None
+            self._newest, self._waiting = self._newest + 1, job
+            self._changed.notify_all()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+    def join(self, timeout: float = 60) -> bool:
+        """Wait until nothing runs or waits; False if that took longer than `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._thread is None, timeout)
+
+    def _work(self) -> None:
+        while taken := self._take():
+            self._run(*taken)
+
+    def _take(self) -> tuple[Callable, int] | None:
+        with self._changed:
+            while self._waiting:
+                seen = self._newest
+                if not self._changed.wait_for(lambda seen=seen: self._newest != seen, self._pause):
+                    job, self._waiting = self._waiting, None
+                    return job, seen
+            self._thread = None  # the next wish starts another
+            self._changed.notify_all()
+        return None
+
+    def _run(self, job: Callable, number: int) -> None:
+        def check(step=None) -> None:
+            if self._newest != number:
+                raise Superseded
+
+        try:
+            job(check)
+            outcome = "finished"
+        except Superseded:
+            outcome = "cancelled"
+        except Exception as error:  # whatever it is, the panel goes on
+            outcome = "failed"
+            if self._newest == number:
+                self._failed(one_line(error))
+        self.counts[outcome] += 1
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one line; the kind of error too, unless it is one made for people to read."""
+    text = " ".join(str(error).split()) or "no message"
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,63 @@
+"""Files and folders written whole or not at all."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+_LINE_END = "\r\x1e\n"  # what is in the line end gets quoted: a lone \r needs it to be read back
+
+
+def to_csv(df) -> bytes:
+    """The DataFrame `df` as UTF-8 CSV without its index; floats with 6 digits."""
+    # object columns would keep all 17 digits of a float
+    text = df.infer_objects().to_csv(index=False, float_format="%.6g", lineterminator=_LINE_END)
+    return text.replace(_LINE_END, "\n").encode()
+
+
+def to_json(value: object) -> bytes:
+    """`value` as indented UTF-8 JSON with a last newline."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path` whole or not at all."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        half.write_bytes(data)
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def beside(folder: Path, role: str) -> Path:
+    """A hidden neighbour of `folder` (same file system) that belongs to this process."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}.{role}")
+
+
+def swap(new: Path, folder: Path) -> None:
+    old = beside(folder, "old")
+    if folder.exists():
+        os.rename(folder, old)
+    try:
+        os.rename(new, folder)
+    except BaseException:
+        if old.exists():
+            os.rename(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def tidy_up(folder: Path) -> None:
+    """Remove what a killed run left beside `folder`; give results back that it had moved away."""
+    import psutil
+
+    for left in list(folder.parent.iterdir()):
+        match = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.(new|old)", left.name)
+        if not match or (int(match[1]) != os.getpid() and psutil.pid_exists(int(match[1]))):
+            continue  # not ours, or another run at work
+        if match[2] == "old" and not folder.exists():
+            os.rename(left, folder)
+        else:
+            shutil.rmtree(left)

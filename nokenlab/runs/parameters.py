@@ -1,0 +1,125 @@
+"""The typed parameters of a notebook, read from its cell tagged `parameters`, and the check of values.
+
+Only the text of the notebook is read (no kernel, no papermill), so that the command line answers at once.
+"""
+
+import ast
+import io
+import json
+import sys
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from nokenlab.errors import BadInput, did_you_mean
+from nokenlab.runs.notebooks import cells
+
+SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
+TYPES = (*SCALARS, "list", *(f"list[{name}]" for name in SCALARS), "dict")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line `name: type = default  # comment` of a parameters cell."""
+
+    name: str
+    type: str
+    default: object
+    comment: str = ""
+
+
+def read(notebook: Path) -> dict[str, Parameter]:
+    """The parameters of a notebook by name, in the order of its cell; empty when it has no such cell.
+
+    Raises BadInput when a line of the cell is not `name: type = literal`.
+    """
+    for cell in cells(notebook):
+        if "parameters" in cell.get("metadata", {}).get("tags", []):
+            return _parse(cell["source"], Path(notebook).stem)
+    return {}
+
+
+def _parse(source: str, where: str) -> dict[str, Parameter]:
+    try:
+        statements = ast.parse(source).body
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        raise BadInput(f"{where}: its parameters cell is not valid Python") from None
+    comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+    found = {}
+    for node in statements:
+        try:
+            name, type_ = node.target.id, ast.unparse(node.annotation)
+            default = ast.literal_eval(node.value)
+        except (AttributeError, ValueError):
+            raise BadInput(
+                f"{where}: line {node.lineno} of its parameters cell is not `name: type = literal`"
+            ) from None
+        comment = comments.get(node.end_lineno, "").strip()
+        found[name] = Parameter(name, type_, default, comment)
+        try:
+            check_value(found[name], default)
+        except BadInput as error:
+            raise BadInput(f"{where}: default of {error}") from None
+    return found
+
+
+def parse(parameter: Parameter, text: str) -> object:
+    """The value that `text`, typed on a command line, means for a parameter: YAML, but text for a str."""
+    if parameter.type == "str":
+        return text
+    try:
+        return json.loads(text)  # before YAML, which takes 1e-3 for text
+    except ValueError:
+        pass
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        raise BadInput(f"{parameter.name} wants {parameter.type}, got {text!r}") from None
+
+
+def check(parameters: dict[str, Parameter], given: dict) -> dict:
+    """`given` with every value checked against its parameter's type; whole numbers for a float become floats.
+
+    Raises BadInput for an unknown name, a wrong type and a number that is not finite.
+    """
+    for name in given:
+        if name not in parameters:
+            raise BadInput(f"no parameter {name!r}{did_you_mean(name, parameters)}")
+    return {name: check_value(parameters[name], value) for name, value in given.items()}
+
+
+def check_value(parameter: Parameter, value: object) -> object:
+    """One value, checked as `check` does."""
+    name, type_ = parameter.name, parameter.type
+    if type_ not in TYPES:
+        raise BadInput(f"{name}: its type {type_} is none of {', '.join(TYPES)}")
+    if not _fits(value, type_) or not _plain(value):
+        finite = " (finite)" if "float" in type_ else ""
+        raise BadInput(f"{name} wants {type_}{finite}, got {value!r}")
+    if type_ == "float":
+        return float(value)
+    return [float(item) for item in value] if type_ == "list[float]" else value
+
+
+def _fits(value: object, type_: str) -> bool:
+    if type_ in ("list", "dict"):
+        return isinstance(value, {"list": list, "dict": dict}[type_])
+    if type_.startswith("list["):
+        return isinstance(value, list) and all(_fits(item, type_[5:-1]) for item in value)
+    if isinstance(value, bool):  # a bool is an int to Python, not to a person
+        return type_ == "bool"
+    if type_ == "float":  # false for nan, inf and a whole number that no float holds
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    return isinstance(value, SCALARS[type_])
+
+
+def _plain(value: object) -> bool:
+    """Whether JSON carries the value there and back, in UTF-8."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        return json.loads(text) == value
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,67 @@
+"""Tokens and tables for a notebook page: HTML in which every text is escaped and every space can be seen."""
+
+import html
+from itertools import cycle
+from numbers import Integral, Real
+
+import pandas as pd
+from IPython.display import HTML
+from pandas.api.types import is_numeric_dtype
+
+from nokenlab.figures.style import OKABE_ITO, spelled
+
+_PIECE = (
+    "display:inline-block;margin:2px 1px;padding:1px 5px;border:2px solid {0};border-radius:5px;"
+    "background:{0}33;text-align:center;line-height:1.3;font-family:monospace;white-space:pre"
+)
+
+
+def pieces(tokens: pd.DataFrame) -> HTML:
+    """Texts as their tokens, from a `texts.tokens_of` table: a framed piece a token, its id below it.
+
+    ␣ is a space. Letters have the page's own colour and the tints are thin, so that light and dark pages
+    can be read alike.
+    """
+    return HTML("".join(_text(text, table) for text, table in tokens.groupby("text", sort=False)))
+
+
+def table(df: pd.DataFrame) -> HTML:
+    """A table with its texts whole, on the left, and numbers to four digits; ␣ for a space at either end."""
+    names = zip(df.columns, df.dtypes, strict=True)
+    head = "".join(_cell(str(name), "th", _side(is_numeric_dtype(dtype))) for name, dtype in names)
+    rows = ("".join(map(_cell, row)) for row in df.itertuples(index=False, name=None))
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return HTML(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _text(text: str, table: pd.DataFrame) -> str:
+    tokens = "".join(map(_piece, table["token"], table["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
+    title = f"{html.escape(spelled(repr(text)))}</bdi> · {len(table)} token{'s' * (len(table) != 1)}"
+    return (
+        '<div style="display:inline-block;margin:6px 28px 6px 0;vertical-align:top" dir="ltr">'
+        f'<div style="opacity:0.75;white-space:pre-wrap"><bdi>{title}</div>{tokens}</div>'
+    )
+
+
+def _piece(token: str, id: int, colour: str) -> str:
+    seen = html.escape(spelled(token).replace(" ", "␣"))
+    return f'<span style="{_PIECE.format(colour)}"><bdi>{seen}</bdi><br><small>{id}</small></span>'
+
+
+def _cell(value: object, tag: str = "td", side: str | None = None) -> str:
+    side = side or _side(not isinstance(value, str))
+    return f'<{tag} style="text-align:{side};white-space:pre-wrap">{html.escape(_seen(value))}</{tag}>'
+
+
+def _side(number: bool) -> str:
+    return "right" if number else "left"
+
+
+def _seen(value: object) -> str:
+    if isinstance(value, Real) and not isinstance(value, Integral):  # numpy's too
+        return f"{value:#.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    if not isinstance(value, str):
+        return "" if value is None or value is pd.NA else str(value)
+    core = value.strip(" ")
+    left = len(value) - len(value.lstrip(" "))
+    return spelled("␣" * left + core + "␣" * (len(value) - left - len(core)))

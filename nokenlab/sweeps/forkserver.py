@@ -1,0 +1,80 @@
+"""A server that has imported the heavy libraries once, and forks a process for each run and its kernel.
+
+Importing torch and transformers is most of what a short run costs. The server imports them, starts no
+thread and touches no GPU, so that its fork is as good as a new process. Linux only.
+"""
+
+import gc
+import os
+import signal
+import socket
+import sys
+from importlib import import_module
+
+BASE = [
+    "papermill",
+    "nokenlab.sweeps.forked_kernel",
+    "nokenlab.sweeps.one_run",
+    "ipykernel.kernelapp",
+    "pandas",
+]
+MODEL = [
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+    "nokenlab.lab",
+    "nokenlab.models.loading",
+    "nokenlab.figures.lerp",
+    "matplotlib.backends.backend_agg",
+]
+READY = b"ready"
+
+
+def serve(control: socket.socket, modules: list[str]) -> None:
+    """Import `modules`, say ready or why not, then fork a run for every socket that comes over `control`."""
+    try:
+        for name in modules:
+            import_module(name)
+        problem = unsafe()
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    control.sendall(problem.encode() if problem else READY)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    gc.collect()
+    gc.freeze()  # the collector writes to what it looks at, and so would copy every page
+    while not problem:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:  # who started this server is gone
+            return
+        if os.fork() == 0:
+            from nokenlab.sweeps.forked_kernel import leave
+
+            control.close()
+            leave(_run, descriptors[0])
+        os.close(descriptors[0])
+
+
+def unsafe() -> str | None:
+    """Why this process must not fork, or None."""
+    threads = len(os.listdir("/proc/self/task")) - 1
+    if threads:
+        return f"the imports started {threads} thread(s)"
+    opened = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    on_gpu = any(path.startswith(("/dev/nvidia", "/dev/kfd")) for path in opened)
+    return "the imports opened the GPU" if on_gpu else None
+
+
+def _run(descriptor: int) -> None:
+    from nokenlab.sweeps.forked_kernel import PROVISIONER, ForkedKernel
+    from nokenlab.sweeps.one_run import answer
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    ForkedKernel(descriptor)  # first, while nothing has been started
+    answer(socket.socket(fileno=descriptor), PROVISIONER)
+
+
+if __name__ == "__main__":
+    from nokenlab.sweeps.one_run import from_stdin
+
+    serve(from_stdin(), sys.argv[1:])

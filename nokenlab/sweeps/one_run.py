@@ -1,0 +1,82 @@
+"""One run of a sweep in a process of its own: a task comes in over a socket, a zipped folder goes back.
+
+The other end of the socket is held by who wants the run. When it closes, the run and its kernel end.
+"""
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+import nokenlab
+from nokenlab.errors import RunFailed
+from nokenlab.runs.files import to_json, write_whole
+from nokenlab.runs.notebook_run import run_notebook
+from nokenlab.sweeps.done import pack
+
+
+def answer(connection: socket.socket, provisioner: str | None = None) -> None:
+    """Take one task from `connection`, run it, send back its folder as zip, or else why there is none."""
+    task = json.loads(connection.makefile("rb").readline())
+    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    try:
+        reply = perform(task, provisioner)
+    except Exception as error:
+        reply = f"{type(error).__name__}: {error}".encode()
+    connection.sendall(reply)
+
+
+def perform(task: dict, provisioner: str | None = None) -> bytes:
+    """Run the notebook of a task in the folder `task["place"]`; the run folder as zip, failed or not."""
+    if task["nokenlab"] != nokenlab.__version__:
+        return f"nokenlab is {nokenlab.__version__} here, not {task['nokenlab']}".encode()
+    place, folder = Path(task["place"]), Path(task["place"]) / "run"
+    os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["TMPDIR"] = tempfile.tempdir = str(place)
+    os.environ["OMP_NUM_THREADS"] = str(task["threads"])
+    notebook = place / f"{task['notebook']}.ipynb"
+    notebook.write_text(task["source"], encoding="utf-8")
+    record = {"identity": task["identity"], "status": "done", "error": None}
+    record |= {"parameters": task["parameters"], "threads": task["threads"]}
+    record |= {"started": datetime.now(UTC).isoformat(timespec="seconds")}
+    begin = time.perf_counter()
+    try:
+        run = run_notebook(notebook, task["given"], folder, task["time_limit"], provisioner)
+        write_whole(folder / "run.json", to_json(run | {"command": task["command"]}))
+    except (RunFailed, OSError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        reason = error.reason if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
+        record |= {"status": "failed", "error": reason}
+        if isinstance(error, RunFailed) and error.executed.exists():
+            shutil.copyfile(error.executed, folder / notebook.name)
+    record["seconds"] = round(time.perf_counter() - begin, 2)
+    return pack(folder, record)
+
+
+def _end_with(connection: socket.socket) -> None:
+    """Wait until the other end is closed; then nobody wants this run any more."""
+    try:
+        connection.recv(1)
+    finally:
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+        os._exit(1)
+
+
+def from_stdin() -> socket.socket:
+    """The socket that this process was given for its standard input, which is empty from then on."""
+    connection = socket.socket(fileno=os.dup(0))
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return connection
+
+
+if __name__ == "__main__":
+    answer(from_stdin())

@@ -1,0 +1,130 @@
+"""The tables of a sweep, made from its run folders: each row of each run, what became of runs, a figure."""
+
+import json
+import os
+from pathlib import Path
+
+from nokenlab.runs.files import to_csv
+from nokenlab.sweeps.done import record_of
+from nokenlab.sweeps.spec import Sweep
+
+SHADES = 8  # lines in one panel; with more of them the mean is drawn alone
+PANELS = 6
+
+
+def write_tables(sweep: Sweep, folder: Path, place: Path) -> None:
+    """Write table.csv, runs.csv and, where an axis is numeric, figure.png into `folder`, each whole.
+
+    `place` is a folder on the same file system for what is half written.
+    """
+    records = {run.identity: record_of(folder, run) for run in sweep.runs}
+    done = [(records[r.identity] or {}).get("status") == "done" for r in sweep.runs]
+    table = rows(sweep, folder, done)
+    _put(to_csv(table), place, folder / "table.csv")
+    _put(to_csv(runs(sweep, records)), place, folder / "runs.csv")
+    figure = draw(sweep, table)
+    if figure:
+        figure.savefig(place / "figure.png", dpi=110, metadata={"Software": None})
+        os.replace(place / "figure.png", folder / "figure.png")
+
+
+def rows(sweep: Sweep, folder: Path, done: list[bool]):
+    """Every row of every table of the runs that are `done`, as text.
+
+    Columns: run (from 1, in the order of the sweep), the parameters, table (its name), then the columns of
+    the tables. One that is named as a parameter becomes table.column. Cells a table does not have are empty.
+    """
+    import pandas as pd
+
+    parts = []
+    for number, run in enumerate(sweep.runs, 1):
+        paths = sorted((folder / "runs" / run.identity).glob("*.csv")) if done[number - 1] else []
+        for path in paths:
+            if sweep.tables and path.stem not in sweep.tables:
+                continue
+            try:
+                part = pd.read_csv(path, dtype=str, keep_default_na=False)
+            except pd.errors.EmptyDataError:
+                continue
+            head = {"run": str(number)} | {n: _text(v) for n, v in run.parameters.items()}
+            head["table"] = path.stem
+            part = part.rename(columns={name: f"{path.stem}.{name}" for name in part if name in head})
+            parts.append(pd.concat([pd.DataFrame([head] * len(part), columns=list(head)), part], axis=1))
+    if not parts:
+        return pd.DataFrame(columns=["run", *sweep.runs[0].parameters, "table"])
+    return pd.concat(parts, ignore_index=True).fillna("")
+
+
+def runs(sweep: Sweep, records: dict[str, dict | None]):
+    """One row a run. Columns: run, those parameters that differ, status, seconds, error, folder."""
+    import pandas as pd
+
+    found = []
+    for number, run in enumerate(sweep.runs, 1):
+        record = records[run.identity] or {}
+        axes = {name: _text(run.parameters[name]) for name in sweep.axes}
+        ended = {"status": record.get("status", "not run"), "seconds": record.get("seconds")}
+        ended |= {"error": record.get("error"), "folder": run.identity}
+        found.append({"run": number} | axes | ended)
+    return pd.DataFrame(found)
+
+
+def draw(sweep: Sweep, table):
+    """The means of the numeric columns over the first numeric axis, a line for each value of another axis.
+
+    A seed is a number, but no axis: how large it is means nothing. None when no axis is numeric, or no
+    column.
+    """
+    import pandas as pd
+
+    from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, shown, wrap
+
+    axis = next((name for name in sweep.axes if name != "seed" and _numeric(sweep, name)), None)
+    if axis is None or table.empty:
+        return None
+    known = {"run", "table", *sweep.runs[0].parameters}
+    columns = sweep.figure or [name for name in table if name not in known]
+    numbers = {name: pd.to_numeric(_column(table, name), errors="coerce") for name in columns}
+    wanted = [name for name in columns if numbers[name].notna().any()][:PANELS]
+    if not wanted:
+        return None
+    others = [name for name in sweep.axes if name != axis and table[name].nunique() <= SHADES]
+    by = table[others[0]] if others else pd.Series("", index=table.index)
+    x = pd.to_numeric(table[axis])
+    fig, _ = figure(7.2, 2.6 * len(wanted) + 1, rows=len(wanted), sharex=True)
+    for ax, name in zip(fig.axes, wanted, strict=True):
+        means = numbers[name].groupby([by, x], sort=False).mean().dropna()
+        for i, value in enumerate(dict.fromkeys(by)):
+            line = means[value].sort_index() if value in means else means.iloc[:0]
+            look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
+            ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
+        ax.set_ylabel(wrap(f"mean of {name}", 28))
+    ax.set_xlabel(shown(axis))
+    if x.min() > 0 and x.max() / x.min() > 20:
+        ax.set_xscale("log")
+    fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
+    if others:
+        lines, labels = ax.get_legend_handles_labels()
+        fig.legend(lines, labels, title=shown(others[0]), frameon=False, loc="outside lower center")
+    return fig
+
+
+def _column(table, name: str):
+    """A column of the table, or as table.column those rows of it that come from one table."""
+    if name in table:
+        return table[name]
+    part, _, column = name.partition(".")
+    return table[column].where(table["table"] == part) if column in table else table["run"].where(False)
+
+
+def _numeric(sweep: Sweep, name: str) -> bool:
+    return all(type(run.parameters[name]) in (int, float) for run in sweep.runs)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _put(data: bytes, place: Path, path: Path) -> None:
+    (place / path.name).write_bytes(data)
+    os.replace(place / path.name, path)

@@ -1,0 +1,173 @@
+"""The decode loop against Hugging Face `generate`, and against itself in other batches."""
+
+import pytest
+import torch
+from helpers.tiny_models import tiny_lab
+from transformers import (
+    AutoModelForCausalLM,
+    LogitsProcessorList,
+    MinNewTokensLengthLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+)
+
+import nokenlab as nl
+from nokenlab.decode.forward import shared_prefix
+from nokenlab.decode.loop import _draw, _largest
+from nokenlab.models import default_model
+
+PROMPTS = [
+    "Red is a color that is often associated with",
+    "White whippets are",
+    "The",
+    "Once upon a time there was",
+]
+
+
+def ids_of(lab, prompts, **options) -> list[list[int]]:
+    """The new ids of each row, end-of-sequence included."""
+    rows = {}
+    for step in lab.sample(prompts, 20, **options):
+        for row, id in zip(step.rows.tolist(), step.ids.tolist(), strict=True):
+            rows.setdefault(row, []).append(id)
+    return [rows[row] for row in sorted(rows)]
+
+
+def hf_ids(lab, prompt, model=None, **options) -> list[int]:
+    x = lab.embed(prompt) if isinstance(prompt, str) else prompt
+    mask = torch.ones(x.shape[:2], dtype=torch.long)
+    out = (model or lab.model).generate(
+        inputs_embeds=x, attention_mask=mask, max_new_tokens=20, do_sample=False, pad_token_id=0, **options
+    )
+    return out[0].tolist()
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_greedy_is_hugging_faces_token_for_token(any_lab, prompt):
+    assert ids_of(any_lab, prompt) == [hf_ids(any_lab, prompt)]
+
+
+def test_greedy_of_nokens_is_hugging_faces(any_lab):
+    rows = nl.replace(any_lab.embed(PROMPTS[0]), 0, nl.random_nokens(any_lab.width, range(4)))
+    assert ids_of(any_lab, rows) == [hf_ids(any_lab, row[None]) for row in rows]
+
+
+def test_greedy_is_that_of_the_model_as_transformers_loads_it(lab):
+    untouched = AutoModelForCausalLM.from_pretrained(default_model.folder(), dtype=torch.float32)
+    rows = nl.replace(lab.embed(PROMPTS[0]), 0, nl.random_nokens(lab.width, range(8), norm=3.2))
+    assert ids_of(lab, rows) == [hf_ids(lab, row[None], untouched) for row in rows]
+
+
+def test_a_row_says_the_same_alone_in_a_batch_and_behind_padding(any_lab):
+    alone = [ids_of(any_lab, prompt)[0] for prompt in PROMPTS]
+    assert ids_of(any_lab, PROMPTS) == alone  # four lengths: three rows are padded
+
+
+def test_padding_changes_no_logits(any_lab):
+    together = any_lab.logits(PROMPTS)
+    alone = torch.cat([any_lab.logits(prompt) for prompt in PROMPTS])
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3)
+
+
+def test_a_shared_beginning_is_run_once_and_changes_nothing(any_lab):
+    x = any_lab.embed(PROMPTS[0])
+    rows = nl.replace(x, 5, nl.random_nokens(any_lab.width, range(3)))
+    assert shared_prefix(rows, torch.ones(rows.shape[:2])) == 5
+    assert ids_of(any_lab, rows) == [hf_ids(any_lab, row[None]) for row in rows]
+    same = x.expand(3, -1, -1)
+    assert shared_prefix(same, torch.ones(same.shape[:2])) == x.shape[1] - 1
+    assert ids_of(any_lab, same) == [hf_ids(any_lab, x)] * 3
+    assert shared_prefix(nl.replace(x, 0, rows[:, 5]), torch.ones(rows.shape[:2])) == 0
+
+
+def test_ids_and_embeddings_give_the_same_logits(any_lab):
+    with torch.no_grad():
+        by_id = any_lab.model(any_lab.ids(PROMPTS[0])[None]).logits[:, -1]
+    torch.testing.assert_close(any_lab.logits(PROMPTS[0]), by_id.float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_first_of_the_likeliest_tokens_is_taken(dtype):
+    scores = torch.randint(-5, 5, (64, 999), generator=torch.Generator().manual_seed(0)).to(dtype)
+    first = [row.index(max(row)) for row in scores.tolist()]
+    assert _largest(scores).tolist() == first
+    assert _largest(torch.full_like(scores, float("-inf"))).tolist() == [0] * 64
+
+
+def test_a_step_of_a_bfloat16_model_has_logits_in_float32(lab):
+    small = tiny_lab("llama", lab.tokenizer)
+    small.model.bfloat16()
+    warm = [TemperatureLogitsWarper(0.5)]
+    for plain, warmed in zip(
+        small.sample(PROMPTS, 4), small.sample(PROMPTS, 4, processors=warm), strict=True
+    ):
+        assert plain.logits.dtype == plain.scores.dtype == warmed.scores.dtype == torch.float32
+        assert plain.ids.tolist() == plain.logits.argmax(-1).tolist() == warmed.ids.tolist()
+        torch.testing.assert_close(warmed.scores, 2 * plain.logits)
+
+
+def test_rows_that_end_leave_and_the_others_go_on(lab):
+    small = tiny_lab("llama", lab.tokenizer)
+    plain = ids_of(small, PROMPTS)
+    ends = plain[1][3]  # call the fourth token of one row the end
+    small.model.generation_config.eos_token_id = ends
+    wanted = [row[: row.index(ends) + 1] if ends in row else row for row in plain]
+    assert len(wanted[1]) <= 4 and len({len(row) for row in wanted}) > 1
+    assert ids_of(small, PROMPTS) == wanted
+    assert [hf_ids(small, p) for p in PROMPTS] == wanted
+    texts = small.generate(PROMPTS)
+    assert texts[1] == small.tokenizer.decode(wanted[1][:-1], skip_special_tokens=True)
+
+
+def test_processors_work_as_in_generate(any_lab):
+    processors = [
+        RepetitionPenaltyLogitsProcessor(1.5),
+        MinNewTokensLengthLogitsProcessor(0, 15, any_lab.eos_ids[0]),
+    ]
+    ours = ids_of(any_lab, PROMPTS[0], processors=processors)
+    assert ours == [hf_ids(any_lab, PROMPTS[0], logits_processor=LogitsProcessorList(processors))]
+
+
+def test_the_articles_sampler_is_greedy(lab):
+    narrow = [TopKLogitsWarper(1), TemperatureLogitsWarper(0.01)]
+    assert ids_of(lab, PROMPTS[1], seeds=[3], processors=narrow) == ids_of(lab, PROMPTS[1])
+
+
+def test_a_sampled_row_depends_on_its_seed_alone(tiny):
+    some = [TopKLogitsWarper(20)]  # a random model's 49,000 near-equal tokens hang on the last bit
+    one = ids_of(tiny, PROMPTS[0], seeds=[11], processors=some)
+    three = ids_of(tiny, [PROMPTS[1], PROMPTS[0], PROMPTS[0]], seeds=[4, 11, 12], processors=some)
+    assert three[1] == one[0]
+    assert three[1] != three[2]
+    counted = ids_of(tiny, [PROMPTS[0]] * 2, seeds=11, processors=some)  # 11 means 11, 12
+    assert counted == [three[1], three[2]]
+
+
+def test_draws_follow_the_distribution_and_never_the_impossible():
+    probabilities = torch.tensor([0.5, 0.0, 0.2, 0.3, 0.0])
+    uniforms = torch.linspace(0, 1 - 2**-24, 10_000)
+    drawn = _draw(probabilities.log().expand(10_000, -1), uniforms)
+    counts = torch.bincount(drawn, minlength=5) / 10_000
+    torch.testing.assert_close(counts, probabilities, atol=1e-3, rtol=0)
+
+
+def test_feeding_the_tokens_own_embeddings_changes_nothing(any_lab):
+    assert ids_of(any_lab, PROMPTS[1], feed=lambda step: step.embeddings) == ids_of(any_lab, PROMPTS[1])
+
+
+def test_what_feed_returns_goes_in_next(tiny):
+    noken = nl.random_nokens(tiny.width, 9, norm=5.0)
+    fed = list(tiny.sample(PROMPTS[1], 2, feed=lambda step: noken))
+    torch.testing.assert_close(fed[0].embeddings, noken)
+    by_hand = tiny.logits(torch.cat([tiny.embed(PROMPTS[1]), noken[None]], dim=1))
+    torch.testing.assert_close(fed[1].logits, by_hand, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bad, message", [(torch.ones(1, 3), "running rows, width"), (float("nan"), "NaN")])
+def test_feed_is_checked(tiny, bad, message):
+    def feed(step):
+        return bad if isinstance(bad, torch.Tensor) else torch.full_like(step.embeddings, bad)
+
+    with pytest.raises(ValueError, match=message):
+        list(tiny.sample("The", 2, feed=feed))

@@ -1,0 +1,40 @@
+"""What the tests of panels share."""
+
+import html
+import re
+
+import pandas as pd
+
+import nokenlab as nl
+from nokenlab.experiments import lerp
+
+EVIL = "<script>alert('x')</script> & <b>\"bold\"</b>"
+A, B = "White whippets are", "Black whippets are"
+P = [0.0, 0.25, 0.5, 1.0]
+WAIT = 60  # seconds, for what takes none
+
+
+def text_of(markup: str) -> str:
+    """What a reader sees of the model's text in a panel's HTML."""
+    (said,) = re.findall(r'<span class="nk-text">(.*?)</span>', markup, re.DOTALL)
+    return html.unescape(said)
+
+
+def lerp_slider(lab):
+    """A lerp slider with both methods, and its two tables."""
+    sweep = pd.concat([lerp.blend(lab, A, B, P, method, 4) for method in lerp.METHODS])
+    leading = pd.concat([lerp.leading_along(lab, A, B, P, method, walk=3) for method in lerp.METHODS])
+    return nl.LerpSlider(lab, A, B, sweep, leading, 4), sweep, leading
+
+
+def settled(panel):
+    """The panel once nothing runs in it."""
+    assert panel.latest.join(WAIT)
+    return panel
+
+
+def all_widgets() -> list:
+    """Every widget that lives in this process."""
+    from ipywidgets.widgets.widget import _instances
+
+    return list(_instances.values())

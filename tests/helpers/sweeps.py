@@ -1,0 +1,85 @@
+"""A small sweep to run, kill and look at, for the tests of sweeps."""
+
+import csv
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+
+from helpers.small_notebooks import notebook
+from nokenlab.cli import main
+
+# what a run does besides its table is told by `word`; `log` gets a line for each run that came to its end
+CELL = """
+import os, sys, time, pandas as pd, nokenlab as nl
+from pathlib import Path
+if word == "exit": sys.exit()
+if word == "die": os._exit(3)
+if word == "kill": os.kill(os.getpid(), 9)
+if word == "slow": time.sleep(600)
+if word == "raise": raise ValueError("no such word")
+if word == "lost": os.kill(os.getppid(), 9)
+size = 200_000 if word == "big" else 2
+table = pd.DataFrame({"word": ["x"] * size, "half": [scale / 2] * size, "text": ["a, b\\n\\r"] * size})
+_ = nl.Results().table(table, "halves")
+"""
+LOG = """
+with open(Path(os.environ["SWEEP_LOG"]), "a") as log: log.write(f"{scale}\\n")
+"""
+
+
+class Place:
+    """A folder with a notebook `small` and a sweep `s`, and the command that runs it."""
+
+    def __init__(self, folder):
+        self.folder, self.results = folder, folder / "results"
+        self.here = self.results / "sweeps" / "s"
+        self.log = folder / "log"
+        self.log.write_text("")
+        notebook(folder, "small", CELL, LOG)
+        self.spec("grid: {scale: [3, 1, 2]}")
+
+    def spec(self, text):
+        (self.folder / "s.yaml").write_text(f"notebook: small.ipynb\n{text}\n")
+
+    def run(self, *words, check=0):
+        """Run the sweep in this process."""
+        assert main(["sweep", str(self.folder / "s.yaml"), "--results", str(self.results), *words]) == check
+
+    def start(self, *words, **options):
+        """Run the sweep in a process of its own; returns that."""
+        command = [sys.executable, "-m", "nokenlab", "sweep", str(self.folder / "s.yaml")]
+        command += ["--results", str(self.results), *words]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+
+    def table(self, name="table.csv"):
+        return (self.here / name).read_bytes()
+
+    def runs(self, column):
+        with open(self.here / "runs.csv", newline="") as file:
+            return [row[column] for row in csv.DictReader(file)]
+
+    def ended(self):
+        """The runs that came to their end, in order of time."""
+        return self.log.read_text().split()
+
+
+def processes(folder):
+    """The processes that have anything to do with a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in " ".join(process.cmdline() + list(process.environ().values())):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [p for p in found if p.pid != os.getpid()]
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

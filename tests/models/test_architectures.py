@@ -1,0 +1,139 @@
+"""Every architecture, as a tiny random model in a folder: the same answers by every road.
+
+NOKENLAB_TEST_DEVICE and NOKENLAB_TEST_DTYPE run it elsewhere, as "cuda" and "bfloat16". With numbers of 16
+bits two roads may round to different tokens, so there logits are compared and texts are not. With
+NOKENLAB_TEST_NOTEBOOKS=all the notebooks run on every architecture, else on a few.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.tiny_models import TINY, save_tiny
+
+import nokenlab as nl
+
+DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
+DTYPE = os.environ.get("NOKENLAB_TEST_DTYPE", "float32")
+CLOSE = {"rtol": 1e-3, "atol": 1e-3} if DTYPE == "float32" else {"rtol": 0.05, "atol": 0.05}
+PROMPTS = ["Red is a color that is often associated with", "White whippets are", "The"]
+exact = pytest.mark.skipif(DTYPE != "float32", reason="greedy texts hang on the last bit")
+
+
+@pytest.fixture(scope="module", params=sorted(TINY))
+def small(request, tmp_path_factory):
+    """Each architecture in turn, saved and loaded."""
+    folder = save_tiny(request.param, tmp_path_factory.mktemp(request.param))
+    return nl.load(folder, device=DEVICE, dtype=DTYPE)
+
+
+@pytest.fixture
+def nokens(small):
+    """A prompt with four nokens in turn in the place of its third token."""
+    return nl.replace(small.embed(PROMPTS[0]), 2, nl.random_nokens(small.width, range(4)))
+
+
+def close(a, b):
+    """Logits alike, relative to how much they vary."""
+    torch.testing.assert_close(a / b.std(), b / b.std(), **CLOSE)
+
+
+def whole(lab, text) -> torch.Tensor:
+    """A text's ids with the start token, (1, tokens), as transformers' own roads want them."""
+    return lab.tokenizer(text, return_tensors="pt").input_ids.to(lab.device)
+
+
+def ids_of(lab, prompts, new=12) -> list[list[int]]:
+    rows = {}
+    for step in lab.sample(prompts, new):
+        for row, id in zip(step.rows.tolist(), step.ids.tolist(), strict=True):
+            rows.setdefault(row, []).append(id)
+    return [rows[row] for row in sorted(rows)]
+
+
+def hf_ids(lab, row, new=12) -> list[int]:
+    """Greedy `generate` of transformers from embeddings (1, tokens, width), start token in front."""
+    start = lab.model.get_input_embeddings()(torch.tensor([lab.start_ids], device=lab.device).long())
+    x = torch.cat([start, row.to(start)], dim=1)
+    mask = torch.ones(x.shape[:2], dtype=torch.long, device=lab.device)
+    out = lab.model.generate(
+        inputs_embeds=x, attention_mask=mask, max_new_tokens=new, do_sample=False, pad_token_id=0
+    )
+    return out[0].tolist()
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@torch.no_grad()
+def test_ids_and_embeddings_give_the_same_logits(small, prompt):
+    close(small.logits(prompt), small.model(whole(small, prompt)).logits[:, -1].float())
+
+
+@exact
+@torch.no_grad()
+def test_greedy_is_hugging_faces(small, nokens):
+    assert ids_of(small, PROMPTS[0]) == [hf_ids(small, small.embed(PROMPTS[0]))]
+    assert ids_of(small, nokens) == [hf_ids(small, row[None]) for row in nokens]
+
+
+@exact
+def test_a_row_says_the_same_alone_in_a_batch_and_behind_padding(small, nokens):
+    assert ids_of(small, nokens) == [ids_of(small, row[None])[0] for row in nokens]
+    assert ids_of(small, PROMPTS) == [ids_of(small, prompt)[0] for prompt in PROMPTS]
+
+
+def test_batch_and_padding_change_no_logits(small, nokens):
+    close(small.logits(nokens), torch.cat([small.logits(row[None]) for row in nokens]))
+    close(small.logits(PROMPTS), torch.cat([small.logits(prompt) for prompt in PROMPTS]))
+
+
+def test_the_cache_changes_no_logits(small):
+    """The last of several steps against one pass over everything fed till then."""
+    text = small.embed(PROMPTS[0])
+    steps = list(small.sample(text, 4))
+    fed = torch.stack([step.embeddings for step in steps[:-1]], dim=1)  # (1, steps, width)
+    close(steps[-1].logits, small.logits(torch.cat([text, fed], dim=1)))
+
+
+def test_the_nearest_token_of_a_tokens_embedding_is_itself(small):
+    rows = small.model.get_input_embeddings().num_embeddings
+    assert rows > len(small.space) == len(small.tokenizer)  # Qwen's tokenizer adds one of its own
+    ids = torch.arange(5, len(small.space), 40)
+    found = small.space.nearest(small.space.vectors[ids], k=1)
+    assert found["id"].tolist() == ids.tolist()
+    assert found["distance"].max() < 1e-3 * small.space.median_norm
+    text = small.tokens(PROMPTS[1])
+    nearest = small.space.nearest(small.embed(PROMPTS[1])[0], k=1)
+    assert nearest["id"].tolist() == text["id"].tolist()
+
+
+def test_position_0_is_the_first_token_of_the_text(small):
+    assert small.tokens("Red is")["token"].str.strip().tolist() == ["Red", "is"]
+    assert small.start_ids == ([1] if TINY[small.model.config.model_type][2].endswith("start") else [])
+
+
+def test_lerp_begins_and_ends_at_the_prompts(small):
+    a, b = small.embed("White whippets are"), small.embed("Black whippets are")
+    close(small.logits(nl.lerp(a, b, [0.0, 1.0])), torch.cat([small.logits(a), small.logits(b)]))
+
+
+EVERY = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+NOTEBOOKS = [path for path in EVERY if path.stem != "06-fuzz-the-music"]  # of language models
+BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1]}
+SOME = ("gemma2", "mistral", "phi")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem[:2])
+@pytest.mark.parametrize("kind", sorted(TINY) if os.environ.get("NOKENLAB_TEST_NOTEBOOKS") == "all" else SOME)
+def test_the_notebooks_run_on_it(kind, notebook, tmp_path):
+    """The code cells one after another in this process, for a kernel each would take minutes."""
+    pytest.importorskip("IPython")
+    given = BRIEF | {"model": str(save_tiny(kind, tmp_path))}
+    names: dict = {}
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"{notebook.name}, cell {cell['id']}", "exec"), names)
+        if "parameters" in cell["metadata"].get("tags", []):
+            names |= {name: value for name, value in given.items() if name in names}
+    assert names["lab"].model.config.model_type == kind

@@ -1,0 +1,307 @@
+"""The panels in a real JupyterLab: notebooks opened, run, dragged, typed into and read back.
+
+Skipped without Chromium, which is a failure where CI=true is set.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from helpers.browser import OPTIONS, SLOW, chromium, jupyterlab
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import expect, sync_playwright
+
+import nokenlab as nl
+from nokenlab.experiments import lerp, random_nokens
+from nokenlab.panels import markup
+from nokenlab.panels.token_view import SHOWN
+from nokenlab.runs.export import export
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SMALL = {  # parameters that keep the notebooks' own tables short
+    "01-tokens": 'texts = ["Hello world :)", "Red"]',
+    "03-random-nokens": "seeds = [0, 1]; many = 3; max_new_tokens = 8",
+    "04-lerp": "p = [0.0, 1.0]; fine_points = 9; max_new_tokens = 12",
+    "05-manual-sampling": "seeds = [0, 1]; max_new_tokens = 6; min_new_tokens = 3",
+}
+TOGETHER = """
+import pandas as pd
+import nokenlab as nl
+from nokenlab import lerps
+lab, p = nl.load(), lerps.grid(5)
+sweep = lerps.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
+fork = lerps.leading_along(lab, "White whippets are", "Black whippets are", p)
+###
+nl.TokenView(lab)
+###
+nl.NokenExplorer(lab, "Red is a color", max_new_tokens=8)
+###
+nl.LerpSlider(lab, "White whippets are", "Black whippets are", sweep, fork, 4)
+###
+nl.StepSampler(lab, "Red is the first")
+"""
+EVIL = "<script>document.title = 'taken over'</script> & <b>bold</b> 🙂"
+
+expect.set_options(timeout=SLOW)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    program = chromium()
+    if program is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(browser, lab, tmp_path_factory):
+    """JupyterLab on copies of the notebooks with small parameters, and one of all panels together."""
+    root, home = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("home")
+    for name, small in SMALL.items():
+        nb = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+        (here,) = [i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", [])]
+        nb.cells.insert(here + 1, new_code_cell(small))
+        nbformat.write(nb, root / f"{name}.ipynb")
+    write_notebook(TOGETHER, root / "together.ipynb")
+    with jupyterlab(root, home) as server:
+        yield server
+
+
+@pytest.fixture
+def errors():
+    """What went wrong on the page."""
+    return []
+
+
+@pytest.fixture
+def page(browser, errors, tmp_path):
+    """A browser page on which nothing may go wrong; a picture of it is kept in the test's folder."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(SLOW)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.screenshot(path=tmp_path / "page.png")
+    drawn = page.get_by_text("Error displaying widget").count()
+    title = page.title()
+    page.close()
+    assert not errors and not drawn and title != "taken over"
+
+
+@pytest.fixture
+def opened(server, page):
+    """Opens a notebook and runs it; gives a function that finds the panel made by a name in it."""
+    names = []
+
+    def open_(notebook: str, subshells: str = "perCommTarget"):
+        server.settings(subshells)
+        names.append(notebook)
+        nb = server.open(page, notebook)
+
+        def panel(name: str):
+            found = nb.locator(".jp-CodeCell", has_text=f"nl.{name}(").locator(".jp-Cell-outputArea")
+            found.scroll_into_view_if_needed()
+            return found
+
+        return panel
+
+    yield open_
+    for name in names:
+        server.close(page, name)
+
+
+def write_notebook(source: str, path: Path) -> None:
+    """A notebook of the cells in `source`, with ### between them."""
+    cells = [new_code_cell(cell.strip()) for cell in source.split("###")]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+def type_in(panel, label: str, text: str) -> None:
+    """Type into the box with a label, and leave it."""
+    box = panel.get_by_label(label, exact=True)
+    box.fill(text)
+    box.blur()
+
+
+def handle(panel, row: str):
+    """The handle of the slider with a label."""
+    return panel.locator(".widget-slider", has_text=row).locator(".noUi-handle")
+
+
+def use_tokens(panel, lab) -> None:
+    pieces = panel.locator("small")
+    panel.get_by_label("text").fill(EVIL)
+    expect(pieces).to_have_text([str(id) for id in lab.tokens(EVIL)["id"]])
+    panel.get_by_label("text").fill("")
+    expect(panel.get_by_role("alert")).to_contain_text("Error: the prompt is empty")
+    panel.get_by_label("text").fill("word " * 2000)
+    expect(pieces).to_have_count(SHOWN)
+    expect(panel).to_contain_text(f"the first {SHOWN} of {len(lab.tokens('word ' * 2000)):,} tokens")
+    expect(panel.get_by_role("alert")).to_have_count(0)
+
+
+def use_explorer(panel, lab, prompt: str) -> None:
+    said, done = panel.locator(".nk-text"), panel.get_by_text("the text is whole")
+    table = random_nokens.replacements(lab, prompt, 0, [0, 1], 8).set_index(["scale", "seed"])["response"]
+    expect(said).to_have_text(exact(table["token norm", 0]))
+    handle(panel, "seed").focus()
+    handle(panel, "seed").press("ArrowRight")
+    expect(said).to_have_text(exact(table["token norm", 1]))
+    expect(done).to_be_visible()
+    panel.get_by_label("by", exact=True).select_option("random, as the article has it")
+    expect(said).to_have_text(exact(table["article", 1]))
+    drag(handle(panel, "seed"), 200)
+    seed = int(handle(panel, "seed").get_attribute("aria-valuenow").split(".")[0])
+    panel.get_by_role("button", name="␣color", exact=True).click()
+    moved = nl.replace(lab.embed(prompt), 3, nl.random_nokens(lab.width, seed))
+    expect(said).to_have_text(exact(lab.generate(moved, 8)[0]))
+    for bad, message in {"": "prompt is empty", "word " * 2000: "shorten it"}.items():
+        type_in(panel, "prompt", bad)
+        expect(panel.get_by_role("alert")).to_contain_text(message)
+    type_in(panel, "prompt", EVIL)
+    buttons = panel.locator(".widget-toggle-buttons button")
+    expect(buttons).to_have_text([markup.visible(token) for token in lab.tokens(EVIL)["token"]])
+    expect(done).to_be_visible()
+    expect(panel.get_by_role("alert")).to_have_count(0)
+    panel.get_by_role("button", name="Keep").click()
+    with panel.page.expect_download() as download:
+        panel.get_by_text("Save 1 as CSV").click()
+    assert EVIL in Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
+    said, here = panel.locator(".nk-text"), handle(panel, "p")
+    table = lerp.blend(lab, *prompts, p, "lerp", max_new_tokens)["response"].tolist()
+    here.focus()
+    for number, text in enumerate(table):
+        expect(said).to_have_text(exact(text))
+        expect(panel.get_by_text(f"p = {p[number]:g} ·")).to_be_visible()
+        here.press("ArrowRight")
+    here.press("Home")
+    drag(here, 2000)
+    expect(said).to_have_text(exact(table[-1]))
+    for a, b, message in [
+        ("", prompts[1], "prompt is empty"),
+        ("Red", "Red is the", "same number of tokens"),
+        (EVIL, "Red", "same number of tokens"),
+    ]:
+        type_in(panel, "from, p = 0", a)
+        type_in(panel, "to, p = 1", b)
+        panel.get_by_role("button", name="Blend").click()
+        expect(panel.get_by_role("alert")).to_contain_text(message)
+    type_in(panel, "from, p = 0", "Red is the")
+    type_in(panel, "to, p = 1", "Blue is the")
+    panel.get_by_role("button", name="Blend").click()
+    expect(panel.get_by_text(f"{len(p)} blends answered")).to_be_visible()
+    last = lerp.blend(lab, "Red is the", "Blue is the", p, "lerp", max_new_tokens)["response"].iloc[-1]
+    expect(said).to_have_text(exact(last))
+    expect(panel.get_by_role("alert")).to_have_count(0)
+
+
+def use_sampler(panel, lab, prompt) -> None:
+    """`prompt` is the embeddings, (1, tokens, width), that stand behind the panel's prompt."""
+    said, steps = panel.locator(".nk-text"), panel.get_by_text(re.compile("steps taken"))
+    for _ in range(3):
+        panel.get_by_role("button", name="Likeliest").click()
+    expect(steps).to_have_text("3 steps taken")
+    expect(said).to_have_text(exact(lab.generate(prompt, 3)[0]))
+    second = lab.logits(prompt)[0].topk(2).indices[1].item()
+    for _ in range(3):
+        panel.get_by_role("button", name="Undo").click()
+    expect(steps).to_have_text("0 steps taken")
+    panel.get_by_role("button", name=markup.visible(lab.token(second)), exact=True).click()
+    expect(said).to_have_text(exact(lab.token(second)))
+    panel.get_by_role("button", name="Feed noken").click()
+    panel.get_by_role("button", name="Draw").click()
+    expect(steps).to_have_text("3 steps taken")
+    expect(panel).to_contain_text("noken 0")
+    handle(panel, "top-k").focus()
+    handle(panel, "top-k").press("Home")
+    expect(panel.get_by_text("ruled out")).to_have_count(9)
+    type_in(panel, "prompt", "")
+    expect(panel.get_by_role("alert")).to_contain_text("prompt is empty")
+    type_in(panel, "prompt", EVIL)
+    expect(panel.locator(".nk-before")).to_contain_text("</script>")
+    expect(panel.get_by_role("alert")).to_have_count(0)
+
+
+def exact(text: str) -> re.Pattern:
+    """The text and nothing else; runs of white space are one to the browser's matcher."""
+    words = [re.escape(word) for word in text.split()]
+    return re.compile(r"^\s*" + r"\s+".join(words) + r"\s*$")
+
+
+def drag(handle, pixels: int) -> None:
+    """Drag a slider's handle to the right in 30 small moves."""
+    mouse, box = handle.page.mouse, handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + pixels, y, steps=30)
+    mouse.up()
+
+
+def test_tokens(opened, lab):
+    use_tokens(opened("01-tokens.ipynb")("TokenView"), lab)
+
+
+def test_random_nokens(opened, lab):
+    panel = opened("03-random-nokens.ipynb")("NokenExplorer")
+    use_explorer(panel, lab, "Red is a color that is often associated with")
+
+
+def test_lerp(opened, lab, page, server, errors):
+    panel = opened("04-lerp.ipynb")("LerpSlider")
+    use_slider(panel, lab, ("White whippets are", "Black whippets are"), lerp.grid(9), 12)
+    server.close(page, "04-lerp.ipynb")  # without a kernel the slider goes on
+    expect(page.get_by_text("No Kernel").first).to_be_visible()
+    table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(9), "lerp", 12)["response"]
+    handle(panel, "p").focus()
+    handle(panel, "p").press("Home")
+    expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
+    panel.get_by_role("button", name="slerp").click()
+    expect(panel.get_by_text("press Blend")).to_be_visible()
+    assert set(errors) <= {"Cannot send"}  # to the kernel, says JupyterLab
+    errors.clear()
+
+
+def test_manual_sampling(opened, lab):
+    noken = nl.random_nokens(lab.width, 0)
+    prompt = nl.replace(lab.embed("Red is the first"), 0, noken)
+    use_sampler(opened("05-manual-sampling.ipynb")("StepSampler"), lab, prompt)
+
+
+def test_all_panels_with_messages_on_the_main_thread(opened, lab):
+    panel = opened("together.ipynb", subshells="disabled")
+    use_tokens(panel("TokenView"), lab)
+    use_explorer(panel("NokenExplorer"), lab, "Red is a color")
+    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(5), 4)
+    use_sampler(panel("StepSampler"), lab, lab.embed("Red is the first"))
+
+
+def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    p, prompts = lerp.grid(5), ("White whippets are", "Black whippets are")
+    tables = [lerp.blend(lab, *prompts, p, method, 4) for method in lerp.METHODS]
+    leading = lerp.leading_along(lab, *prompts, p)
+    both = nl.LerpSlider(lab, *prompts, pd.concat(tables), leading, 4)
+    output = nbformat.v4.new_output("execute_result", both._repr_mimebundle_(), execution_count=1)
+    nbformat.write(new_notebook(cells=[new_code_cell("slider", outputs=[output])]), tmp_path / "note.ipynb")
+    file = export(tmp_path / "note.ipynb", tmp_path / "page.html")
+    page.goto(file.as_uri())
+    said, slider = page.locator(".nk-page .nk-text"), page.get_by_role("slider")
+    for table in tables:
+        page.get_by_label("way").select_option(table["method"].iloc[0])
+        slider.focus()
+        slider.press("Home")
+        for text in table["response"]:
+            expect(said).to_have_text(exact(text))
+            slider.press("ArrowRight")
+    assert not [url for url in asked if not url.startswith(("file:", "data:"))]

@@ -1,0 +1,180 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from helpers.small_notebooks import FIGURE, TABLE, names, notebook
+
+from nokenlab.errors import BadInput, RunFailed
+from nokenlab.runs import files, notebook_run, notebooks, provenance
+from nokenlab.runs.notebook_run import run_notebook
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A good run, done twice: (notebook, folder, run, bytes of the first time)."""
+    place = tmp_path_factory.mktemp("odd {place} $HOME [1]")
+    path = notebook(place, "story", TABLE, FIGURE)
+    folder = place / "results" / "story"
+    run_notebook(path, {"word": "it's {x}", "scale": 2}, folder)
+    first = {p.name: p.read_bytes() for p in folder.iterdir()}
+    run = run_notebook(path, {"word": "it's {x}", "scale": 2}, folder)
+    return path, folder, run, first
+
+
+def test_the_same_run_writes_the_same_bytes(ran):
+    _, folder, _, first = ran
+    assert names(folder) == ["curve.png", "run.json", "story.ipynb", "words.csv"] == sorted(first)
+    assert names(folder.parent) == ["story"]
+    for name in {*first} - {"run.json"}:
+        assert (folder / name).read_bytes() == first[name], name
+    assert first["words.csv"].startswith(b"seed,word,third,response\n1,it's {x},0.666667,")
+
+
+def test_run_json(ran):
+    path, folder, run, _ = ran
+    assert run == json.loads((folder / "run.json").read_text())
+    assert run["notebook"] == "story" and run["title"] == "The story of story"
+    assert run["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert run["parameters"] == {"word": "it's {x}", "seeds": [1, 2], "scale": 2.0}
+    assert run["command"] == """nokenlab run story.ipynb -p word 'it'"'"'s {x}' -p scale 2.0"""
+    assert run["lab"]["model"] == "toy" and run["versions"]["python"] == sys.version.split()[0]
+    assert set(run["git"]) == {"commit", "dirty"}
+    assert run["started"].endswith("+00:00") and run["seconds"] > 0
+
+
+def test_executed_notebook_shows_each_result_once_and_no_path(ran):
+    _, folder, _, _ = ran
+    text = (folder / "story.ipynb").read_text()
+    assert str(folder.parent.parent) not in text and "duration" not in text
+    cells = [cell for cell in nbformat.reads(text, 4).cells if cell.cell_type == "code"]
+    kinds = [[sorted(out.data) for out in cell.outputs] for cell in cells]
+    assert kinds == [[], [], [["text/html", "text/plain"]], [["image/png", "text/plain"]]]
+
+
+def fail(path, folder, parameters=None):
+    with pytest.raises(RunFailed) as caught:
+        run_notebook(path, parameters or {}, folder)
+    message = str(caught.value)
+    kept = message.split("(executed notebook: ")[1].removesuffix(")")
+    assert "\n" not in message and nbformat.read(kept, 4).cells
+    return message
+
+
+def test_a_failed_run_keeps_the_old_results(ran):
+    path, folder, _, _ = ran
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    source = path.read_bytes()
+    try:
+        notebook(path.parent, "story", TABLE, "raise ValueError('\\x1b[31mposition 9\\x1b[0m\\nmore')")
+        message = fail(path, folder)
+    finally:
+        path.write_bytes(source)
+    assert message.startswith("story: ValueError: position 9 (executed notebook: ")
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert names(folder.parent) == ["story"]
+
+
+@pytest.mark.parametrize(
+    "cell, message",
+    [
+        ("import os; os._exit(0)", "the kernel died"),
+        ("import sys; sys.exit()", "SystemExit: a cell called sys.exit"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("assert False", "AssertionError: no message"),
+    ],
+)
+def test_status_is_the_truth(tmp_path, cell, message):
+    path = notebook(tmp_path, "bad", cell, "x = 1")
+    assert f"bad: {message}" in fail(path, tmp_path / "results" / "bad")
+    assert names(tmp_path / "results") == []
+
+
+def test_the_kernel_is_this_python_whatever_kernelspecs_there_are(tmp_path, monkeypatch):
+    spec = tmp_path / "data" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    other = {"argv": ["/none/python"], "display_name": "x", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(other))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "data"))
+    cell = f"import sys\nassert sys.executable == {sys.executable!r}"
+    path = notebook(tmp_path, "which", cell, parameters=None)
+    nb = nbformat.read(path, 4)
+    nb.metadata.clear()
+    nbformat.write(nb, path)
+    assert run_notebook(path, {}, tmp_path / "results" / "which")["parameters"] == {}
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    def execute(*_):
+        raise AssertionError("a kernel was started")
+
+    monkeypatch.setattr(notebook_run, "_execute", execute)
+
+
+@pytest.mark.parametrize("bad", [{"wrd": "x"}, {"seeds": ["x"]}, {"scale": float("nan")}])
+def test_bad_parameters_write_nothing(tmp_path, no_kernel, bad):
+    with pytest.raises(BadInput):
+        run_notebook(notebook(tmp_path, "n"), bad, tmp_path / "results" / "n")
+    assert names(tmp_path) == ["n.ipynb"]
+
+
+def test_refuses_a_place_it_cannot_or_must_not_write(tmp_path, no_kernel):
+    path = notebook(tmp_path, "n")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot write results to"):
+        run_notebook(path, {}, tmp_path / "file" / "n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    with pytest.raises(BadInput, match="in the way"):
+        run_notebook(path, {}, tmp_path / "mine")
+    assert names(tmp_path / "mine") == ["thesis.tex"]
+
+
+def test_what_a_killed_run_left_is_tidied(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".n.{dead.pid}.new", f".n.{dead.pid}.old", f".n.{os.getppid()}.new", ".n.mine"):
+        (tmp_path / name).mkdir()
+    (tmp_path / f".n.{dead.pid}.old" / "run.json").write_text("{}")
+    folder = notebook_run.prepare(tmp_path / "n")
+    assert names(folder) == ["run.json"]  # moved away by the killed run, given back
+    assert names(tmp_path) == sorted([f".n.{os.getppid()}.new", ".n.mine", "n"])
+
+
+def test_a_failed_swap_gives_the_old_results_back(tmp_path, monkeypatch):
+    for name in ("new", "n"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(name)
+    real = os.rename
+
+    def rename(a, b):
+        if a == tmp_path / "new":
+            raise OSError("no")
+        real(a, b)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(OSError, match="no"):
+        files.swap(tmp_path / "new", tmp_path / "n")
+    assert (tmp_path / "n" / "run.json").read_text() == "n"
+
+
+def test_git_state(tmp_path, monkeypatch):
+    def git(*args):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *who, *args], cwd=tmp_path, check=True, capture_output=True)
+
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    assert provenance.git_state() == {"commit": None, "dirty": None}
+    git("init")
+    (tmp_path / "a").write_text("")
+    assert provenance.git_state() == {"commit": None, "dirty": True}
+    git("add", "a")
+    git("commit", "-m", "a")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "t.csv").write_text("")
+    state = provenance.git_state()
+    assert len(state["commit"]) == 40 and state["dirty"] is False
