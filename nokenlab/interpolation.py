@@ -1,6 +1,7 @@
-"""Ways from one vector to another: lerp, slerp."""
+"""Ways from one vector to another. `WAYS` is the one table of them: notebooks, panels and sweeps read it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -39,6 +40,40 @@ def slerp(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
     )
     flat = ~(torch.sin(angle) > 1e-6)  # NaN counts as flat
     return torch.where(flat, torch.lerp(start, end, weight), arc).to(a.dtype)
+
+
+def slerp_about(centre: Tensor, a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
+    """`slerp` about a point, `centre` (width,): the offsets from it turn and change their length evenly.
+
+    Shapes and errors as in `slerp`. Vectors that are the same in a and b stay as they are.
+    """
+    c = centre.to(a)
+    found = c + slerp(a - c, b - c, p)
+    return torch.where((a == b).all(dim=-1, keepdim=True), a, found)
+
+
+class Way(NamedTuple):
+    """A way from a to b: what it is, in a few words, and its function of a, b, p and the tokens' centroid."""
+
+    tip: str
+    between: Callable[[Tensor, Tensor, Sequence[float], Tensor], Tensor]
+
+
+WAYS = {
+    "lerp": Way("along a line", lambda a, b, p, centroid: lerp(a, b, p)),
+    "slerp": Way("along an arc about zero", lambda a, b, p, centroid: slerp(a, b, p)),
+    "slerp about c": Way("along an arc about the centroid", lambda a, b, p, c: slerp_about(c, a, b, p)),
+}
+
+
+def between(a: Tensor, b: Tensor, p: Sequence[float], way: str, centroid: Tensor) -> Tensor:
+    """The vectors or prompts along a way of `WAYS`, one row a p; shapes as in `lerp`.
+
+    `centroid` is that of the model's tokens, (width,). Raises ValueError for a way that is not there.
+    """
+    if way not in WAYS:
+        raise ValueError(f"way {way!r} is none of {', '.join(WAYS)}")
+    return WAYS[way].between(a, b, p, centroid)
 
 
 def _weights(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class Lab:
     def __init__(self, model, tokenizer, name: str, revision: str | None = None):
         self.model, self.tokenizer = model.eval(), tokenizer
         self.name, self.revision = name, revision
-        self._turn = threading.RLock()  # cells and widgets are on several threads
+        self.turn = threading.RLock()  # cells and widgets are on several threads
 
     def __repr__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.")
@@ -62,7 +62,7 @@ class Lab:
         """The embeddings of the model's real tokens."""
         rows = self.model.get_input_embeddings().num_embeddings
         ids = torch.tensor(sorted(id for id in self.tokenizer.get_vocab().values() if id < rows))
-        return EmbeddingSpace(self._embed_ids(ids), ids, self.token)
+        return EmbeddingSpace(self.embed_ids(ids), ids, self.token)
 
     def token(self, id: int) -> str:
         """A token as a reader sees it; bytes that are no whole character as \\xNN."""
@@ -98,13 +98,13 @@ class Lab:
                 "position": range(len(ids)),
                 "token": [self.token(id) for id in ids.tolist()],
                 "id": ids.tolist(),
-                "norm": self._embed_ids(ids).float().norm(dim=-1).tolist(),
+                "norm": self.embed_ids(ids).float().norm(dim=-1).tolist(),
             }
         )
 
     def embed(self, text: str, chat: bool = False) -> Tensor:
         """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`."""
-        return self._embed_ids(self.ids(text, chat))[None]
+        return self.embed_ids(self.ids(text, chat))[None]
 
     def sample(
         self,
@@ -121,9 +121,9 @@ class Lab:
         seeds[row] (a single number n means n, n + 1, …). `processors` are transformers' logits
         processors; `feed(step)` may return vectors (running, width) to feed next. See `sampling.sample`.
         """
-        start = self._embed_ids(torch.tensor(self.start_ids, dtype=torch.long))  # (0 or 1, width)
+        start = self.embed_ids(torch.tensor(self.start_ids, dtype=torch.long))  # (0 or 1, width)
         embeddings, mask = batch(as_rows(prompts, self.embed), start)
-        self._check_room(embeddings.shape[1], max_new_tokens)
+        self.check_room(embeddings.shape[1], max_new_tokens)
         steps = loop.sample(
             self.model,
             embeddings,
@@ -169,7 +169,7 @@ class Lab:
             return [self.text([id for id in row if id not in ended]) for row in rows]
 
         with tqdm(total=len(prompts), unit="row", disable=not progress) as bar:
-            return list(chain.from_iterable(self._in_batches(texts, len(prompts), batch_size)))
+            return list(chain.from_iterable(self.in_batches(texts, len(prompts), batch_size)))
 
     def logits(self, prompts: Prompts, batch_size: int | None = None) -> Tensor:
         """The model's logits for the token after each prompt, (rows, vocab), float32."""
@@ -178,7 +178,7 @@ class Lab:
         def logits(some: slice) -> Tensor:
             return next(self.sample(prompts[some], 1)).logits
 
-        return torch.cat(self._in_batches(logits, len(prompts), batch_size))
+        return torch.cat(self.in_batches(logits, len(prompts), batch_size))
 
     @cached_property
     def rows_at_once(self) -> int:
@@ -210,7 +210,7 @@ class Lab:
             "rows_at_once": self.rows_at_once,
         }
 
-    def _embed_ids(self, ids: Tensor) -> Tensor:
+    def embed_ids(self, ids: Tensor) -> Tensor:
         with torch.no_grad():
             return self.model.get_input_embeddings()(ids.to(self.device))  # (tokens, width)
 
@@ -227,7 +227,7 @@ class Lab:
         first = ids and self.tokenizer.convert_ids_to_tokens(ids[0])  # None for a padding row of the table
         return f" {text}" if first and first.startswith("▁") and not text.startswith(" ") else text
 
-    def _in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
+    def in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
         """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""
         size = size or self.rows_at_once
         size = -(-rows // -(-rows // size))  # batches of one size, or nearly: they find a captured step kept
@@ -244,7 +244,7 @@ class Lab:
                 torch.cuda.empty_cache()
         return done
 
-    def _check_room(self, tokens: int, max_new_tokens: int) -> None:
+    def check_room(self, tokens: int, max_new_tokens: int) -> None:
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
         if self.context and tokens + max_new_tokens > self.context:
@@ -256,7 +256,7 @@ class Lab:
     def _in_turn(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
         """The same steps, each made while no other thread has the model."""
         while True:
-            with self._turn:
+            with self.turn:
                 step = next(steps, None)
             if step is None:
                 return

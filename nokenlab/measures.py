@@ -1,8 +1,15 @@
-"""Numbers about next-token distributions, entropy, divergence, the leading tokens; and about counts."""
+"""Numbers about next-token distributions: entropy, divergence, the leading tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -24,7 +31,7 @@ def kl(logits: Tensor, reference: Tensor) -> Tensor:
     return divergence.clamp_min(0)  # rounding can leave -1e-9
 
 
-def leading(lab, logits: Tensor, k: int = 5) -> pd.DataFrame:
+def leading(lab: Embedder, logits: Tensor, k: int = 5) -> pd.DataFrame:
     """The k likeliest next tokens of each row of (rows, vocab): row, rank, token, id, probability."""
     best = logits.float().softmax(dim=-1).topk(k, dim=-1)
     ids = best.indices.flatten().tolist()
@@ -37,3 +44,15 @@ def leading(lab, logits: Tensor, k: int = 5) -> pd.DataFrame:
             "probability": best.values.flatten().tolist(),
         }
     )
+
+
+def next_token(lab: Embedder, logits: Tensor, reference: Tensor | None = None) -> dict[str, list]:
+    """Columns of a table about the next token after each row of logits (rows, vocab).
+
+    next_token (the likeliest), probability (its), entropy (bits) and, with a `reference` (vocab,), kl (bits,
+    see `kl`).
+    """
+    first = leading(lab, logits, k=1)
+    columns = {"next_token": first["token"].tolist(), "probability": first["probability"].tolist()}
+    columns["entropy"] = entropy(logits).tolist()
+    return columns if reference is None else columns | {"kl": kl(logits, reference).tolist()}

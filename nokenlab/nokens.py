@@ -1,9 +1,17 @@
-"""Nokens as pure vector functions: make them, scale them, put them in a prompt, blend them."""
+"""Nokens: make them, scale them, put them into a prompt. Ways from one to another are in `interpolation`."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
+
+NOKEN = "<noken>"  # where it stands in a prompt
 
 
 def random_nokens(width: int, seeds: int | Sequence[int], norm: float | None = None) -> Tensor:
@@ -71,29 +79,27 @@ def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tens
     return replace(torch.cat(parts, dim=1), before.shape[1], vectors)
 
 
-def _as_list(values: int | Sequence[int], name: str) -> list[int]:
-    values = [values] if isinstance(values, int) else list(values)
-    if not values:
-        raise ValueError(f"{name} is empty; give at least one")
-    return values
-
-
-def word_vector(lab, word: str) -> Tensor:
-    """The embedding of a word with a space before it, (width,), float32 on the CPU: its last token's."""
-    return lab.embed(f" {word}")[0, -1].float().cpu()
-
-
-NOKEN = "<noken>"
-
-
-def fill(lab, prompt: str, vectors: Tensor) -> Tensor:
+def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
     """A prompt with vectors where it says <noken>, one row a vector: (vectors, tokens, width).
 
     The texts on both sides are cut into tokens by themselves. A space right before <noken> goes: words have
     tokens that begin with their space, so the vector stands for both.
+    Raises ValueError for a prompt with no <noken>, with two, or with nothing before it.
     """
     if prompt.count(NOKEN) != 1 or prompt.startswith(NOKEN):
         raise ValueError(f"the prompt needs one {NOKEN}, with text before it: {prompt!r}")
     before, after = prompt.split(NOKEN)
     before = lab.embed(before.removesuffix(" "))
     return insert(before, vectors, lab.embed(after) if after else None)
+
+
+def word_vector(lab: Embedder, word: str) -> Tensor:
+    """The embedding of a word with a space before it, (width,), float32 on the CPU: its last token's."""
+    return lab.embed(f" {word}")[0, -1].float().cpu()
+
+
+def _as_list(values: int | Sequence[int], name: str) -> list[int]:
+    values = [values] if isinstance(values, int) else list(values)
+    if not values:
+        raise ValueError(f"{name} is empty; give at least one")
+    return values

@@ -51,6 +51,11 @@ class EmbeddingSpace:
         return (self.vectors.float() - self.centroid).norm(dim=-1)
 
     @cached_property
+    def median_distance(self) -> float:
+        """How far a typical token is from the centroid: the unit of "distance in median tokens"."""
+        return self.distances.median().item()
+
+    @cached_property
     def principal(self) -> tuple[Tensor, Tensor]:
         """Principal directions of the cloud of tokens, widest first, and the variance along each.
 

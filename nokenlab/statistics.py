@@ -1,4 +1,10 @@
-"""Intervals and tests."""
+"""Intervals and tests, over SciPy. The unit of analysis is the caller's to say: one value a unit."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import stats
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
@@ -8,7 +14,50 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     """
     if not 0 <= hits <= count or count < 1:
         raise ValueError(f"{hits} out of {count} is no share")
-    z = 1.959964  # 95 % of a normal distribution
-    middle = (hits + z * z / 2) / (count + z * z)
-    half = z / (count + z * z) * (hits * (count - hits) / count + z * z / 4) ** 0.5
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    low, high = stats.binomtest(int(hits), int(count)).proportion_ci(method="wilson")
+    return float(low), float(high)
+
+
+def bootstrap(
+    statistic: Callable[..., np.ndarray], *columns: Sequence[float], draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of a statistic when its units are drawn anew from themselves: low, high.
+
+    `columns` are equally long, one value a unit in each; units are drawn whole. `statistic` takes such
+    arrays (…, units) and the axis. NaN for fewer than two units. Draws without a value are left out.
+    """
+    values = [np.asarray(column, dtype=float) for column in columns]
+    if len(values[0]) < 2:
+        return float("nan"), float("nan")
+    how = {"paired": True, "vectorized": True, "n_resamples": draws, "method": "percentile"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy warns of draws in which nothing varies
+        found = stats.bootstrap(values, statistic, rng=np.random.default_rng(seed), **how)
+    low, high = np.nanquantile(found.bootstrap_distribution, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def ratio_of_means(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.ndarray:
+    """mean(above) / mean(below) along an axis, for `bootstrap`."""
+    return above.mean(axis) / below.mean(axis)
+
+
+def rank_correlation(
+    x: Sequence[float], y: Sequence[float], draws: int = 5000, seed: int = 0
+) -> tuple[float, float, float, float]:
+    """Spearman's rank correlation of x and y, one value a unit: rho, p, low, high.
+
+    p is that of a two-sided permutation test; low to high the 95 % bootstrap interval. NaN for fewer than 4
+    units, and where x or y does not vary.
+    """
+    x, y = (stats.rankdata(side) for side in (x, y))  # infinity is a rank too
+    if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return (float("nan"),) * 4
+    shuffled = stats.PermutationMethod(n_resamples=draws, rng=np.random.default_rng(seed))
+    test = stats.spearmanrho(x, y, method=shuffled)
+    interval = bootstrap(_rho, x, y, draws=draws, seed=seed)
+    return float(test.statistic), float(test.pvalue), *interval
+
+
+def _rho(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    return stats.spearmanrho(x, y, axis=axis).statistic

@@ -6,16 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from nokenlab import interpolation
 from nokenlab.experiments.definitions import first_sentence
 from nokenlab.experiments.lerp import grid
+from nokenlab.interpolation import WAYS, between
 from nokenlab.measures import entropy, kl, leading
 from nokenlab.nokens import fill, word_vector
 from nokenlab.statistics import wilson
 
-WAYS = ("lerp", "slerp", "slerp about c")
 PAIRS = Path(__file__).parent / "pairs.txt"
 
 
@@ -42,22 +40,6 @@ def distinct(lab, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return found
 
 
-def between(lab, a: Tensor, b: Tensor, p: Sequence[float], way: str) -> Tensor:
-    """The vectors from a to b, (width,) each, one a p: (len(p), width).
-
-    "lerp" is the straight line, "slerp" the arc about zero, "slerp about c" the arc about the centroid:
-    the offsets from it turn and change their length evenly.
-    """
-    if way == "lerp":
-        return interpolation.lerp(a, b, p)
-    if way == "slerp":
-        return interpolation.slerp(a, b, p)
-    if way == "slerp about c":
-        c = lab.space.centroid.cpu()
-        return c + interpolation.slerp(a - c, b - c, p)
-    raise ValueError(f"way {way!r} is none of {', '.join(WAYS)}")
-
-
 def along_pairs(lab, pairs: Sequence[tuple[str, str]], prompt: str, points: int = 21) -> pd.DataFrame:
     """The first next token along all ways between the words of each pair.
 
@@ -68,7 +50,7 @@ def along_pairs(lab, pairs: Sequence[tuple[str, str]], prompt: str, points: int 
     p, c, parts = grid(points), lab.space.centroid.cpu(), []
     for word_a, word_b in pairs:
         ends = word_vector(lab, word_a), word_vector(lab, word_b)
-        found = torch.cat([between(lab, *ends, p, way) for way in WAYS])  # (ways * points, width)
+        found = torch.cat([between(*ends, p, way, c) for way in WAYS])  # (ways * points, width)
         logits = lab.logits(fill(lab, prompt, torch.cat([torch.stack(ends), found])))
         kl_a, kl_b = kl(logits[2:], logits[0]), kl(logits[2:], logits[1])
         columns = {
@@ -146,7 +128,7 @@ def along_rays(
     """
     if not len(words) or not len(scales):
         raise ValueError("at least one word and one scale are needed")
-    c, typical, parts = lab.space.centroid.cpu(), lab.space.distances.median().item(), []
+    c, typical, parts = lab.space.centroid.cpu(), lab.space.median_distance, []
     for word in dict.fromkeys(words):
         offset = word_vector(lab, word) - c
         found = c + torch.tensor(scales, dtype=torch.float32)[:, None] * offset  # (scales, width)

@@ -100,13 +100,13 @@ def grow(
     text", "full stop", "too unlikely": no child was kept, "too deep"), text (so far).
     """
     check(["prompt"], k, threshold, depth, widest)
-    start = lab._embed_ids(torch.tensor(lab.start_ids, dtype=torch.long))  # (0 or 1, width)
+    start = lab.embed_ids(torch.tensor(lab.start_ids, dtype=torch.long))  # (0 or 1, width)
     embeddings, mask = batch(prompt, start)
     if len(embeddings) != 1:
         raise ValueError(f"a tree grows from one prompt, got {len(embeddings)}")
     tokens = embeddings.shape[1]
-    lab._check_room(tokens, depth)
-    with lab._turn, torch.no_grad():
+    lab.check_room(tokens, depth)
+    with lab.turn, torch.no_grad():
         logits, past = prefill(lab.model, embeddings, mask)
     asked, best = _root(), _best(logits, k)
     levels, cuts, count = [asked], [], 1
@@ -125,14 +125,14 @@ def grow(
 def _step(lab, past, asked: pd.DataFrame, tokens: int, k: int, batch_size: int | None):
     """Feed the last tokens of some nodes, each behind its parent's cache: their next tokens, their cache."""
     parents = torch.tensor(asked["row"].to_numpy(), device=lab.device)
-    embeddings = lab._embed_ids(torch.tensor(asked["id"].to_numpy()))  # (nodes, width)
+    embeddings = lab.embed_ids(torch.tensor(asked["id"].to_numpy()))  # (nodes, width)
 
     def step(some: slice):
-        with lab._turn, torch.no_grad():
+        with lab.turn, torch.no_grad():
             logits, own = kv_cache.branch(lab.model, past, parents[some], embeddings[some], tokens)
             return _best(logits, k), own
 
-    best, caches = zip(*lab._in_batches(step, len(asked), batch_size), strict=True)
+    best, caches = zip(*lab.in_batches(step, len(asked), batch_size), strict=True)
     return [np.concatenate(values) for values in zip(*best, strict=True)], kv_cache.join(caches)
 
 

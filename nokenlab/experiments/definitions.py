@@ -84,7 +84,7 @@ def probe(
         raise ValueError(f"at least one noken, radius and prompt are needed: {count}, {radii}, {prompts}")
     if min(radii) < 0 or not np.isfinite(radii).all() or len(set(radii)) < len(radii) or max(radii) == 0:
         raise ValueError(f"radii are finite numbers, 0 or more, each once, one above 0; got {radii}")
-    c, typical = lab.space.centroid.cpu(), lab.space.distances.median().item()
+    c, typical = lab.space.centroid.cpu(), lab.space.median_distance
     parts = []
     for kind in kinds:
         seeds = [_seeds(kind, radius, count, seed) for radius in radii]

@@ -1,7 +1,10 @@
 """Blending two prompts: what the model says along the way from one to the other, and where it flips."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -10,7 +13,8 @@ from torch import Tensor
 from nokenlab import interpolation
 from nokenlab.measures import entropy, leading
 
-METHODS = {"lerp": interpolation.lerp, "slerp": interpolation.slerp}
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
 
 def grid(points: int) -> list[float]:
@@ -35,17 +39,15 @@ def pair(lab, prompt_a: str, prompt_b: str) -> tuple[Tensor, Tensor]:
     return lab.embed(prompt_a), lab.embed(prompt_b)
 
 
-def path(lab, prompt_a: str, prompt_b: str, p: Sequence[float], method: str = "lerp") -> Tensor:
+def path(lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str = "lerp") -> Tensor:
     """The blended prompts, one a p: (len(p), tokens, width).
 
-    Raises ValueError as `pair` does, and for an unknown method, and for a p that is empty or not finite.
+    Raises ValueError as `pair` does, and for an unknown way, and for a p that is empty or not finite.
     """
     a, b = pair(lab, prompt_a, prompt_b)
-    if method not in METHODS:
-        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
     if not len(p):
         raise ValueError("p is empty; give at least one number, 0 for the first prompt to 1 for the second")
-    return METHODS[method](a, b, p)
+    return interpolation.between(a, b, p, way, lab.space.centroid)
 
 
 def blend(
@@ -53,23 +55,23 @@ def blend(
     prompt_a: str,
     prompt_b: str,
     p: Sequence[float],
-    method: str = "lerp",
+    way: str = "lerp",
     max_new_tokens: int = 20,
 ) -> pd.DataFrame:
     """What the model says, greedily, to each blend of two prompts of equally many tokens.
 
-    p is 0 for `prompt_a` and 1 for `prompt_b`; `method` is "lerp" or "slerp". One row a p, in the order
-    given. Columns: p, method, next_token (the likeliest), probability (its), entropy (of the next token,
+    p is 0 for `prompt_a` and 1 for `prompt_b`; `way` one of `interpolation.WAYS`. One row a p, in the order
+    given. Columns: p, way, next_token (the likeliest), probability (its), entropy (of the next token,
     bits), response.
     """
-    rows = path(lab, prompt_a, prompt_b, p, method)
+    rows = path(lab, prompt_a, prompt_b, p, way)
     responses = lab.generate(rows, max_new_tokens)
     logits = lab.logits(rows)
     first = leading(lab, logits, k=1)
     return pd.DataFrame(
         {
             "p": [float(value) for value in p],
-            "method": method,
+            "way": way,
             "next_token": first["token"],
             "probability": first["probability"],
             "entropy": entropy(logits).tolist(),
@@ -79,19 +81,19 @@ def blend(
 
 
 def plateaus(table: pd.DataFrame) -> pd.DataFrame:
-    """Runs of equal responses along p, for each method of a `blend` table.
+    """Runs of equal responses along p, for each way of a `blend` table.
 
-    Columns: method, plateau (0, 1, … along p), p_from and p_to (the first and last p of the run), count
+    Columns: way, plateau (0, 1, … along p), p_from and p_to (the first and last p of the run), count
     (how many p), response. The answer flips somewhere between a p_to and the next p_from.
     """
     runs = []
-    for method, along in table.groupby("method", sort=False):
+    for way, along in table.groupby("way", sort=False):
         along = along.sort_values("p", kind="stable")
         number = (along["response"] != along["response"].shift()).cumsum() - 1
         for plateau, run in along.groupby(number):
             p = run["p"]
-            runs.append((method, plateau, p.iloc[0], p.iloc[-1], len(run), run["response"].iloc[0]))
-    return pd.DataFrame(runs, columns=["method", "plateau", "p_from", "p_to", "count", "response"])
+            runs.append((way, plateau, p.iloc[0], p.iloc[-1], len(run), run["response"].iloc[0]))
+    return pd.DataFrame(runs, columns=["way", "plateau", "p_from", "p_to", "count", "response"])
 
 
 def leading_along(
@@ -99,7 +101,7 @@ def leading_along(
     prompt_a: str,
     prompt_b: str,
     p: Sequence[float],
-    method: str = "lerp",
+    way: str = "lerp",
     *,
     walk: int = 0,
     k: int = 6,
@@ -109,9 +111,9 @@ def leading_along(
 
     With `walk` 0 that is the token right after the prompt. With more, all blends are continued greedily
     for as long as they say the same, `walk` tokens at most: the table is then about the token where
-    they first part. Columns: p, method, after (the text they share), token, id, probability; k rows a p.
+    they first part. Columns: p, way, after (the text they share), token, id, probability; k rows a p.
     """
-    rows = path(lab, prompt_a, prompt_b, p, method)
+    rows = path(lab, prompt_a, prompt_b, p, way)
     shared: list[int] = []
     # the batches go in step, so that all rows of the path are compared at each token
     for steps in zip(*(lab.sample(part, walk + 1) for part in rows.split(batch_size)), strict=False):
@@ -125,7 +127,7 @@ def leading_along(
     return pd.DataFrame(
         {
             "p": [float(value) for value in p for _ in range(k)],
-            "method": method,
+            "way": way,
             "after": after,
             "token": [lab.token(id) for id in ids.tolist()] * len(p),
             "id": ids.tolist() * len(p),
@@ -134,12 +136,12 @@ def leading_along(
     )
 
 
-def nokens_along(lab, prompt_a: str, prompt_b: str, p: Sequence[float], method: str = "lerp") -> pd.DataFrame:
+def nokens_along(lab: Lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str) -> pd.DataFrame:
     """The blended nokens themselves, at each position where the prompts differ.
 
-    Columns: p, method, position, norm, token (the nearest real one), id, cosine (to it).
+    Columns: p, way, position, norm, token (the nearest real one), id, cosine (to it).
     """
-    rows = path(lab, prompt_a, prompt_b, p, method)
+    rows = path(lab, prompt_a, prompt_b, p, way)
     a, b = pair(lab, prompt_a, prompt_b)
     tables = []
     for position in (a != b).any(dim=-1)[0].nonzero().flatten().tolist():
@@ -149,7 +151,7 @@ def nokens_along(lab, prompt_a: str, prompt_b: str, p: Sequence[float], method: 
             pd.DataFrame(
                 {
                     "p": [float(value) for value in p],
-                    "method": method,
+                    "way": way,
                     "position": position,
                     "norm": vectors.norm(dim=-1).tolist(),
                 }

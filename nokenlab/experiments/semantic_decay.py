@@ -49,7 +49,7 @@ def subjects(
         "family": [WORD] * len(ids) + [f"r = {radius:g}" for radius in radii for _ in seeds],
         "norm": found.norm(dim=-1).tolist(),
         "distance": distance.tolist(),
-        "medians": (distance / lab.space.distances.median().item()).tolist(),
+        "medians": (distance / lab.space.median_distance).tolist(),
         "token": tokens,
         "nearest": nearest.tolist(),
     }
@@ -61,7 +61,7 @@ def noisy(vector: Tensor, magnitude: float, seeds: Sequence[int]) -> Tensor:
 
     A seed has the same direction at every magnitude and for every vector.
     """
-    return shell(word_vector, [NOISE_SEEDS + seed for seed in seeds], magnitude)
+    return shell(vector, [NOISE_SEEDS + seed for seed in seeds], magnitude)
 
 
 def originals(lab, vectors: Tensor, prompt: str, max_new_tokens: int = 8) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def disturb(
         raise ValueError(f"each magnitude once; got {magnitudes}")
     if draws < 1 or max_new_tokens < 1:
         raise ValueError(f"draws and max_new_tokens are at least 1, got {draws} and {max_new_tokens}")
-    magnitudes, typical = sorted(magnitudes), lab.space.distances.median().item()
+    magnitudes, typical = sorted(magnitudes), lab.space.median_distance
     said = originals(lab, vectors, prompt, max_new_tokens)
     still, parts = lab.logits(fill(lab, prompt, vectors)), []  # (subjects, vocab)
     for row, clean, ids, reference in zip(subjects.itertuples(), vectors, said["ids"], still, strict=True):

@@ -1,11 +1,19 @@
-"""What all figures share: colours that colour-blind people tell apart, and text that a figure can hold."""
+"""What all figures share: colours that colour-blind people tell apart, legends, ticks, drawable text.
+
+Matplotlib is imported when a figure is made: pages of HTML take their colours from here too.
+"""
+
+from __future__ import annotations
 
 import textwrap
 from functools import cache
+from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
 MARKERS = "os^Dv*X"  # beside each colour a shape, so that colour is never the only sign
@@ -14,11 +22,37 @@ _HALF = "\ue000"  # stands for the second half of a wide letter while lines are 
 
 def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared):
     """An empty figure of so many inches, and its axes: one, or an array of them. Not a pyplot figure."""
+    from matplotlib.figure import Figure
+
     fig = Figure(figsize=(width, height), layout="constrained")
     axes = fig.subplots(rows, columns, **shared)
     for ax in fig.axes:
         ax.spines[["top", "right"]].set_visible(False)
     return fig, axes
+
+
+def legend_outside(fig: Figure, axes: list[Axes], columns: int, where: str = "upper center") -> None:
+    """One legend for several axes, outside of them; a label that comes twice is shown once."""
+    named = {}
+    for ax in axes:
+        handles, labels = ax.get_legend_handles_labels()
+        named |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in named}
+    look = {"loc": f"outside {where}", "ncols": columns, "fontsize": 9, "frameon": False}
+    fig.legend(named.values(), named.keys(), **look)
+
+
+def ticks_in_medians(ax: Axes, values: list[float], medians: list[float]) -> None:
+    """One place a value, evenly spaced: the value above, the same in median tokens' distances below."""
+    names = [
+        f"{v:g}\n{m:.2g}" if m < 100 else f"{v:g}\n{m:.0f}" for v, m in zip(values, medians, strict=True)
+    ]
+    ax.set_xticks(range(len(names)), names, fontsize=8)
+
+
+def reach(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") -> list[pd.Series]:
+    """Lengths of the error bars down and up, from the columns of an interval."""
+    below, above = rows[value] - rows[low], rows[high] - rows[value]
+    return [below.clip(lower=0), above.clip(lower=0)]  # rounding can make them -1e-17
 
 
 def shown(text: str) -> str:
@@ -45,6 +79,8 @@ def _drawable(char: str) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font
+
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 

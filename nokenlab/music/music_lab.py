@@ -55,7 +55,7 @@ class MusicLab(Lab):
 
         It is given the embeddings, not the encoder's output: with that it leaves guidance out in silence.
         """
-        end = self._embed_ids(torch.tensor([self.tokenizer.eos_token_id]))  # T5 reads it after each text
+        end = self.embed_ids(torch.tensor([self.tokenizer.eos_token_id]))  # T5 reads it after each text
         row = torch.cat([row.to(end), end[None]], dim=1)
         codebooks = self.model.config.decoder.num_codebooks  # they start one after the other
         return self.model.generate(

@@ -8,6 +8,7 @@ import ipywidgets as w
 import pandas as pd
 
 from nokenlab.experiments import lerp
+from nokenlab.interpolation import WAYS
 from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel, check_prompt, watched
 from nokenlab.runs import show
@@ -15,15 +16,15 @@ from nokenlab.runs import show
 PAGES = 201  # at most; of a finer sweep every second p, or third, …
 SCRIPT = """<script>(function () {
   var box = document.currentScript.parentElement, find = function (kind) { return box.querySelector(kind) };
-  var views = JSON.parse(find("script[type]").textContent), range = find("input"), method = find("select");
+  var views = JSON.parse(find("script[type]").textContent), range = find("input"), way = find("select");
   function show() {
-    var view = views[method.selectedIndex], i = Math.min(+range.value, view.pages.length - 1);
+    var view = views[way.selectedIndex], i = Math.min(+range.value, view.pages.length - 1);
     range.max = view.pages.length - 1;
     range.setAttribute("aria-valuetext", "p = " + view.p[i]);
     find("output").textContent = view.p[i];
     find(".nk-page").innerHTML = view.strip + view.pages[i];
   }
-  range.oninput = method.onchange = show;
+  range.oninput = way.onchange = show;
   find(".nk-live").hidden = false; find(".nk-still").hidden = true;
   show();
 })()</script>"""
@@ -33,7 +34,7 @@ class LerpSlider(Panel):
     """Slide from one prompt to the other and see what the model says.
 
     `sweep` is from `lerps.blend`, `leading` from `lerps.leading_along`, both of these prompts; each may
-    have several methods, all with the same p. Nothing is computed until other prompts are blended, over
+    have several ways, all with the same p. Nothing is computed until other prompts are blended, over
     the same p.
     """
 
@@ -44,12 +45,10 @@ class LerpSlider(Panel):
         self.prompts, self.max_new_tokens = (prompt_a, prompt_b), max_new_tokens
         every = sorted(sweep["p"].unique().tolist())
         self.p = every[:: -(-len(every) // PAGES)]
-        self.methods = list(dict.fromkeys([*sweep["method"], *lerp.METHODS]))
+        self.ways = list(dict.fromkeys([*sweep["way"], *WAYS]))
         self.views = {
-            method: view(
-                lab, self.prompts, along[along["p"].isin(self.p)], leading[leading["method"] == method]
-            )
-            for method, along in sweep.groupby("method", sort=False)
+            way: view(lab, self.prompts, along[along["p"].isin(self.p)], leading[leading["way"] == way])
+            for way, along in sweep.groupby("way", sort=False)
         }
 
     def build(self) -> list[w.Widget]:
@@ -61,43 +60,43 @@ class LerpSlider(Panel):
         go = w.Button(description="Blend", icon="refresh", tooltip="answer all blends of the two prompts")
         halt = w.Button(description="Stop", icon="stop", tooltip="end a blend that is being made")
         self.progress = w.IntProgress(layout=w.Layout(width="160px", visibility="hidden"))
-        self.method = w.ToggleButtons(options=self.methods, tooltips=["along a line", "along an arc"])
-        self.method.style.button_width = "70px"
+        self.way = w.ToggleButtons(options=self.ways, tooltips=[WAYS[way].tip for way in self.ways])
+        self.way.style.button_width = "auto"
         last = len(self.p) - 1
         self.slider = w.SelectionSlider(
             options=[f"{p:g}" for p in self.p], description="p", layout=w.Layout(flex="1 1 300px")
         )
         play = w.Play(max=last, interval=max(20, 6000 // (last + 1)), show_repeat=False)
         same, style = w.Layout(width="100%"), w.HTML().style  # shared, for there are hundreds of pages
-        self.strips = {method: w.HTML(layout=same) for method in self.methods}
-        self.pages = {method: [w.HTML(layout=same, style=style) for _ in self.p] for method in self.methods}
+        self.strips = {way: w.HTML(layout=same) for way in self.ways}
+        self.pages = {way: [w.HTML(layout=same, style=style) for _ in self.p] for way in self.ways}
         shown = []
-        for method in self.methods:
-            pages = w.Stack(self.pages[method], selected_index=0, layout=w.Layout(min_height="270px"))
+        for way in self.ways:
+            pages = w.Stack(self.pages[way], selected_index=0, layout=w.Layout(min_height="270px"))
             w.jslink((self.slider, "index"), (pages, "selected_index"))
-            shown.append(w.VBox([self.strips[method], pages]))
+            shown.append(w.VBox([self.strips[way], pages]))
         stack = w.Stack(shown, selected_index=0)
-        w.jslink((self.method, "index"), (stack, "selected_index"))
+        w.jslink((self.way, "index"), (stack, "selected_index"))
         w.jslink((play, "value"), (self.slider, "index"))
-        for method in self.methods:
-            self._show(method)
+        for way in self.ways:
+            self._show(way)
         go.on_click(lambda _: self.blend())
         halt.on_click(self.stop)
-        self.method.observe(lambda change: change["new"] in self.views or self.blend(), "value")
+        self.way.observe(lambda change: change["new"] in self.views or self.blend(), "value")
         return [
             self.a,
             w.HBox([self.b, go, halt, self.progress], layout=_wrap()),
-            w.HBox([self.method, play, self.slider], layout=_wrap()),
+            w.HBox([self.way, play, self.slider], layout=_wrap()),
             stack,
         ]
 
     def blend(self) -> None:
-        """Answer all blends of the prompts that are typed, along the chosen method."""
-        self.latest.ask(partial(self._blend, (self.a.value, self.b.value), self.method.value))
+        """Answer all blends of the prompts that are typed, along the chosen way."""
+        self.latest.ask(partial(self._blend, (self.a.value, self.b.value), self.way.value))
 
     def twin(self) -> str:
         """The slider in plain HTML and a few lines of script; without scripts the plateaus as tables."""
-        options = "".join(f"<option>{escape(method)}</option>" for method in self.views)
+        options = "".join(f"<option>{escape(way)}</option>" for way in self.views)
         data = json.dumps(list(self.views.values())).replace("<", "\\u003c")
         still = "".join(view["still"] for view in self.views.values())
         return markup.block(
@@ -108,7 +107,7 @@ class LerpSlider(Panel):
             f'<div class="nk-still">{still}</div><script type="application/json">{data}</script>{SCRIPT}'
         )
 
-    def _blend(self, prompts: tuple[str, str], method: str, check) -> None:
+    def _blend(self, prompts: tuple[str, str], way: str, check) -> None:
         self.say()
         for prompt in prompts:
             check_prompt(self.lab, prompt)
@@ -124,30 +123,30 @@ class LerpSlider(Panel):
 
         try:
             lab = watched(self.lab, at_token)
-            sweep = lerp.blend(lab, *prompts, self.p, method, self.max_new_tokens)
-            leading = lerp.leading_along(lab, *prompts, self.p, method, walk=self.max_new_tokens - 1)
-            self.views = {method: view(self.lab, prompts, sweep, leading)} | (
-                {m: v for m, v in self.views.items() if m != method} if prompts == self.prompts else {}
+            sweep = lerp.blend(lab, *prompts, self.p, way, self.max_new_tokens)
+            leading = lerp.leading_along(lab, *prompts, self.p, way, walk=self.max_new_tokens - 1)
+            self.views = {way: view(self.lab, prompts, sweep, leading)} | (
+                {m: v for m, v in self.views.items() if m != way} if prompts == self.prompts else {}
             )
             self.prompts = prompts
-            for name in self.methods:
+            for name in self.ways:
                 self._show(name)
             self.say(f"{len(self.p)} blends answered")
         finally:
             self.progress.layout.visibility = "hidden"
 
-    def _show(self, method: str) -> None:
-        found = self.views.get(method)
-        self.strips[method].value = found["strip"] if found else ""
-        missing = markup.quiet(f"Nothing blended along {method} yet: press Blend.")
+    def _show(self, way: str) -> None:
+        found = self.views.get(way)
+        self.strips[way].value = found["strip"] if found else ""
+        missing = markup.quiet(f"Nothing blended along {way} yet: press Blend.")
         for page, text in zip(
-            self.pages[method], found["pages"] if found else [missing] * len(self.p), strict=True
+            self.pages[way], found["pages"] if found else [missing] * len(self.p), strict=True
         ):
             page.value = text
 
 
 def view(lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.DataFrame) -> dict:
-    """One method as HTML: strip, p and pages (one a p), and still, the plateaus as a table."""
+    """One way as HTML: strip, p and pages (one a p), and still, the plateaus as a table."""
     runs, names = lerp.plateaus(sweep), markup.letters(sweep.sort_values("p", kind="stable")["response"])
     low, high = runs["p_from"].min(), runs["p_to"].max()
     before = _common(lab, prompts)
@@ -163,8 +162,8 @@ def view(lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.DataFra
             + markup.answer(row.response, before)
             + (_bars(tokens[row.p]) if row.p in tokens else "")
         )
-    method = sweep["method"].iloc[0]
-    title = f"{method}: from “{prompts[0]}” to “{prompts[1]}”"
+    way = sweep["way"].iloc[0]
+    title = f"{way}: from “{prompts[0]}” to “{prompts[1]}”"
     strip = markup.quiet(title) + markup.strip(runs, names)
     return {"p": labels, "strip": strip, "pages": pages, "still": markup.quiet(title) + _still(runs, names)}
 

@@ -113,7 +113,7 @@ def letters(responses: Iterable[str]) -> dict[str, str]:
 
 
 def strip(runs: pd.DataFrame, names: dict[str, str]) -> str:
-    """The plateaus of one method, from `lerps.plateaus`: a block a plateau, its letter in it."""
+    """The plateaus of one way, from `lerps.plateaus`: a block a plateau, its letter in it."""
     edges = ((runs["p_to"] + runs["p_from"].shift(-1)) / 2).iloc[:-1].tolist()
     low, high = runs["p_from"].min(), runs["p_to"].max()
     blocks = []

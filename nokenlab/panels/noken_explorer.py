@@ -38,7 +38,7 @@ class Choice:
 def vector(lab, choice: Choice) -> Tensor:
     """The chosen noken, (width,). Raises ValueError as `replacements.substitutes` does."""
     if choice.scale == "centroid":
-        typical = lab.space.distances.median().item()
+        typical = lab.space.median_distance
         return shell(lab.space.centroid, [choice.seed], choice.size * typical)[0]
     found = substitutes(lab, choice.prompt, choice.position, [choice.seed])[choice.scale][0]
     return found * choice.size if choice.scale in SIZED else found

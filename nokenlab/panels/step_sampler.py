@@ -175,7 +175,7 @@ class StepSampler(Panel):
         if taken.how == "noken":
             noken = random_nokens(self.lab.width, taken.number, norm=self.lab.space.median_norm)
             return noken[None].to(self.lab.device, self.lab.dtype)
-        return self.lab._embed_ids(torch.tensor([[taken.number]]))
+        return self.lab.embed_ids(torch.tensor([[taken.number]]))
 
     def _show(self, settings: Settings) -> None:
         table = manual_sampling.candidates(self.lab, self._step(settings), TOP)

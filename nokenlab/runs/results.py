@@ -9,6 +9,7 @@ import re
 import sys
 from pathlib import Path
 
+from nokenlab.runs import show
 from nokenlab.runs.files import to_csv, to_json, write_whole
 from nokenlab.runs.provenance import versions
 
@@ -36,6 +37,11 @@ class Results:
         if path:
             write_whole(path, to_csv(df))
         return df
+
+    def show(self, df, name: str, rows: int | None = None):
+        """`table`, and its first `rows` (all if none) as a reader sees them, for the end of a cell."""
+        self.table(df, name)
+        return show.table(df if rows is None else df.head(rows))
 
     def figure(self, fig, name: str):
         """Write the matplotlib figure `fig` as `name`.png and return the image so that the cell shows it.

@@ -59,7 +59,7 @@ def test_all_probability_is_somewhere_and_the_cache_changes_none_of_it(small):
     ways = paths(table)
     for row in deepest.iloc[:: max(len(deepest) // 6, 1)].itertuples():
         ids = torch.tensor(ways[row.node])
-        texts = [torch.cat([start, small._embed_ids(ids[:n])[None]], dim=1) for n in range(4)]
+        texts = [torch.cat([start, small.embed_ids(ids[:n])[None]], dim=1) for n in range(4)]
         steps = torch.cat([small.logits(text) for text in texts]).double().softmax(-1)
         by_hand = steps.gather(1, ids[:, None].to(steps.device)).prod().item()
         assert row.cumulative == pytest.approx(by_hand, rel=1e-3)
@@ -136,7 +136,7 @@ def test_a_cache_may_be_branched_twice_and_parts_of_it_joined(any_lab):
     x = prompt(any_lab)
     logits, past = prefill(any_lab.model, x, torch.ones(x.shape[:2], dtype=torch.long))
     tokens, ids = x.shape[1], logits[0].topk(4).indices
-    fed = any_lab._embed_ids(ids)
+    fed = any_lab.embed_ids(ids)
     with torch.no_grad():
         zeros = torch.zeros(4, dtype=torch.long)
         all_at_once, _ = kv_cache.branch(any_lab.model, past, zeros, fed, tokens)

@@ -11,11 +11,11 @@ P = [0.0, 0.25, 0.5, 1.0]
 
 
 def test_the_ends_are_the_prompts_themselves(any_lab):
-    for method in lerp.METHODS:
-        table = lerp.blend(any_lab, A, B, [0, 1], method, 6)
+    for way in ("lerp", "slerp"):
+        table = lerp.blend(any_lab, A, B, [0, 1], way, 6)
         assert table["response"].tolist() == any_lab.generate([A], 6) + any_lab.generate([B], 6)
         assert table["p"].tolist() == [0.0, 1.0]
-        assert set(table["method"]) == {method}
+        assert set(table["way"]) == {way}
 
 
 def test_blend_agrees_with_logits_row_by_row(tiny):
@@ -30,12 +30,12 @@ def test_plateaus_join_equal_neighbours_only():
     table = pd.DataFrame(
         {
             "p": [0.5, 0.0, 0.25, 0.75, 1.0, 0.0, 1.0],  # in any order
-            "method": ["lerp"] * 5 + ["slerp"] * 2,
+            "way": ["lerp"] * 5 + ["slerp"] * 2,
             "response": ["y", "x", "x", "x", "x", "x", "x"],
         }
     )
     runs = lerp.plateaus(table)
-    assert list(runs.columns) == ["method", "plateau", "p_from", "p_to", "count", "response"]
+    assert list(runs.columns) == ["way", "plateau", "p_from", "p_to", "count", "response"]
     assert runs.values.tolist() == [
         ["lerp", 0, 0.0, 0.25, 2, "x"],
         ["lerp", 1, 0.5, 0.5, 1, "y"],
@@ -78,7 +78,7 @@ def test_answers_that_never_part_are_walked_to_the_end(tiny):
 
 def test_lerp_is_shorter_halfway_and_slerp_is_not(lab):
     p = lerp.grid(5)
-    norms = {m: lerp.nokens_along(lab, A, B, p, m) for m in lerp.METHODS}
+    norms = {m: lerp.nokens_along(lab, A, B, p, m) for m in ("lerp", "slerp")}
     line, arc = norms["lerp"]["norm"].to_numpy(), norms["slerp"]["norm"].to_numpy()
     assert (line[1:-1] < arc[1:-1]).all()
     assert arc.tolist() == pytest.approx(torch.linspace(line[0], line[-1], 5).tolist(), abs=1e-4)

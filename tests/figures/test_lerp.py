@@ -12,8 +12,8 @@ from nokenlab.figures import manual_sampling as manual_sampling_figures
 AWKWARD = ["costs $5 and $6", "two\nlines\t\x00", "👋 名前", "long word " * 40, ""]
 
 
-def plateau_table(p, answers, methods=("lerp", "slerp")):
-    sweeps = [pd.DataFrame({"p": p, "method": m, "response": answers}) for m in methods]
+def plateau_table(p, answers, ways=("lerp", "slerp")):
+    sweeps = [pd.DataFrame({"p": p, "way": m, "response": answers}) for m in ways]
     return lerp.plateaus(pd.concat(sweeps))
 
 
@@ -57,7 +57,7 @@ def test_leading_lines_mark_where_the_lead_changes(tmp_path):
     table = pd.DataFrame(
         {
             "p": [0.0, 0.0, 0.5, 0.5, 1.0, 1.0],
-            "method": "lerp",
+            "way": "lerp",
             "after": " so $far\n",
             "token": [" a", "$"] * 3,
             "id": [1, 2] * 3,
@@ -105,7 +105,7 @@ def test_norms_of_each_position(tmp_path):
     p = [0.0, 0.5, 1.0]
     table = pd.concat(
         pd.DataFrame(
-            {"p": p, "method": m, "position": at, "norm": 1.0, "token": ["x", "y", "y"], "id": [1, 2, 2]}
+            {"p": p, "way": m, "position": at, "norm": 1.0, "token": ["x", "y", "y"], "id": [1, 2, 2]}
         )
         for m in ("lerp", "slerp")
         for at in (0, 2)

@@ -21,9 +21,9 @@ def text_of(markup: str) -> str:
 
 
 def lerp_slider(lab):
-    """A lerp slider with both methods, and its two tables."""
-    sweep = pd.concat([lerp.blend(lab, A, B, P, method, 4) for method in lerp.METHODS])
-    leading = pd.concat([lerp.leading_along(lab, A, B, P, method, walk=3) for method in lerp.METHODS])
+    """A lerp slider with both ways, and its two tables."""
+    sweep = pd.concat([lerp.blend(lab, A, B, P, way, 4) for way in ("lerp", "slerp")])
+    leading = pd.concat([lerp.leading_along(lab, A, B, P, way, walk=3) for way in ("lerp", "slerp")])
     return nl.LerpSlider(lab, A, B, sweep, leading, 4), sweep, leading
 
 

@@ -289,7 +289,7 @@ def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     p, prompts = lerp.grid(5), ("White whippets are", "Black whippets are")
-    tables = [lerp.blend(lab, *prompts, p, method, 4) for method in lerp.METHODS]
+    tables = [lerp.blend(lab, *prompts, p, way, 4) for way in ("lerp", "slerp")]
     leading = lerp.leading_along(lab, *prompts, p)
     both = nl.LerpSlider(lab, *prompts, pd.concat(tables), leading, 4)
     output = nbformat.v4.new_output("execute_result", both._repr_mimebundle_(), execution_count=1)
@@ -298,7 +298,7 @@ def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
     page.goto(file.as_uri())
     said, slider = page.locator(".nk-page .nk-text"), page.get_by_role("slider")
     for table in tables:
-        page.get_by_label("way").select_option(table["method"].iloc[0])
+        page.get_by_label("way").select_option(table["way"].iloc[0])
         slider.focus()
         slider.press("Home")
         for text in table["response"]:

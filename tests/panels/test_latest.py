@@ -128,9 +128,7 @@ def test_a_watched_lab_says_the_same_and_can_be_ended_at_a_token(tiny):
         markup.quiet(EVIL),
         markup.bars([EVIL], [0.5]),
         markup.chip(EVIL, EVIL),
-        markup.strip(
-            lerp.plateaus(pd.DataFrame({"p": [0, 1], "method": "m", "response": EVIL})), {EVIL: "A"}
-        ),
+        markup.strip(lerp.plateaus(pd.DataFrame({"p": [0, 1], "way": "m", "response": EVIL})), {EVIL: "A"}),
     ],
 )
 def test_all_text_is_escaped(made):

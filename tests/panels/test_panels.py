@@ -25,11 +25,11 @@ def slider(tiny):
 def test_the_slider_says_at_p_what_the_table_says_at_p(slider):
     panel, sweep, leading = slider
     assert panel.widget
-    for method in lerp.METHODS:
-        along = sweep[sweep["method"] == method]
-        assert [text_of(page.value) for page in panel.pages[method]] == along["response"].tolist()
-        for p, page in zip(P, panel.pages[method], strict=True):
-            rows = leading[(leading["method"] == method) & (leading["p"] == p)]
+    for way in ("lerp", "slerp"):
+        along = sweep[sweep["way"] == way]
+        assert [text_of(page.value) for page in panel.pages[way]] == along["response"].tolist()
+        for p, page in zip(P, panel.pages[way], strict=True):
+            rows = leading[(leading["way"] == way) & (leading["p"] == p)]
             told = re.findall(r'nk-number">([0-9.]+)<', page.value)
             assert told == [f"{value:.3f}" for value in rows["probability"]]
             assert f"p = {p:g} ·" in page.value
@@ -41,7 +41,7 @@ def test_the_slider_needs_no_kernel(slider):
     links = [w for w in all_widgets() if type(w).__name__ == "Link"]
     ends = {(link.source[0].model_id, link.source[1], link.target[1]) for link in links}
     assert (panel.slider.model_id, "index", "selected_index") in ends
-    assert (panel.method.model_id, "index", "selected_index") in ends
+    assert (panel.way.model_id, "index", "selected_index") in ends
 
 
 def test_other_prompts_are_blended_and_the_other_method_waits(slider, tiny):
@@ -53,7 +53,7 @@ def test_other_prompts_are_blended_and_the_other_method_waits(slider, tiny):
     table = lerp.blend(tiny, "Red is the", "Blue is the", P, "lerp", 4)
     assert [text_of(page.value) for page in panel.pages["lerp"]] == table["response"].tolist()
     assert all("press Blend" in page.value for page in panel.pages["slerp"])
-    panel.method.value = "slerp"  # blends by itself
+    panel.way.value = "slerp"  # blends by itself
     settled(panel)
     table = lerp.blend(tiny, "Red is the", "Blue is the", P, "slerp", 4)
     assert [text_of(page.value) for page in panel.pages["slerp"]] == table["response"].tolist()
@@ -84,8 +84,8 @@ def test_bad_prompts_leave_the_slider_as_it_was(slider, a, b, message):
 
 def test_a_very_fine_sweep_has_no_more_pages_than_a_slider_has_places(tiny):
     p = lerp.grid(403)
-    sweep = pd.DataFrame({"p": p, "method": "lerp", "response": "x"})
-    panel = nl.LerpSlider(tiny, A, B, sweep, pd.DataFrame({"p": [], "method": [], "after": []}))
+    sweep = pd.DataFrame({"p": p, "way": "lerp", "response": "x"})
+    panel = nl.LerpSlider(tiny, A, B, sweep, pd.DataFrame({"p": [], "way": [], "after": []}))
     assert panel.p[0] == 0 and len(panel.p) == len(panel.views["lerp"]["pages"]) == 135
 
 
@@ -175,9 +175,7 @@ def test_the_sampler_forces_draws_and_feeds(tiny):
     forced, noken, drawn = settled(panel).path
     assert (forced.number, noken.number) == (third, 7)
     noken = nl.random_nokens(tiny.width, 7, norm=tiny.space.median_norm)  # (1, width)
-    fed = torch.cat(
-        [tiny.embed("Red is the first"), tiny._embed_ids(torch.tensor([[third]])), noken[None]], 1
-    )
+    fed = torch.cat([tiny.embed("Red is the first"), tiny.embed_ids(torch.tensor([[third]])), noken[None]], 1)
     own = tiny.logits(fed).softmax(-1)[0, drawn.number].item()
     assert drawn.how == "drawn" and drawn.probability == pytest.approx(own, rel=1e-3)
     assert "▢" in text_of(panel.text.value) and "noken 7" in panel.text.value
