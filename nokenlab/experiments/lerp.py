@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,12 @@ def plateaus(table: pd.DataFrame) -> pd.DataFrame:
             p = run["p"]
             runs.append((way, plateau, p.iloc[0], p.iloc[-1], len(run), run["response"].iloc[0]))
     return pd.DataFrame(runs, columns=["way", "plateau", "p_from", "p_to", "count", "response"])
+
+
+def letters(responses: Iterable[str]) -> dict[str, str]:
+    """A letter for each different response, in the order they come: A, B, … Z, A1, B1, …"""
+    different = enumerate(dict.fromkeys(responses))
+    return {text: chr(65 + i % 26) + (str(i // 26) if i >= 26 else "") for i, text in different}
 
 
 def leading_along(

@@ -66,7 +66,7 @@ def step_table(
     return table.drop(columns="row").iloc[order].reset_index(drop=True)
 
 
-def candidates(lab, step: Step, k: int = 10) -> pd.DataFrame:
+def choices(lab, step: Step, k: int = 10) -> pd.DataFrame:
     """The k likeliest tokens of one row's step, and what the logits processors make of them.
 
     Columns: rank, token, id, probability (the model's own), chance (after the processors; 0 if ruled out).
@@ -82,7 +82,7 @@ def responses(table: pd.DataFrame, lab) -> pd.Series:
     return texts.reindex(table["seed"].unique(), fill_value="").rename("response")
 
 
-def compare(plain: pd.DataFrame, fed: pd.DataFrame, lab) -> pd.DataFrame:
+def what_feeding_changed(plain: pd.DataFrame, fed: pd.DataFrame, lab) -> pd.DataFrame:
     """What feeding changed: two step tables of the same prompts, one row a seed.
 
     Columns: seed, fired (how often), at_step (the first time, None if never), changed (whether the text

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from nokenlab.experiments import lerp
 from nokenlab.figures.style import MARKERS, OKABE_ITO, cut, figure, shown, wrap
 
 P = "p  (0 is the first prompt, 1 the second)"
@@ -15,7 +16,7 @@ def plateau_strip(runs: pd.DataFrame, a: str = "the first prompt", b: str = "the
     Equal texts have the same letter and colour; the p of each flip stands above its edge. Texts too long for
     their block are spelled out below.
     """
-    letters = {text: _letter(i) for i, text in enumerate(runs["response"].unique())}
+    letters = lerp.letters(runs["response"])
     ways = list(runs["way"].unique())
     low, high = runs["p_from"].min(), runs["p_to"].max()
     low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
@@ -113,11 +114,6 @@ def norm_lines(table: pd.DataFrame) -> Figure:
     panels[0].set_ylabel("norm of the blended noken")
     panels[0].legend()
     return fig
-
-
-def _letter(i: int) -> str:
-    """A, B, … Z, A1, B1, …"""
-    return chr(65 + i % 26) + (str(i // 26) if i >= 26 else "")
 
 
 def _tint(colour: str) -> tuple:

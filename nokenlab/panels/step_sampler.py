@@ -17,7 +17,7 @@ from nokenlab.panels import markup
 from nokenlab.panels.latest import Superseded
 from nokenlab.panels.panel import Panel, check_prompt
 
-TOP = 10  # candidates on show
+TOP = 10  # choices on show
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class StepSampler(Panel):
         ]
 
     def twin(self) -> str:
-        table = manual_sampling.candidates(self.lab, self._step(self.start), TOP)
+        table = manual_sampling.choices(self.lab, self._step(self.start), TOP)
         said = markup.quiet("The likeliest next tokens, with the model's probabilities:")
         return self._written(self.start) + said + markup.bars(table["token"], table["probability"])
 
@@ -178,7 +178,7 @@ class StepSampler(Panel):
         return self.lab.embed_ids(torch.tensor([[taken.number]]))
 
     def _show(self, settings: Settings) -> None:
-        table = manual_sampling.candidates(self.lab, self._step(settings), TOP)
+        table = manual_sampling.choices(self.lab, self._step(settings), TOP)
         self.text.value = self._written(settings)
         self.offered = table["id"].tolist()
         for row, pick, bar in zip(table.itertuples(), self.picks, self.bars, strict=True):

@@ -121,3 +121,10 @@ def test_bad_input_is_named(tiny, call, message):
 def test_a_grid_has_both_ends_and_readable_steps():
     assert lerp.grid(11) == [i / 10 for i in range(11)]
     assert lerp.grid(2) == [0.0, 1.0]
+
+
+def test_equal_responses_have_one_letter():
+    assert lerp.letters(["x", "y", "x", ""]) == {"x": "A", "y": "B", "": "C"}
+    many = lerp.letters(map(str, range(54)))
+    assert len(set(many.values())) == 54
+    assert [many[str(i)] for i in (25, 26, 27, 52)] == ["Z", "A1", "B1", "A2"]

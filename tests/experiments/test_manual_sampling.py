@@ -76,10 +76,19 @@ def test_a_fed_noken_changes_only_what_follows_it(tiny, prompts):
         fired = b[b["fed"]]["step"].min()
         same = len(b) if fired != fired else fired + 1
         assert a["id"].tolist()[:same] == b["id"].tolist()[:same]
-    changes = manual_sampling.compare(plain, fed, tiny)
+    changes = manual_sampling.what_feeding_changed(plain, fed, tiny)
     assert list(changes.columns) == ["seed", "fired", "at_step", "changed", "plain", "with_noken"]
     assert changes["fired"].sum() == fed["fed"].sum() > 0
     assert (changes["changed"] == (changes["plain"] != changes["with_noken"])).all()
+
+
+def test_choices_are_the_models_and_the_processors(tiny):
+    rules = manual_sampling.processors(tiny, 0.5, 3)
+    step = next(tiny.sample("Red is", 1, processors=rules))
+    table = manual_sampling.choices(tiny, step, 5)
+    assert list(table.columns) == ["rank", "token", "id", "probability", "chance"]
+    assert table["probability"].tolist() == pytest.approx(step.probabilities[0].topk(5).values.tolist())
+    assert table["chance"].sum() == pytest.approx(1) and (table["chance"] == 0).sum() == 2
 
 
 def test_feeding_a_tokens_own_embedding_changes_nothing(tiny, prompts):
@@ -95,7 +104,7 @@ def test_a_trigger_that_never_comes_out_changes_nothing(tiny, prompts):
     feed = manual_sampling.feed_on(tiny, "no such token", nl.random_nokens(tiny.width, 5)[0])
     fed = manual_sampling.step_table(tiny, prompts, SEEDS, 4, feed=feed)
     assert fed.equals(plain)
-    changes = manual_sampling.compare(plain, fed, tiny)
+    changes = manual_sampling.what_feeding_changed(plain, fed, tiny)
     assert not changes["changed"].any() and not changes["fired"].any() and changes["at_step"].isna().all()
 
 

@@ -11,7 +11,7 @@ import torch
 from helpers.panels import EVIL, A, B, P, all_widgets, lerp_slider, settled, text_of
 
 import nokenlab as nl
-from nokenlab.experiments import lerp, manual_sampling, random_nokens
+from nokenlab.experiments import lerp, random_nokens
 from nokenlab.panels.panel import LONGEST
 from nokenlab.panels.token_view import SHOWN
 
@@ -186,15 +186,6 @@ def test_the_sampler_forces_draws_and_feeds(tiny):
     assert "prompt is empty" in settled(panel).note.value
     panel.prompt.value = "Blue is"
     assert settled(panel).path == [] and "Error" not in panel.note.value
-
-
-def test_candidates_are_the_models_and_the_processors(tiny):
-    rules = manual_sampling.processors(tiny, 0.5, 3)
-    step = next(tiny.sample("Red is", 1, processors=rules))
-    table = manual_sampling.candidates(tiny, step, 5)
-    assert list(table.columns) == ["rank", "token", "id", "probability", "chance"]
-    assert table["probability"].tolist() == pytest.approx(step.probabilities[0].topk(5).values.tolist())
-    assert table["chance"].sum() == pytest.approx(1) and (table["chance"] == 0).sum() == 2
 
 
 def test_tokens_as_typed(tiny):
