@@ -31,22 +31,25 @@ def write_whole(path: Path, data: bytes) -> None:
         half.unlink(missing_ok=True)
 
 
-def beside(folder: Path, role: str) -> Path:
-    """A hidden neighbour of `folder` (same file system) that belongs to this process."""
-    return folder.with_name(f".{folder.name}.{os.getpid()}.{role}")
+def beside(folder: Path) -> Path:
+    """Where this process makes the new `folder`: a hidden neighbour, so on the same file system."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}.new")
 
 
 def swap(new: Path, folder: Path) -> None:
-    old = beside(folder, "old")
-    if folder.exists():
-        os.rename(folder, old)
+    """Put the folder `new` in place of `folder`, which may be absent; on any failure both are as before.
+
+    The old one waits beside `new`, with the suffix .old, so both must be on one file system.
+    """
+    old = new.with_suffix(".old")
     try:
+        if folder.exists():
+            os.rename(folder, old)
         os.rename(new, folder)
-    except BaseException:
-        if old.exists():
+    finally:
+        if old.exists() and not folder.exists():
             os.rename(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def tidy_up(folder: Path) -> None:

@@ -55,7 +55,7 @@ def run_notebook(
     known = read(notebook)
     given = check(known, parameters)
     folder = prepare(folder)
-    new = beside(folder, "new")
+    new = beside(folder)
     new.mkdir()
     try:
         run = {
