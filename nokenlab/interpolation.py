@@ -47,8 +47,8 @@ def slerp_about(centre: Tensor, a: Tensor, b: Tensor, p: float | Sequence[float]
 
     Shapes and errors as in `slerp`. Vectors that are the same in a and b stay as they are.
     """
-    c = centre.to(a)
-    found = c + slerp(a - c, b - c, p)
+    c = centre.to(a.device, torch.float32)
+    found = (c + slerp(a.float() - c, b.float() - c, p)).to(a.dtype)
     return torch.where((a == b).all(dim=-1, keepdim=True), a, found)
 
 

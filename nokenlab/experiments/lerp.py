@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from nokenlab import interpolation
-from nokenlab.measures import entropy, leading
+from nokenlab.measures import next_token
 
 if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
     from nokenlab.lab import Lab
 
 
@@ -24,7 +25,7 @@ def grid(points: int) -> list[float]:
     return [round(i / (points - 1), 6) for i in range(points)]
 
 
-def pair(lab, prompt_a: str, prompt_b: str) -> tuple[Tensor, Tensor]:
+def pair(lab: Embedder, prompt_a: str, prompt_b: str) -> tuple[Tensor, Tensor]:
     """The embeddings of two prompts, (1, tokens, width) each.
 
     Raises ValueError where there is no way from one to the other: unequal token counts, whose
@@ -39,7 +40,7 @@ def pair(lab, prompt_a: str, prompt_b: str) -> tuple[Tensor, Tensor]:
     return lab.embed(prompt_a), lab.embed(prompt_b)
 
 
-def path(lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str = "lerp") -> Tensor:
+def path(lab: Embedder, prompt_a: str, prompt_b: str, p: Sequence[float], way: str = "lerp") -> Tensor:
     """The blended prompts, one a p: (len(p), tokens, width).
 
     Raises ValueError as `pair` does, and for an unknown way, and for a p that is empty or not finite.
@@ -51,7 +52,7 @@ def path(lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str = "lerp
 
 
 def blend(
-    lab,
+    lab: Lab,
     prompt_a: str,
     prompt_b: str,
     p: Sequence[float],
@@ -64,27 +65,17 @@ def blend(
     given. Columns: p, way, next_token (the likeliest), probability (its), entropy (of the next token,
     bits), response.
     """
-    rows = path(lab, prompt_a, prompt_b, p, way)
+    rows = path(lab, prompt_a, prompt_b, p, way)  # (len(p), tokens, width)
     responses = lab.generate(rows, max_new_tokens)
-    logits = lab.logits(rows)
-    first = leading(lab, logits, k=1)
-    return pd.DataFrame(
-        {
-            "p": [float(value) for value in p],
-            "way": way,
-            "next_token": first["token"],
-            "probability": first["probability"],
-            "entropy": entropy(logits).tolist(),
-            "response": responses,
-        }
-    )
+    first = next_token(lab, lab.logits(rows))
+    return pd.DataFrame({"p": list(map(float, p)), "way": way, **first, "response": responses})
 
 
 def plateaus(table: pd.DataFrame) -> pd.DataFrame:
     """Runs of equal responses along p, for each way of a `blend` table.
 
     Columns: way, plateau (0, 1, … along p), p_from and p_to (the first and last p of the run), count
-    (how many p), response. The answer flips somewhere between a p_to and the next p_from.
+    (how many p), response.
     """
     runs = []
     for way, along in table.groupby("way", sort=False):
@@ -96,6 +87,11 @@ def plateaus(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(runs, columns=["way", "plateau", "p_from", "p_to", "count", "response"])
 
 
+def flips(runs: pd.DataFrame) -> list[float]:
+    """Where the answer flips, from the `plateaus` of one way: halfway from each p_to to the next p_from."""
+    return ((runs["p_to"] + runs["p_from"].shift(-1)) / 2).iloc[:-1].tolist()
+
+
 def letters(responses: Iterable[str]) -> dict[str, str]:
     """A letter for each different response, in the order they come: A, B, … Z, A1, B1, …"""
     different = enumerate(dict.fromkeys(responses))
@@ -103,7 +99,7 @@ def letters(responses: Iterable[str]) -> dict[str, str]:
 
 
 def leading_along(
-    lab,
+    lab: Lab,
     prompt_a: str,
     prompt_b: str,
     p: Sequence[float],
@@ -142,7 +138,9 @@ def leading_along(
     )
 
 
-def nokens_along(lab: Lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str) -> pd.DataFrame:
+def nokens_along(
+    lab: Lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str = "lerp"
+) -> pd.DataFrame:
     """The blended nokens themselves, at each position where the prompts differ.
 
     Columns: p, way, position, norm, token (the nearest real one), id, cosine (to it).
@@ -152,15 +150,8 @@ def nokens_along(lab: Lab, prompt_a: str, prompt_b: str, p: Sequence[float], way
     tables = []
     for position in (a != b).any(dim=-1)[0].nonzero().flatten().tolist():
         vectors = rows[:, position].float()  # (len(p), width)
+        norm = vectors.norm(dim=-1).tolist()
+        here = pd.DataFrame({"p": list(map(float, p)), "way": way, "position": position, "norm": norm})
         nearest = lab.space.nearest(vectors, k=1).reset_index(drop=True)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "p": [float(value) for value in p],
-                    "way": way,
-                    "position": position,
-                    "norm": vectors.norm(dim=-1).tolist(),
-                }
-            ).join(nearest[["token", "id", "cosine"]])
-        )
+        tables.append(here.join(nearest[["token", "id", "cosine"]]))
     return pd.concat(tables, ignore_index=True)

@@ -1,6 +1,9 @@
 """Sampling by hand: tables of one row a token, the usual logits processors, and nokens fed on a trigger."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -10,21 +13,23 @@ from transformers import MinNewTokensLengthLogitsProcessor, TemperatureLogitsWar
 from nokenlab.decode.loop import Feed, Step
 from nokenlab.measures import entropy, leading
 
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
-def processors(lab, temperature: float, top_k: int, min_new_tokens: int = 0) -> list:
+
+def processors(lab: Lab, temperature: float, top_k: int, min_new_tokens: int = 0) -> list:
     """transformers' logits processors for drawing: no early end, then temperature, then top-k.
 
     `temperature` above 0 (1 leaves the model's probabilities as they are); `top_k` at least 1.
     """
-    made = [TemperatureLogitsWarper(float(temperature)), TopKLogitsWarper(top_k)]
-    if lab.eos_ids:  # a model without an end-of-sequence token never ends early
-        made.insert(
-            0, MinNewTokensLengthLogitsProcessor(0, min_new_tokens, lab.eos_ids, device=str(lab.device))
-        )
-    return made
+    drawing = [TemperatureLogitsWarper(float(temperature)), TopKLogitsWarper(top_k)]
+    if not lab.eos_ids:  # a model without an end-of-sequence token never ends early
+        return drawing
+    no_end = MinNewTokensLengthLogitsProcessor(0, min_new_tokens, lab.eos_ids, device=str(lab.device))
+    return [no_end, *drawing]
 
 
-def feed_on(lab, trigger: str, noken: Tensor) -> Feed:
+def feed_on(lab: Lab, trigger: str, noken: Tensor) -> Feed:
     """A `feed` for `Lab.sample`: when the token `trigger` comes out, `noken` (width,) is fed in its place.
 
     `trigger` is one token as `lab.tokens` shows it, so " the" and "the" are two. The text keeps the token;
@@ -40,7 +45,7 @@ def feed_on(lab, trigger: str, noken: Tensor) -> Feed:
 
 
 def step_table(
-    lab,
+    lab: Lab,
     prompts: Tensor,
     seeds: Sequence[int],
     max_new_tokens: int = 20,
@@ -66,7 +71,7 @@ def step_table(
     return table.drop(columns="row").iloc[order].reset_index(drop=True)
 
 
-def choices(lab, step: Step, k: int = 10) -> pd.DataFrame:
+def choices(lab: Lab, step: Step, k: int = 10) -> pd.DataFrame:
     """The k likeliest tokens of one row's step, and what the logits processors make of them.
 
     Columns: rank, token, id, probability (the model's own), chance (after the processors; 0 if ruled out).
@@ -75,14 +80,14 @@ def choices(lab, step: Step, k: int = 10) -> pd.DataFrame:
     return best.assign(chance=step.scores[0].softmax(dim=-1)[best["id"].tolist()].tolist())
 
 
-def responses(table: pd.DataFrame, lab) -> pd.Series:
+def responses(table: pd.DataFrame, lab: Lab) -> pd.Series:
     """The text of each seed of a `step_table`, as `lab.generate` gives it, indexed by seed."""
     kept = table[~table["id"].isin(lab.eos_ids)]
     texts = kept.groupby("seed", sort=False)["id"].agg(lambda ids: lab.text(ids.tolist()))
     return texts.reindex(table["seed"].unique(), fill_value="").rename("response")
 
 
-def what_feeding_changed(plain: pd.DataFrame, fed: pd.DataFrame, lab) -> pd.DataFrame:
+def what_feeding_changed(plain: pd.DataFrame, fed: pd.DataFrame, lab: Lab) -> pd.DataFrame:
     """What feeding changed: two step tables of the same prompts, one row a seed.
 
     Columns: seed, fired (how often), at_step (the first time, None if never), changed (whether the text
@@ -96,10 +101,10 @@ def what_feeding_changed(plain: pd.DataFrame, fed: pd.DataFrame, lab) -> pd.Data
     return table.rename_axis("seed").reset_index()
 
 
-def _rows(lab, step: Step, seeds: Sequence[int]) -> pd.DataFrame:
+def _rows(lab: Lab, step: Step, seeds: Sequence[int]) -> pd.DataFrame:
     rows = step.rows.tolist()
     chosen = step.probabilities.gather(1, step.ids[:, None])  # (running, 1)
-    own = lab.model.get_input_embeddings()(step.ids)  # (running, width)
+    own = lab.embed_ids(step.ids)  # (running, width)
     return pd.DataFrame(
         {
             "row": rows,
@@ -116,7 +121,7 @@ def _rows(lab, step: Step, seeds: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def _top(lab, logits: Tensor, k: int = 5) -> list[str]:
+def _top(lab: Lab, logits: Tensor, k: int = 5) -> list[str]:
     best = leading(lab, logits, k)
     shown = best["token"].map(repr) + best["probability"].map(" {:.2f}".format)
     return shown.groupby(best["row"]).agg(" · ".join).tolist()

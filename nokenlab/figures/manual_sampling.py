@@ -8,7 +8,7 @@ from nokenlab.figures.style import OKABE_ITO, cut, figure, shown
 
 
 def step_grid(table: pd.DataFrame, value: str = "entropy", unit: str = "bits") -> Figure:
-    """The tokens of a `steps.step_table`, coloured by `value`: a column a seed, read downwards a row a step.
+    """The tokens of a `manual_sampling.step_table`, coloured by `value`: a column a seed, a row a step.
 
     A frame marks where something else than the token's own embedding was fed next. Shows the first 12
     seeds and 40 steps.
@@ -21,19 +21,11 @@ def step_grid(table: pd.DataFrame, value: str = "entropy", unit: str = "bits") -
     for row in table.itertuples():
         x, y = list(seeds).index(row.seed), row.step
         light = image.norm(grid.loc[y, row.seed]) > 0.55
-        ax.text(
-            x,
-            y,
-            shown(cut(row.token.strip(" ") or "␣", 11)),
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color="black" if light else "white",
-        )
+        look = {"fontsize": 7.5, "color": "black" if light else "white"}
+        ax.text(x, y, shown(cut(row.token.strip(" ") or "␣", 11)), ha="center", va="center", **look)
         if row.fed:
-            ax.add_patch(
-                Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, fill=False, edgecolor="#D55E00", linewidth=2.5)
-            )
+            frame = {"fill": False, "edgecolor": OKABE_ITO[5], "linewidth": 2.5}
+            ax.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, **frame))
     ax.set(xticks=range(len(seeds)), xticklabels=seeds, xlabel="seed of the noken", ylabel="step")
     ax.xaxis.set(label_position="top", ticks_position="top")
     ax.yaxis.get_major_locator().set_params(integer=True)
