@@ -9,7 +9,7 @@ import nokenlab
 from nokenlab import errors
 from nokenlab.errors import BadInput, did_you_mean
 from nokenlab.runs import notebook_run, notebooks
-from nokenlab.runs.export import export
+from nokenlab.runs.export import export_page
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import check, parse, read
 from nokenlab.runs.results_page import check_index, write_index
@@ -97,7 +97,7 @@ def _glue(argv: list[str]) -> list[str]:
 
 
 def _list(args) -> int:
-    for notebook in notebooks.notebooks():
+    for notebook in notebooks.numbered():
         print(f"{notebook.stem}  {title(notebook)}")
         for p in read(notebook).values():
             print(f"    {p.name}: {p.type} = {p.default!r}" + (f"  # {p.comment}" if p.comment else ""))
@@ -105,7 +105,7 @@ def _list(args) -> int:
 
 
 def _run(args) -> int:
-    chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.notebooks()
+    chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
         raise BadInput("no notebooks here; name one by its path")
     plan = _plan(chosen, args)
@@ -172,7 +172,7 @@ def _sweep(args) -> int:
 
 
 def _export(args) -> int:
-    print(export(notebooks.find(args.notebook), args.page))
+    print(export_page(notebooks.find(args.notebook), args.page))
     return 0
 
 

@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 from nokenlab.errors import BadInput
-from nokenlab.runs import notebook_run
 from nokenlab.runs.files import write_whole
+from nokenlab.runs.notebook_run import run_notebook
 
 # nbconvert's own page, without the scripts that it takes from the network
 PAGE = """{% extends 'lab/index.html.j2' %}
@@ -15,10 +15,10 @@ PAGE = """{% extends 'lab/index.html.j2' %}
 {% block jupyter_widgets %}{% endblock %}"""
 
 
-def export(notebook: Path, page: Path) -> Path:
+def export_page(notebook: Path, page: Path) -> Path:
     """Write the notebook as the HTML file `page` and return its path. One without outputs is run first.
 
-    Raises BadInput where `page` cannot be written, and RunFailed as `runner.run_notebook` does.
+    Raises BadInput where `page` cannot be written, and RunFailed as `run_notebook` does.
     """
     import nbformat
 
@@ -30,7 +30,7 @@ def export(notebook: Path, page: Path) -> Path:
     nb = nbformat.read(notebook, as_version=4)
     if not any(cell.get("outputs") for cell in nb.cells):
         with tempfile.TemporaryDirectory() as place:
-            notebook_run.run_notebook(notebook, {}, Path(place) / notebook.stem)
+            run_notebook(notebook, {}, Path(place) / notebook.stem)
             nb = nbformat.read(Path(place) / notebook.stem / notebook.name, as_version=4)
     write_whole(page, to_html(nb, notebook.stem).encode())
     return page

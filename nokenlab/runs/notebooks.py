@@ -5,6 +5,8 @@ from pathlib import Path
 
 from nokenlab.errors import BadInput, did_you_mean
 
+ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
+
 
 def cells(notebook: Path) -> list[dict]:
     """The cells of a notebook file, each with its `source` as one string."""
@@ -26,10 +28,7 @@ def title(notebook: Path) -> str:
     return Path(notebook).stem
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def notebooks() -> list[Path]:
+def numbered() -> list[Path]:
     """The numbered notebooks in their order: those beside the package, else those of ./notebooks."""
     for folder in (ROOT / "notebooks", Path("notebooks")):
         if found := sorted(folder.glob("[0-9][0-9]-*.ipynb")):
@@ -39,11 +38,11 @@ def notebooks() -> list[Path]:
 
 def find(name: str) -> Path:
     """The notebook a person means by `03-random-nokens`, `03`, either with .ipynb, or a path to one."""
-    known = {path.stem: path for path in notebooks()}
+    known = {path.stem: path for path in numbered()}
     if Path(name).suffix == ".ipynb" and Path(name).is_file():
         return Path(name)
     stem = name.removesuffix(".ipynb")
-    numbered = [path for key, path in known.items() if key.split("-")[0] == stem.zfill(2)]
-    if stem in known or numbered:
-        return known.get(stem) or numbered[0]
+    of_number = [path for key, path in known.items() if key.split("-")[0] == stem.zfill(2)]
+    if stem in known or of_number:
+        return known.get(stem) or of_number[0]
     raise BadInput(f"no notebook {name!r}{did_you_mean(stem, known)}")

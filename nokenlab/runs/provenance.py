@@ -1,15 +1,52 @@
-"""What made a result: versions, commit."""
+"""What run.json says: the notebook and its parameters, the command, the versions, the commit, the machine."""
 
+import hashlib
+import json
+import shlex
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from nokenlab.runs.notebooks import ROOT
+from nokenlab.runs.notebooks import ROOT, numbered, title
+
+
+def record(notebook: Path, parameters: dict, given: dict) -> dict:
+    """What run.json says of a run that starts now: `parameters` are all it has, `given` those of the command.
+
+    Added when it ends: its seconds and, where the notebook made a `Results(lab)`, `of_lab`.
+    """
+    return {
+        "notebook": notebook.stem,
+        "title": title(notebook),
+        "sha256": hashlib.sha256(notebook.read_bytes()).hexdigest(),
+        "command": command(notebook, given),
+        "parameters": parameters,
+        "versions": versions(),
+        "git": git_state(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def of_lab(lab) -> dict:
+    """What run.json says of the model and its machine (device, dtype, threads), and the versions there."""
+    return {"lab": lab.provenance(), "versions": versions()}
+
+
+def command(notebook: Path, given: dict) -> str:
+    """The shell command that makes a run again."""
+    name = notebook.stem if notebook in [p.resolve() for p in numbered()] else notebook.name
+    words = ["nokenlab", "run", name]
+    for key, value in given.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        words += ["-p", key, text]
+    return shlex.join(words)
 
 
 def versions() -> dict[str, str]:
-    """The versions that a run depends on: Python and the packages, those that are installed."""
+    """The versions of what a result depends on: Python, and those of the packages that are installed."""
     import nokenlab
 
     found = {"python": sys.version.split()[0], "nokenlab": nokenlab.__version__}
@@ -22,7 +59,10 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict:
-    """The commit of nokenlab's checkout, and whether more than results/ differs; None without git."""
+    """The commit of nokenlab's checkout, and whether anything outside results/ was changed since it.
+
+    Both are None where there is no checkout or no git.
+    """
 
     def git(*args: str) -> str | None:
         done = subprocess.run(["git", "-C", ROOT, *args], capture_output=True, text=True)

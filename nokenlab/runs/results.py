@@ -9,11 +9,11 @@ import re
 import sys
 from pathlib import Path
 
-from nokenlab.runs import show
 from nokenlab.runs.files import to_csv, to_json, write_whole
-from nokenlab.runs.provenance import versions
+from nokenlab.runs.provenance import of_lab
 
 OUTPUT = "NOKENLAB_OUTPUT"
+LAB = "lab.json"  # goes into run.json when the run ends
 
 
 class Results:
@@ -25,8 +25,7 @@ class Results:
     def __init__(self, lab=None):
         self.folder = Path(os.environ[OUTPUT]) if os.environ.get(OUTPUT) else None
         if lab is not None and self.folder:
-            provenance = {"lab": lab.provenance(), "versions": versions()}
-            write_whole(self.folder / "lab.json", to_json(provenance))
+            write_whole(self.folder / LAB, to_json(of_lab(lab)))
 
     def table(self, df, name: str):
         """Write the DataFrame `df` as `name`.csv, without its index, and return it so that the cell shows it.
@@ -39,7 +38,9 @@ class Results:
         return df
 
     def show(self, df, name: str, rows: int | None = None):
-        """`table`, and its first `rows` (all if none) as a reader sees them, for the end of a cell."""
+        """Write `df` as `table` does and return it as HTML for the cell: all of it, or its first `rows`."""
+        from nokenlab.runs import show  # pandas comes with it, and the command line wants `OUTPUT` at once
+
         self.table(df, name)
         return show.table(df if rows is None else df.head(rows))
 

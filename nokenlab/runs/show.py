@@ -17,10 +17,10 @@ _PIECE = (
 
 
 def pieces(tokens: pd.DataFrame) -> HTML:
-    """Texts as their tokens, from a `texts.tokens_of` table: a framed piece a token, its id below it.
+    """Texts as their tokens, each token in a frame with its id below; ␣ is a space.
 
-    ␣ is a space. Letters have the page's own colour and the tints are thin, so that light and dark pages
-    can be read alike.
+    `tokens` is a table of `tokens_of` in `experiments/tokens.py`. Letters have the page's own colour and the
+    tints are thin, so that light and dark pages can be read alike.
     """
     return HTML("".join(_text(text, table) for text, table in tokens.groupby("text", sort=False)))
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 import nokenlab
 from nokenlab.errors import BadInput
-from nokenlab.runs import notebook_run
+from nokenlab.runs.provenance import command
 from nokenlab.sweeps.cluster import cluster
 from nokenlab.sweeps.done import RECORD, left, pack
 from nokenlab.sweeps.run_host import RunHost
@@ -118,7 +118,7 @@ def _task(sweep: Sweep, run: Run, plain: bool) -> dict:
         "source": sweep.source,
         "given": run.given,
         "parameters": run.parameters,
-        "command": notebook_run.command(sweep.notebook, run.given),
+        "command": command(sweep.notebook, run.given),
         "time_limit": sweep.time_limit,
         "threads": sweep.threads,
         "model": "model" in run.parameters,

@@ -1,7 +1,5 @@
 import hashlib
 import json
-import os
-import subprocess
 import sys
 
 import nbformat
@@ -9,7 +7,7 @@ import pytest
 from helpers.small_notebooks import FIGURE, TABLE, names, notebook
 
 from nokenlab.errors import BadInput, RunFailed
-from nokenlab.runs import files, notebook_run, notebooks, provenance
+from nokenlab.runs import notebook_run
 from nokenlab.runs.notebook_run import run_notebook
 
 
@@ -112,7 +110,7 @@ def no_kernel(monkeypatch):
     def execute(*_):
         raise AssertionError("a kernel was started")
 
-    monkeypatch.setattr(notebook_run, "_execute", execute)
+    monkeypatch.setattr(notebook_run, "execute", execute)
 
 
 @pytest.mark.parametrize("bad", [{"wrd": "x"}, {"seeds": ["x"]}, {"scale": float("nan")}])
@@ -132,49 +130,3 @@ def test_refuses_a_place_it_cannot_or_must_not_write(tmp_path, no_kernel):
     with pytest.raises(BadInput, match="in the way"):
         run_notebook(path, {}, tmp_path / "mine")
     assert names(tmp_path / "mine") == ["thesis.tex"]
-
-
-def test_what_a_killed_run_left_is_tidied(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for name in (f".n.{dead.pid}.new", f".n.{dead.pid}.old", f".n.{os.getppid()}.new", ".n.mine"):
-        (tmp_path / name).mkdir()
-    (tmp_path / f".n.{dead.pid}.old" / "run.json").write_text("{}")
-    folder = notebook_run.prepare(tmp_path / "n")
-    assert names(folder) == ["run.json"]  # moved away by the killed run, given back
-    assert names(tmp_path) == sorted([f".n.{os.getppid()}.new", ".n.mine", "n"])
-
-
-def test_a_failed_swap_gives_the_old_results_back(tmp_path, monkeypatch):
-    for name in ("new", "n"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text(name)
-    real = os.rename
-
-    def rename(a, b):
-        if a == tmp_path / "new":
-            raise OSError("no")
-        real(a, b)
-
-    monkeypatch.setattr(os, "rename", rename)
-    with pytest.raises(OSError, match="no"):
-        files.swap(tmp_path / "new", tmp_path / "n")
-    assert (tmp_path / "n" / "run.json").read_text() == "n"
-
-
-def test_git_state(tmp_path, monkeypatch):
-    def git(*args):
-        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run(["git", *who, *args], cwd=tmp_path, check=True, capture_output=True)
-
-    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
-    assert provenance.git_state() == {"commit": None, "dirty": None}
-    git("init")
-    (tmp_path / "a").write_text("")
-    assert provenance.git_state() == {"commit": None, "dirty": True}
-    git("add", "a")
-    git("commit", "-m", "a")
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "t.csv").write_text("")
-    state = provenance.git_state()
-    assert len(state["commit"]) == 40 and state["dirty"] is False
