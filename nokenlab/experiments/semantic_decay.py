@@ -1,10 +1,13 @@
 """Noise on words and on nokens: how far a vector can be pushed before the model's definition of it changes.
 
 After the third post of "Mapping the semantic void" (GPT-J), whose radii these are. What is counted is in
-`decay_tables`.
+`semantic_decay_counts`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,19 +18,23 @@ from nokenlab.experiments.definitions import first_sentence
 from nokenlab.measures import kl
 from nokenlab.nokens import fill, rescale, shell, word_vector
 
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
+
 WORD = "word"
 NOISE_SEEDS = 1_000_000  # noise must not lie in the direction of a noken, which has the seeds from 0 on
 
 
 def subjects(
-    lab, words: Sequence[str], radii: Sequence[float], count: int, seed: int = 0
+    lab: Lab, words: Sequence[str], radii: Sequence[float], count: int, seed: int = 0
 ) -> tuple[pd.DataFrame, Tensor]:
-    """What is to be disturbed: tokens of words, and `count` nokens at each distance from the centroid.
+    """What is to be shaken: tokens of words, and `count` nokens at each distance from the centroid.
 
     Words that end in the same token count once. Returns a table with a row a subject: subject (its name),
     family ("word", "r = 0.5", …), norm, distance (from the centroid), medians (the same in distances of
     the median token), token (the nearest other one, by Euclidean distance) and nearest (that distance);
     and the vectors, (subjects, width), float32 on the CPU.
+    Raises ValueError for words, radii or a count of which there can be no subjects.
     """
     if not all(word.strip() for word in words) or (not len(words) and not len(radii)):
         raise ValueError(f"words are no empty texts, and there is a word or a radius at least; got {words}")
@@ -35,25 +42,24 @@ def subjects(
         raise ValueError(f"radii are finite numbers above 0, each once; got {radii}")
     if count < 1:
         raise ValueError(f"count is at least 1, got {count}")
-    ids: dict[int, str] = {}
+    ids = {}
     for word in words:
         ids.setdefault(lab.ids(f" {word}")[-1].item(), word)
-    seeds = [seed + i for i in range(count)]
-    parts = [word_vector(lab, word)[None] for word in ids.values()]
-    parts += [shell(lab.space.centroid, seeds, radius) for radius in radii]
-    found = torch.cat(parts)  # (subjects, width)
-    tokens, nearest = _nearest(lab, found, list(ids))
-    distance = (found - lab.space.centroid.cpu()).norm(dim=-1)
+    seeds, centroid = [seed + i for i in range(count)], lab.space.centroid.cpu()
+    shells = [shell(centroid, seeds, radius) for radius in radii]
+    vectors = torch.cat([*(word_vector(lab, word)[None] for word in ids.values()), *shells])
+    tokens, nearest = _nearest(lab, vectors, list(ids))
+    distance = (vectors - centroid).norm(dim=-1)
     columns = {
         "subject": [*ids.values(), *(f"r {radius:g} no. {s}" for radius in radii for s in seeds)],
         "family": [WORD] * len(ids) + [f"r = {radius:g}" for radius in radii for _ in seeds],
-        "norm": found.norm(dim=-1).tolist(),
+        "norm": vectors.norm(dim=-1).tolist(),
         "distance": distance.tolist(),
         "medians": (distance / lab.space.median_distance).tolist(),
         "token": tokens,
         "nearest": nearest.tolist(),
     }
-    return pd.DataFrame(columns), found
+    return pd.DataFrame(columns), vectors
 
 
 def noisy(vector: Tensor, magnitude: float, seeds: Sequence[int]) -> Tensor:
@@ -64,7 +70,7 @@ def noisy(vector: Tensor, magnitude: float, seeds: Sequence[int]) -> Tensor:
     return shell(vector, [NOISE_SEEDS + seed for seed in seeds], magnitude)
 
 
-def originals(lab, vectors: Tensor, prompt: str, max_new_tokens: int = 8) -> pd.DataFrame:
+def originals(lab: Lab, vectors: Tensor, prompt: str, max_new_tokens: int = 8) -> pd.DataFrame:
     """What the model says of each vector (vectors, width), greedily, up to the first full stop.
 
     Columns: definition, sure (the probability of all its tokens together), ids (its tokens, the one with the
@@ -76,12 +82,23 @@ def originals(lab, vectors: Tensor, prompt: str, max_new_tokens: int = 8) -> pd.
         for step in lab.sample(part, max_new_tokens):
             best, rows = step.logits.log_softmax(-1).max(-1), step.rows.cpu()
             ids[rows, step.index], logs[rows, step.index] = best.indices.cpu(), best.values.cpu()
-        found += [_cut(lab, *row) for row in zip(ids.tolist(), logs.tolist(), strict=True)]
+        found += [to_full_stop(lab, *row) for row in zip(ids.tolist(), logs.tolist(), strict=True)]
     return pd.DataFrame(found, columns=["definition", "sure", "ids"])
 
 
+def to_full_stop(lab: Lab, ids: list[int], logs: list[float]) -> tuple[str, float, list[int]]:
+    """A definition, its probability and its ids, from new ids and the logarithms of their probabilities.
+
+    It ends with the first token that has a full stop in it, or before the first id -1: there is none.
+    """
+    ids = [id for id in ids if id >= 0]
+    texts = [lab.text([id]) for id in ids]
+    end = next((i + 1 for i, text in enumerate(texts) if "." in text), len(ids))
+    return first_sentence(lab.text(ids[:end])), float(np.exp(sum(logs[:end]))), ids[:end]
+
+
 def disturb(
-    lab,
+    lab: Lab,
     subjects: pd.DataFrame,
     vectors: Tensor,
     prompt: str,
@@ -97,71 +114,83 @@ def disturb(
     that without noise), angle (to the vector without noise, degrees), kept (the whole definition is the
     same, token for token), first (its first token is), kl (bits, of the first token's distribution from
     that without noise), kl_turned (the same for the noisy vector rescaled to its length without noise).
+    Raises ValueError for magnitudes, draws or max_new_tokens that are no such thing.
     """
+    _check_noise(magnitudes, draws, max_new_tokens)
+    said = originals(lab, vectors, prompt, max_new_tokens)
+    still = lab.logits(fill(lab, prompt, vectors))  # (subjects, vocab)
+    magnitudes, parts = sorted(map(float, magnitudes)), []
+    for row, clean, ids, reference in zip(subjects.itertuples(), vectors, said["ids"], still, strict=True):
+        seeds = range(seed + row.Index * draws, seed + (row.Index + 1) * draws)
+        columns = _shaken(lab, prompt, clean, magnitudes, seeds, ids, reference)
+        parts.append(pd.DataFrame({"subject": row.subject, "family": row.family} | columns))
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(3, "medians", table["magnitude"] / lab.space.median_distance)
+    return subjects.join(said.drop(columns="ids")), table
+
+
+def becomes(
+    lab: Lab,
+    vectors: dict[str, Tensor],
+    prompt: str,
+    magnitudes: Sequence[float],
+    seed: int,
+    max_new_tokens: int,
+) -> pd.DataFrame:
+    """What the definitions turn into, along one direction of noise, for vectors (width,) by name.
+
+    Columns: subject, magnitude (0 first), definition.
+    """
+    rows = [(name, m) for name in vectors for m in sorted({0.0, *map(float, magnitudes)})]
+    shaken = torch.cat([noisy(vectors[name], m, [seed]) for name, m in rows])
+    said = originals(lab, shaken, prompt, max_new_tokens)["definition"]
+    return pd.DataFrame(rows, columns=["subject", "magnitude"]).assign(definition=said)
+
+
+def _check_noise(magnitudes: Sequence[float], draws: int, max_new_tokens: int) -> None:
     if not len(magnitudes) or min(magnitudes) <= 0 or not np.isfinite(magnitudes).all():
         raise ValueError(f"magnitudes are finite numbers above 0, at least one; got {magnitudes}")
     if len(set(magnitudes)) < len(magnitudes):
         raise ValueError(f"each magnitude once; got {magnitudes}")
     if draws < 1 or max_new_tokens < 1:
         raise ValueError(f"draws and max_new_tokens are at least 1, got {draws} and {max_new_tokens}")
-    magnitudes, typical = sorted(magnitudes), lab.space.median_distance
-    said = originals(lab, vectors, prompt, max_new_tokens)
-    still, parts = lab.logits(fill(lab, prompt, vectors)), []  # (subjects, vocab)
-    for row, clean, ids, reference in zip(subjects.itertuples(), vectors, said["ids"], still, strict=True):
-        seeds = range(seed + row.Index * draws, seed + (row.Index + 1) * draws)
-        found = torch.cat([noisy(clean, m, seeds) for m in magnitudes])  # (magnitudes * draws, width)
-        norm = clean.norm().item()
-        turned = lab.logits(fill(lab, prompt, rescale(found, norm)))
-        cosine = torch.cosine_similarity(found, clean[None], dim=-1).clamp(-1, 1)
-        columns = {
-            "subject": row.subject,
-            "family": row.family,
-            "magnitude": [float(m) for m in magnitudes for _ in seeds],
-            "medians": [m / typical for m in magnitudes for _ in seeds],
-            "seed": list(seeds) * len(magnitudes),
-            "grown": (found.norm(dim=-1) / norm).tolist(),
-            "angle": cosine.acos().rad2deg().tolist(),
-            **_follow(lab, fill(lab, prompt, found), ids, reference),
-            "kl_turned": kl(turned, reference).tolist(),
-        }
-        parts.append(pd.DataFrame(columns))
-    return subjects.join(said.drop(columns="ids")), pd.concat(parts, ignore_index=True)
 
 
-def becomes(
-    lab, vectors: dict[str, Tensor], prompt: str, magnitudes: Sequence[float], seed: int, max_new_tokens: int
-) -> pd.DataFrame:
-    """What the definitions turn into, along one direction of noise, for vectors (width,) by name.
-
-    Columns: subject, magnitude (0 first), definition.
-    """
-    strengths = sorted({0.0, *map(float, magnitudes)})
-    found = [noisy(clean, m, [seed]) for clean in vectors.values() for m in strengths]
-    said = originals(lab, torch.cat(found), prompt, max_new_tokens)["definition"]
-    names = [(name, m) for name in vectors for m in strengths]
-    return pd.DataFrame(names, columns=["subject", "magnitude"]).assign(definition=said)
-
-
-def _nearest(lab, vectors: Tensor, ids: list[int]) -> tuple[list[str], Tensor]:
+def _nearest(lab: Lab, vectors: Tensor, ids: list[int]) -> tuple[list[str], Tensor]:
     """The nearest token of each vector and its distance; the first are the tokens `ids` themselves."""
     space = lab.space
     exact = "donot_use_mm_for_euclid_dist"
     away = torch.cdist(vectors.to(space.vectors.device), space.vectors.float(), compute_mode=exact).cpu()
     if ids:
-        away[range(len(ids)), space.rows(torch.tensor(ids))] = torch.inf
+        away[range(len(ids)), space.rows(torch.tensor(ids))] = torch.inf  # (vectors, tokens)
     best = away.min(dim=-1)
     return [lab.token(id) for id in space.ids[best.indices].tolist()], best.values
 
 
-def _cut(lab, ids: list[int], logs: list[float]) -> tuple[str, float, list[int]]:
-    """A definition, its probability and its tokens up to the first with a full stop."""
-    ids = [id for id in ids if id >= 0]
-    texts = [lab.text([id]) for id in ids]
-    end = next((i + 1 for i, text in enumerate(texts) if "." in text), len(ids))
-    return first_sentence(lab.text(ids[:end])), float(np.exp(sum(logs[:end]))), ids[:end]
+def _shaken(
+    lab: Lab,
+    prompt: str,
+    clean: Tensor,
+    magnitudes: list[float],
+    seeds: Sequence[int],
+    ids: list[int],
+    reference: Tensor,
+) -> dict[str, list]:
+    """The columns of `disturb` for one vector (width,), its definition's ids and its next logits (vocab,)."""
+    found = torch.cat([noisy(clean, m, seeds) for m in magnitudes])  # (magnitudes * seeds, width)
+    turned = rescale(found, clean.norm().item())
+    cosine = torch.cosine_similarity(found, clean[None], dim=-1).clamp(-1, 1)
+    return {
+        "magnitude": [m for m in magnitudes for _ in seeds],
+        "seed": list(seeds) * len(magnitudes),
+        "grown": (found.norm(dim=-1) / clean.norm().item()).tolist(),
+        "angle": cosine.acos().rad2deg().tolist(),
+        **_follow(lab, fill(lab, prompt, found), ids, reference),
+        "kl_turned": kl(lab.logits(fill(lab, prompt, turned)), reference).tolist(),
+    }
 
 
-def _follow(lab, rows: Tensor, original: list[int], reference: Tensor) -> dict[str, list]:
+def _follow(lab: Lab, prompts: Tensor, original: list[int], reference: Tensor) -> dict[str, list]:
     """The columns kept, first and kl of `disturb` for prompts (rows, tokens, width)."""
 
     def stop(ids: Tensor, scores: Tensor) -> Tensor:
@@ -172,7 +201,7 @@ def _follow(lab, rows: Tensor, original: list[int], reference: Tensor) -> dict[s
         return torch.where(parted[:, None], ended, scores)
 
     found = {"kept": [], "first": [], "kl": []}
-    for part in rows.split(lab.rows_at_once):
+    for part in prompts.split(lab.rows_at_once):
         same = torch.zeros(len(part), len(original), dtype=torch.bool, device=part.device)
         for step in lab.sample(part, len(original), processors=[stop]):
             same[step.rows, step.index] = step.logits.argmax(-1) == original[step.index]

@@ -1,17 +1,29 @@
-"""Figures of definitions that decay under noise, from the tables of `decay_tables`."""
+"""Figures of definitions that decay under noise, from the tables of `semantic_decay_counts`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from nokenlab.experiments.semantic_decay import WORD
-from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, shown
+from nokenlab.experiments.semantic_decay_counts import BITS
+from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, legend_outside, reach, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # words black
 NOISE = "length of the noise"
+BORNE = {
+    "half": "noise that leaves half\nof the definitions",
+    "moved": f"noise that makes\n{BITS:g} bit of KL",
+}
 
 
 def decay_lines(shares: pd.DataFrame) -> Figure:
@@ -25,11 +37,10 @@ def decay_lines(shares: pd.DataFrame) -> Figure:
         rows = shares[shares["family"] == family].sort_values("magnitude")
         look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "markersize": 5, "linewidth": 1.5}
         x = rows["magnitude"] * 1.04 ** (i - len(families) / 2)  # bars beside each other
-        reach = _reach(rows, "kept")
-        left.errorbar(x, rows["kept"], reach, elinewidth=0.8, label=shown(family), **look)
+        left.errorbar(x, rows["kept"], reach(rows, "kept"), elinewidth=0.8, label=shown(family), **look)
         right.plot(rows["magnitude"], rows["kl"].clip(lower=1e-5), **look)
     for ax in (left, right):
-        _noise_axis(ax, "x", shares)
+        _noise_axis(ax, "x", shares["magnitude"])
         ax.set_xlabel(NOISE)
         above = ax.secondary_xaxis("top", functions=_in_medians(shares))
         above.set_xlabel("the same in distances of the median token from the centroid", fontsize=9)
@@ -38,9 +49,8 @@ def decay_lines(shares: pd.DataFrame) -> Figure:
     left.axhline(0.5, color="0.7", linestyle=":", zorder=0)
     left.set(ylim=(-0.02, 1.03), ylabel="share of definitions kept (bars: 95 %)")
     right.set(yscale="log", ylabel="KL of the first token from no noise, bits")
-    right.axhline(0.1, color="0.7", linestyle=":", zorder=0)
-    handles, labels = left.get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside upper center", ncols=7, fontsize=9, frameon=False)
+    right.axhline(BITS, color="0.7", linestyle=":", zorder=0)
+    legend_outside(fig, [left], 7)
     return fig
 
 
@@ -51,36 +61,20 @@ def half_dots(halves: pd.DataFrame, subjects: pd.DataFrame, magnitudes: list[flo
     the smallest magnitude, △ not even at the largest.
     """
     joined = halves.merge(subjects, on=["subject", "family"])
+    limits = min(magnitudes) / 1.4, max(magnitudes) * 1.4
     fig, axes = figure(10, 7.6, rows=2, columns=2, sharex="col", squeeze=False)
-    labels = {
-        "half": "noise that leaves half\nof the definitions",
-        "tenth": "noise that makes\n0.1 bit of KL",
-    }
-    known = joined[joined["family"] == WORD]
-    for (words, every), (column, label) in zip(axes, labels.items(), strict=True):
-        limits = min(magnitudes) / 1.4, max(magnitudes) * 1.4
+    for (words, every), (column, label) in zip(axes, BORNE.items(), strict=True):
         for i, (family, rows) in enumerate(joined.groupby("family", sort=False)):
             _dots(every, rows["nearest"], rows[column], limits, i, family)
-        _noise_axis(every, "y", pd.DataFrame({"magnitude": magnitudes}))
         every.set(ylim=limits, xscale="log")
+        _noise_axis(every, "y", magnitudes)
         _plain_ticks(every.xaxis)
-        near = known[column][_measured(known[column])]
-        limits = (near.min() / 1.4, near.max() * 1.4) if len(near) else limits
-        _dots(words, known["nearest"], known[column], limits, 0, WORD)
-        words.set(yscale="log", ylim=limits, ylabel=label)
-        _names(words, known["nearest"], known[column].clip(*limits), known["subject"])
-        words.margins(x=0.12)  # room for names
-        _plain_ticks(words.yaxis)
+        _word_dots(words, joined[joined["family"] == WORD], column, limits)
+        words.set_ylabel(label)
     for ax, title in zip(axes[0], ("words alone", "words and nokens"), strict=True):
         ax.set_title(title, fontsize=10)
     fig.supxlabel("distance to the nearest other token", fontsize=10)
-    fig.legend(
-        *axes[0, 1].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=7,
-        fontsize=9,
-        frameon=False,
-    )
+    legend_outside(fig, [axes[0, 1]], 7)
     return fig
 
 
@@ -89,20 +83,15 @@ def turned_lines(turned: pd.DataFrame) -> Figure:
     fig, ax = figure(10, 3.6)
     for i, (name, rows) in enumerate(turned.groupby("subjects", sort=False)):
         rows = rows.sort_values("magnitude")
-        reach = _reach(rows, "share")
+        x = rows["magnitude"] * 1.03 ** (2 * i - 1)  # bars beside each other
         look = {"color": OKABE_ITO[[7, 5][i]], "marker": MARKERS[i], "linewidth": 1.8, "capsize": 3}
-        ax.errorbar(rows["magnitude"] * 1.03 ** (2 * i - 1), rows["share"], reach, label=name, **look)
+        ax.errorbar(x, rows["share"], reach(rows, "share"), label=name, **look)
     ax.axhline(1, color="0.5", linestyle=":", label="as much as the noise itself")
-    _noise_axis(ax, "x", turned)
+    _noise_axis(ax, "x", turned["magnitude"])
     ax.set(ylim=(0, None), xlabel=NOISE, ylabel="KL, only turned / KL")
     ax.set_title("How much of the change is left at the length without noise (bars: 95 %)", fontsize=11)
     ax.legend(fontsize=9, loc="lower left")
     return fig
-
-
-def _reach(rows: pd.DataFrame, value: str) -> list[pd.Series]:
-    """Lengths of the error bars down and up; rounding can make them -1e-17."""
-    return [(rows[value] - rows["low"]).clip(lower=0), (rows["high"] - rows[value]).clip(lower=0)]
 
 
 def _dots(ax: Axes, x: pd.Series, y: pd.Series, limits: tuple[float, float], i: int, label: str) -> None:
@@ -111,6 +100,17 @@ def _dots(ax: Axes, x: pd.Series, y: pd.Series, limits: tuple[float, float], i: 
     ax.plot(x, y.where(_measured(y)), marker=MARKERS[i % 7], label=shown(label), **look)
     for value, edge, marker in ((0, limits[0], "v"), (np.inf, limits[1], "^")):
         ax.plot(x[y == value], [edge] * (y == value).sum(), marker, markerfacecolor="none", **look)
+
+
+def _word_dots(ax: Axes, words: pd.DataFrame, column: str, limits: tuple[float, float]) -> None:
+    """The dots of words with their names, on an axis of their own; `limits` are for want of any number."""
+    numbers = words[column][_measured(words[column])]
+    limits = (numbers.min() / 1.4, numbers.max() * 1.4) if len(numbers) else limits
+    _dots(ax, words["nearest"], words[column], limits, 0, WORD)
+    ax.set(ylim=limits, yscale="log")
+    _names(ax, words["nearest"], words[column].clip(*limits), words["subject"])
+    ax.margins(x=0.12)  # room for names
+    _plain_ticks(ax.yaxis)
 
 
 def _measured(values: pd.Series) -> pd.Series:
@@ -122,23 +122,24 @@ def _names(ax: Axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
     look = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
     at = np.stack([x, np.log(y)], axis=-1)  # (words, 2)
     at = at / np.maximum(np.ptp(at, axis=0), 1e-9) if len(at) else at
-    for i, (place, height, name) in enumerate(zip(x, y, names, strict=True)):
+    for i, (across, height, name) in enumerate(zip(x, y, names, strict=True)):
         away = np.linalg.norm(at - at[i], axis=-1)
         away[i] = np.inf
         below = at[i, 1] < at[away.argmin(), 1] and height > ax.get_ylim()[0]
-        note = ax.annotate(shown(name), (place, height), (0, -12 if below else 6), **look)
+        note = ax.annotate(shown(name), (across, height), (0, -12 if below else 6), **look)
         note.set_in_layout(False)
 
 
-def _noise_axis(ax: Axes, axis: str, table: pd.DataFrame) -> None:
+def _noise_axis(ax: Axes, axis: str, magnitudes: list[float] | pd.Series) -> None:
     """A logarithmic axis with a tick at each magnitude."""
-    ticks = sorted(table["magnitude"].unique())
+    ticks = sorted(set(magnitudes))
     ax.set(**{f"{axis}scale": "log"})
     ax.minorticks_off()
     ax.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": [f"{tick:g}" for tick in ticks]})
 
 
-def _in_medians(table: pd.DataFrame):
+def _in_medians(table: pd.DataFrame) -> tuple[Callable, Callable]:
+    """From lengths to distances of the median token, and back."""
     typical = (table["magnitude"] / table["medians"]).iloc[0]
     return lambda x: x / typical, lambda x: x * typical
 

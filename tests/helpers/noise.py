@@ -1,0 +1,15 @@
+"""A table of noise that is made by hand, for the tests of semantic decay."""
+
+import pandas as pd
+
+
+def noise_table(kept: dict[str, list[int]], draws: int = 4) -> pd.DataFrame:
+    """A `disturb` table where subject s keeps kept[s][i] of its draws at magnitude 1, 10, 100."""
+    rows = [
+        (name, "word" if name < "m" else "r = 1", m, m / 2, i, 1.0, 9.0, i < hits, True, m / 100, m / 50)
+        for name, counts in kept.items()
+        for m, hits in zip((1.0, 10.0, 100.0), counts, strict=True)
+        for i in range(draws)
+    ]
+    names = ["subject", "family", "magnitude", "medians", "seed", "grown", "angle"]
+    return pd.DataFrame(rows, columns=[*names, "kept", "first", "kl", "kl_turned"])
