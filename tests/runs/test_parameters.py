@@ -1,3 +1,5 @@
+"""Parameters of a notebook: read as papermill reads them, and checked values."""
+
 import ast
 import json
 import math
@@ -11,7 +13,6 @@ from papermill import inspect_notebook
 from papermill.translators import PythonTranslator
 
 from nokenlab.errors import BadInput
-from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import TYPES, Parameter, check, check_value, parse, read
 
 TRICKY = '''
@@ -64,9 +65,8 @@ def test_reads_what_papermill_loses(tmp_path):
     assert read(path) == {"prompt": Parameter("prompt", "str", "a = b # c", "any = text")}
 
 
-def test_title_and_no_parameters(tmp_path):
-    path = notebook(tmp_path, "plain", "x = 1", parameters=None)
-    assert read(path) == {} and title(path) == "The story of plain"
+def test_no_parameters(tmp_path):
+    assert read(notebook(tmp_path, "plain", "x = 1", parameters=None)) == {}
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,6 @@ def test_title_and_no_parameters(tmp_path):
 def test_refuses_a_parameters_cell(tmp_path, cell, message):
     with pytest.raises(BadInput, match=message):
         read(notebook(tmp_path, "bad", parameters=cell))
-
-
-def test_refuses_a_file_that_is_no_notebook(tmp_path):
-    path = tmp_path / "x.ipynb"
-    for text in ("", "[]", "{}", '{"cells": 3}', '{"cells": [3]}'):
-        path.write_text(text)
-        with pytest.raises(BadInput, match="is not a notebook"):
-            read(path)
-    with pytest.raises(BadInput, match="cannot be read"):
-        read(tmp_path / "none.ipynb")
 
 
 GOOD = {
