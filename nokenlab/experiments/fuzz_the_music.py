@@ -1,6 +1,9 @@
-"""Notebook 06."""
+"""Fuzz the music: a noken in the prompt of a MusicGen, and the way from one prompt to another, as sound."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -9,8 +12,10 @@ from torch import Tensor
 from nokenlab import interpolation, nokens
 from nokenlab.experiments.lerp import pair
 from nokenlab.experiments.random_nokens import substitutes
-from nokenlab.music.music_lab import MusicLab
-from nokenlab.music.sound import measures
+from nokenlab.music import sound
+
+if TYPE_CHECKING:
+    from nokenlab.music.music_lab import MusicLab
 
 
 def fuzz(
@@ -23,11 +28,11 @@ def fuzz(
     guidance: float = 3.0,
     draw: int | None = 0,
 ) -> tuple[pd.DataFrame, Tensor]:
-    """The prompt as it is, then with the token at `position` replaced, as in `replacements.substitutes`.
+    """The prompt as it is, then with the token at `position` replaced, as in `random_nokens.substitutes`.
 
-    A table of one row a clip, and the clips (rows, samples). Columns: clip (its name), prompt, position,
-    seed (none for the true token), scale, norm (of the vector at `position`), and those of
-    `sound.measures`, whose distance is from the first row.
+    A table of one row a clip, and the clips (rows, samples), all drawn from the seed `draw`. Columns: clip
+    (its name), prompt, position, seed (none for the true token), scale, norm (of the vector at `position`),
+    and those of `sound.measure`, whose distance is from the first row.
     """
     parts = substitutes(lab, prompt, position, seeds)
     rows = nokens.replace(lab.embed(prompt), position, torch.cat(list(parts.values())))
@@ -44,7 +49,7 @@ def fuzz(
             "norm": rows[:, position].float().norm(dim=-1).tolist(),
         }
     )
-    return settings.join(measures(clips, lab.rate, clips[0])), clips
+    return settings.join(sound.measure(clips, lab.rate, clips[0])), clips
 
 
 def blend(
@@ -60,7 +65,7 @@ def blend(
     """The sound along the straight line from one prompt (p = 0) to another of as many tokens (p = 1).
 
     A table of one row a p, and the clips (rows, samples). Columns: clip (its name), prompt, prompt_b, p,
-    and those of `sound.measures`, whose distance is from `prompt_a`'s own clip.
+    and those of `sound.measure`, whose distance is from `prompt_a`'s own clip.
     """
     a, b = pair(lab, prompt_a, prompt_b)
     clips = lab.play(torch.cat([a, interpolation.lerp(a, b, p)]), seconds, seed=draw, guidance=guidance)
@@ -69,10 +74,15 @@ def blend(
             "clip": [f"blend-{row:02d}" for row in range(len(p))],
             "prompt": prompt_a,
             "prompt_b": prompt_b,
-            "p": [float(value) for value in p],
+            "p": list(map(float, p)),
         }
     )
-    return settings.join(measures(clips[1:], lab.rate, clips[0])), clips[1:]
+    return settings.join(sound.measure(clips[1:], lab.rate, clips[0])), clips[1:]
+
+
+def spectrograms(clips: Tensor) -> Tensor:
+    """How loud each frequency is at each moment, dB: (clips, samples) -> (clips, frequencies, moments)."""
+    return sound.decibels(sound.spectra(clips))
 
 
 def _name(scale: str, seed: int | None) -> str:

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from nokenlab.experiments.fuzz_the_music import spectrograms
 from nokenlab.figures.style import OKABE_ITO, figure, wrap
-from nokenlab.music.sound import _decibels, spectra
 
 
 def picture(clips: Tensor, labels: Sequence[str], rate: int) -> Figure:
@@ -16,7 +16,7 @@ def picture(clips: Tensor, labels: Sequence[str], rate: int) -> Figure:
     fig, axes = figure(10, 0.5 + 1.15 * len(clips), rows=len(clips), columns=2, sharex=True, squeeze=False)
     seconds = np.arange(clips.shape[1]) / rate
     loudest = max(clips.abs().max().item(), 1e-6)
-    heard = _decibels(spectra(clips)).numpy()
+    heard = spectrograms(clips).numpy()  # (clips, frequencies, moments)
     loud = np.quantile(heard, 0.999)
     scale = {"vmin": loud - 60, "vmax": loud}
     box = (0, seconds[-1], 0, rate / 2000)
@@ -37,7 +37,7 @@ def picture(clips: Tensor, labels: Sequence[str], rate: int) -> Figure:
 
 
 def along(table: pd.DataFrame) -> Figure:
-    """Distance and centroid of `measures` along the column p of a table."""
+    """Distance and centroid along p, from a `fuzz_the_music.blend` table."""
     fig, axes = figure(10, 3.2, columns=2)
     names = {"distance": "distance from p = 0 (dB)", "centroid": "spectral centroid (Hz)"}
     titles = ("How far the sound moves", "How bright it is")

@@ -1,18 +1,20 @@
-"""Fuzz the music: nokens in the prompt of MusicGen, which makes sound of a text.
+"""A MusicLab: a MusicGen to put nokens into. Text and embeddings in, sound out.
 
 A text goes through the token embeddings of MusicGen's text encoder (T5). That is where a noken can take
 the place of a word, as in a language model.
 """
 
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
-from nokenlab.lab import Lab
+from nokenlab.embedder import Embedder
 from nokenlab.models import hub, loading
-from nokenlab.music.tiny_musicgen import hushed, tiny
+from nokenlab.music import tiny_musicgen
 
 
-class MusicLab(Lab):
+class MusicLab(Embedder):
     """A MusicGen to experiment on: the tokens and embeddings of its text encoder in, sound out."""
 
     @property
@@ -20,23 +22,15 @@ class MusicLab(Lab):
         """Samples a second."""
         return self.model.config.audio_encoder.sampling_rate
 
-    @property
-    def context(self) -> None:
-        """T5 takes prompts of any length."""
-        return None
-
-    def sample(self, *args, **options):
-        """Not for music: use `play`."""
-        raise TypeError(f"{self.name} makes music, not text: use play")
-
     def play(
         self, prompts: Tensor, seconds: float = 3.0, *, seed: int | None = 0, guidance: float = 3.0
     ) -> Tensor:
         """The sound of each prompt, (rows, samples) in float32 on the CPU, from -1 to 1.
 
-        `prompts` (rows, tokens, width) are embeddings as `embed` gives them. Every row is drawn with the
-        same luck, that of `seed`, so that clips differ by their prompts alone; with None the likeliest
-        sound is taken. `guidance` above 1 makes the sound follow the prompt more closely.
+        `prompts` (rows, tokens, width) are embeddings as `embed` gives them. The generator is seeded by
+        `seed` anew for each row, so that clips differ by their prompts alone; with None the likeliest
+        sound is taken. `guidance` above 1 makes the sound follow the prompt more closely. Raises ValueError
+        for a clip of less than 0.1 or more than 30 seconds.
         """
         if not 0.1 <= seconds <= 30:
             raise ValueError(f"a clip may last 0.1 to 30 seconds, got {seconds}")
@@ -73,12 +67,12 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
     None or "default" is a tiny one of random weights, made on the spot: it shows that the road from a
     prompt to a sound is whole, and its sound is noise.
     """
-    if model is None or model == hub.DEFAULT:
-        return MusicLab(*tiny())
-    from transformers import AutoModelForTextToWaveform
+    with _hushed():
+        if model is None or model == hub.DEFAULT:
+            return MusicLab(*tiny_musicgen.tiny())
+        from transformers import AutoModelForTextToWaveform
 
-    where, name = hub.locate(model)
-    with hushed():
+        where, name = hub.locate(model)
         return MusicLab(
             *loading.read(AutoModelForTextToWaveform, _check_kind, where, name, revision, device, dtype)
         )
@@ -87,3 +81,16 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
 def _check_kind(config) -> None:
     if config.model_type != "musicgen":
         raise ValueError(f"it is no MusicGen but a {config.model_type!r} model")
+
+
+@contextmanager
+def _hushed():
+    """Without transformers' warning that every MusicGen's start token lies behind its sounds."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

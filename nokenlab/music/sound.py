@@ -1,4 +1,4 @@
-"""Clips of sound as tensors: WAV files, measures, pictures, players. Knows nothing of models."""
+"""Clips of sound as tensors: WAV files, spectra, measures. Knows nothing of models."""
 
 import io
 import wave
@@ -31,7 +31,12 @@ def spectra(clips: Tensor) -> Tensor:
     return parts.abs() ** 2 / WINDOW
 
 
-def measures(clips: Tensor, rate: int, reference: Tensor) -> pd.DataFrame:
+def decibels(power: Tensor) -> Tensor:
+    """Power in dB; below -80 dB is silence."""
+    return 10 * power.clamp_min(1e-8).log10()
+
+
+def measure(clips: Tensor, rate: int, reference: Tensor) -> pd.DataFrame:
     """What can be measured of clips (clips, samples), beside the clip `reference` (samples,): one row a clip.
 
     Columns: seconds; rms (loudness, 0 to 1); centroid (the mean frequency, weighted by power, Hz: how
@@ -41,7 +46,7 @@ def measures(clips: Tensor, rate: int, reference: Tensor) -> pd.DataFrame:
     power = spectra(clips)  # (clips, frequencies, moments)
     hertz = torch.linspace(0, rate / 2, power.shape[1])
     heard = power.mean(dim=-1)  # (clips, frequencies)
-    gap = _decibels(heard) - _decibels(spectra(reference[None]).mean(dim=-1))
+    gap = decibels(heard) - decibels(spectra(reference[None]).mean(dim=-1))
     seconds = clips.shape[1] / rate
     return pd.DataFrame(
         {
@@ -56,12 +61,8 @@ def measures(clips: Tensor, rate: int, reference: Tensor) -> pd.DataFrame:
 
 def _onsets(power: Tensor) -> list[int]:
     """Peaks of the spectral flux that stand a standard deviation above its mean, one count a clip."""
-    flux = _decibels(power).diff(dim=-1).clamp_min(0).mean(dim=1)  # (clips, moments - 1)
+    flux = decibels(power).diff(dim=-1).clamp_min(0).mean(dim=1)  # (clips, moments - 1)
     middle = flux[:, 1:-1]
     peak = (middle > flux[:, :-2]) & (middle >= flux[:, 2:])
     loud = middle > flux.mean(dim=-1, keepdim=True) + flux.std(dim=-1, keepdim=True)
     return (peak & loud).sum(dim=-1).tolist()
-
-
-def _decibels(power: Tensor) -> Tensor:
-    return 10 * power.clamp_min(1e-8).log10()  # below -80 dB is silence

@@ -1,6 +1,4 @@
-"""A tiny MusicGen of random weights."""
-
-from contextlib import contextmanager
+"""A tiny MusicGen of random weights, and a tokenizer for it: made on the spot, the same every time."""
 
 import torch
 
@@ -11,9 +9,9 @@ violin drums bass flute trumpet strings synth beat beats melody tune song music 
 
 
 def tiny() -> tuple:
-    """What a MusicLab is made of: network, tokenizer, name, revision.
+    """Network, tokenizer, name and revision, as a MusicLab is made of them.
 
-    600,000 random weights, always the same; 8,000 samples a second, and words it knows.
+    600,000 random weights, always the same; 8,000 samples a second.
     """
     import transformers as t
 
@@ -30,7 +28,7 @@ def tiny() -> tuple:
     )
     special = {"pad_token_id": 64, "bos_token_id": 64}
     sizes = {"hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    with hushed(), torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
         decoder = t.MusicgenDecoderConfig(vocab_size=64, **sizes, **special)
         config = t.MusicgenConfig(text_encoder=text, audio_encoder=codec, decoder=decoder)
         torch.manual_seed(0)
@@ -54,19 +52,6 @@ def _shake(network) -> None:
             weight.zero_()
         elif name.endswith("original0"):  # the lengths of the filters
             weight.mul_(1.6)
-
-
-@contextmanager
-def hushed():
-    """Without transformers' warning that every MusicGen's start token lies behind its sounds."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def _tokenizer():

@@ -1,4 +1,4 @@
-"""Players of clips."""
+"""Players of clips: written as WAV files, shown one beside its name or behind a slider."""
 
 import html
 from collections.abc import Sequence

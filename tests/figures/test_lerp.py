@@ -1,15 +1,11 @@
-"""Figures say what their tables say, for few rows and many, and for any text."""
-
-import warnings
+"""Figures of the way between two prompts say what their tables say, for few rows and many, and any text."""
 
 import pandas as pd
 import pytest
+from helpers.figures import AWKWARD, drawn
 
 from nokenlab.experiments import lerp
-from nokenlab.figures import lerp as lerp_figures
-from nokenlab.figures import manual_sampling as manual_sampling_figures
-
-AWKWARD = ["costs $5 and $6", "two\nlines\t\x00", "👋 名前", "long word " * 40, ""]
+from nokenlab.figures import lerp as figures
 
 
 def plateau_table(p, answers, ways=("lerp", "slerp")):
@@ -17,19 +13,12 @@ def plateau_table(p, answers, ways=("lerp", "slerp")):
     return lerp.plateaus(pd.concat(sweeps))
 
 
-def drawn(fig, tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a glyph that is not there, a layout that does not fit
-        fig.savefig(tmp_path / "figure.png")
-    return fig
-
-
 def texts(fig):
     return [text.get_text() for ax in fig.axes for text in ax.texts] + [text.get_text() for text in fig.texts]
 
 
 def test_blocks_of_a_strip_meet_at_the_flips(tmp_path):
-    fig = drawn(lerp_figures.plateau_strip(plateau_table([0, 0.2, 0.6, 1], ["x", "x", "y", "x"])), tmp_path)
+    fig = drawn(figures.plateau_strip(plateau_table([0, 0.2, 0.6, 1], ["x", "x", "y", "x"])), tmp_path)
     blocks = [(b.get_x(), b.get_x() + b.get_width(), b.get_facecolor()) for b in fig.axes[0].patches]
     assert [end for _, end, _ in blocks[:3]] == pytest.approx([0.4, 0.8, 1.0])
     assert [start for start, _, _ in blocks[:3]] == pytest.approx([0, 0.4, 0.8])
@@ -42,12 +31,12 @@ def test_blocks_of_a_strip_meet_at_the_flips(tmp_path):
     [([0.5], ["x"]), (lerp.grid(len(AWKWARD)), AWKWARD), (lerp.grid(61), list(map(str, range(61))))],
 )
 def test_a_strip_of_one_block_of_awkward_texts_of_many(p, answers, tmp_path):
-    fig = drawn(lerp_figures.plateau_strip(plateau_table(p, answers)), tmp_path)
+    fig = drawn(figures.plateau_strip(plateau_table(p, answers)), tmp_path)
     assert len(fig.axes[0].patches) == 2 * len(answers)
 
 
 def test_no_text_of_a_strip_is_lost(tmp_path):
-    fig = drawn(lerp_figures.plateau_strip(plateau_table(lerp.grid(5), AWKWARD)), tmp_path)
+    fig = drawn(figures.plateau_strip(plateau_table(lerp.grid(5), AWKWARD)), tmp_path)
     said = " ".join(texts(fig)).replace("\n", " ")
     for piece in (r"\$5", r"two\nlines\t\x00", "long word " * 40):
         assert piece.strip() in said
@@ -64,41 +53,11 @@ def test_leading_lines_mark_where_the_lead_changes(tmp_path):
             "probability": [0.6, 0.2, 0.5, 0.3, 0.1, 0.7],
         }
     )
-    fig = drawn(lerp_figures.leading_lines(table), tmp_path)
+    fig = drawn(figures.leading_lines(table), tmp_path)
     lines = [line for line in fig.axes[0].lines if len(line.get_xdata()) == 3]
     assert [line.get_ydata().tolist() for line in lines] == [[0.6, 0.5, 0.1], [0.2, 0.3, 0.7]]
     assert texts(fig) == [" 1"]
     assert fig.axes[0].get_ylim()[1] > 0.7
-
-
-def steps_of(tokens, seeds=(0, 1)):
-    rows = [
-        {"seed": s, "step": i, "token": t, "entropy": float(i), "probability": 0.5, "fed": i == 0}
-        for s in seeds
-        for i, t in enumerate(tokens)
-    ]
-    return pd.DataFrame(rows)
-
-
-@pytest.mark.parametrize("tokens, seeds", [(AWKWARD[:3], (5, 3)), ([" a"], (0,)), ([" a"] * 50, range(20))])
-def test_a_grid_has_a_cell_a_token_and_frames_the_fed_ones(tokens, seeds, tmp_path):
-    fig = drawn(manual_sampling_figures.step_grid(steps_of(tokens, seeds)), tmp_path)
-    columns, rows = min(len(seeds), 12), min(len(tokens), 40)
-    assert len(fig.axes[0].texts) == columns * rows
-    assert len(fig.axes[0].patches) == columns
-    assert [label.get_text() for label in fig.axes[0].get_xticklabels()] == list(map(str, seeds))[:columns]
-
-
-def test_rows_that_ended_early_leave_cells_empty(tmp_path):
-    table = steps_of(["a", "b", "c"])
-    fig = drawn(manual_sampling_figures.step_grid(table.drop(index=[2])), tmp_path)
-    assert len(fig.axes[0].texts) == 5
-
-
-def test_a_panel_for_each_way_of_choosing(tmp_path):
-    table = pd.concat([steps_of(["a", "b"]).assign(how=how) for how in ("greedy", "drawn")])
-    fig = drawn(manual_sampling_figures.chosen_probability(table), tmp_path)
-    assert [ax.get_title() for ax in fig.axes] == ["greedy: median 0.50", "drawn: median 0.50"]
 
 
 def test_norms_of_each_position(tmp_path):
@@ -110,6 +69,6 @@ def test_norms_of_each_position(tmp_path):
         for m in ("lerp", "slerp")
         for at in (0, 2)
     )
-    fig = drawn(lerp_figures.norm_lines(table), tmp_path)
+    fig = drawn(figures.norm_lines(table), tmp_path)
     assert len(fig.axes) == 2
     assert [text.get_text() for text in fig.axes[0].texts] == ["'x'", "'y'", "'y'"]
