@@ -1,3 +1,5 @@
+"""A run from its parameters to its folder."""
+
 import hashlib
 import json
 import sys
@@ -53,56 +55,33 @@ def test_executed_notebook_shows_each_result_once_and_no_path(ran):
     assert kinds == [[], [], [["text/html", "text/plain"]], [["image/png", "text/plain"]]]
 
 
-def fail(path, folder, parameters=None):
-    with pytest.raises(RunFailed) as caught:
-        run_notebook(path, parameters or {}, folder)
-    message = str(caught.value)
-    kept = message.split("(executed notebook: ")[1].removesuffix(")")
-    assert "\n" not in message and nbformat.read(kept, 4).cells
-    return message
-
-
-def test_a_failed_run_keeps_the_old_results(ran):
+def test_a_failed_run_keeps_the_old_results(ran, tmp_path, monkeypatch):
     path, folder, _, _ = ran
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     source = path.read_bytes()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     try:
         notebook(path.parent, "story", TABLE, "raise ValueError('\\x1b[31mposition 9\\x1b[0m\\nmore')")
-        message = fail(path, folder)
+        with pytest.raises(RunFailed) as caught:
+            run_notebook(path, {}, folder)
     finally:
         path.write_bytes(source)
-    assert message.startswith("story: ValueError: position 9 (executed notebook: ")
+    assert str(caught.value) == f"story: ValueError: position 9 (executed notebook: {caught.value.executed})"
+    assert nbformat.read(caught.value.executed, 4).cells
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert names(folder.parent) == ["story"]
 
 
-@pytest.mark.parametrize(
-    "cell, message",
-    [
-        ("import os; os._exit(0)", "the kernel died"),
-        ("import sys; sys.exit()", "SystemExit: a cell called sys.exit"),
-        ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("assert False", "AssertionError: no message"),
-    ],
-)
-def test_status_is_the_truth(tmp_path, cell, message):
-    path = notebook(tmp_path, "bad", cell, "x = 1")
-    assert f"bad: {message}" in fail(path, tmp_path / "results" / "bad")
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_a_first_run_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
+    def execute(notebook, given, folder, *_):
+        (folder / "half.csv").write_text("a")
+        raise error
+
+    monkeypatch.setattr(notebook_run, "execute", execute)
+    with pytest.raises(type(error)):
+        run_notebook(notebook(tmp_path, "n"), {}, tmp_path / "results" / "n")
     assert names(tmp_path / "results") == []
-
-
-def test_the_kernel_is_this_python_whatever_kernelspecs_there_are(tmp_path, monkeypatch):
-    spec = tmp_path / "data" / "kernels" / "python3"
-    spec.mkdir(parents=True)
-    other = {"argv": ["/none/python"], "display_name": "x", "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(other))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "data"))
-    cell = f"import sys\nassert sys.executable == {sys.executable!r}"
-    path = notebook(tmp_path, "which", cell, parameters=None)
-    nb = nbformat.read(path, 4)
-    nb.metadata.clear()
-    nbformat.write(nb, path)
-    assert run_notebook(path, {}, tmp_path / "results" / "which")["parameters"] == {}
 
 
 @pytest.fixture
