@@ -84,13 +84,34 @@ def test_paths_need_one_shape_and_an_arc():
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_takes_whole_prompts(way):
-    a, b = torch.randn(1, 3, 8), torch.randn(1, 3, 8)
+def test_every_way_of_the_table_takes_whole_prompts(way):
+    a, b, c = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.randn(8)
     b[:, 1] = a[:, 1]
-    found = between(a, b, [0.0, 0.5, 1.0], way, torch.randn(8))
+    found = between(a, b, [0.0, 0.3, 1.0], way, c)
     assert found.shape == (3, 3, 8)
     torch.testing.assert_close(found[[0, 2]], torch.cat([a, b]))
-    torch.testing.assert_close(found[:, 1], a[:, 1].expand(3, 8))  # what is the same stays
+    assert torch.equal(found[:, 1], a[:, 1].expand(3, 8))  # the same token stays exactly as it is
+    alone = between(a[0, 0], b[0, 0], [0.3], way, c)  # a token's vector by itself goes the same way
+    torch.testing.assert_close(alone, found[[1], 0])
+
+
+def test_ways_agree_with_their_functions():
+    a, b, c, p = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.randn(8), [0.1, 0.5]
+    assert torch.equal(between(a, b, p, "lerp", c), nl.lerp(a, b, p))
+    assert torch.equal(between(a, b, p, "slerp", c), nl.slerp(a, b, p))
+    assert torch.equal(between(a, b, p, "slerp about c", c), c + nl.slerp(a - c, b - c, p))
+
+
+def test_an_unknown_way_is_named_in_one_line():
+    with pytest.raises(ValueError) as error:
+        between(torch.ones(3), torch.zeros(3), [0.5], "sideways", torch.zeros(3))
+    assert str(error.value) == "way 'sideways' is none of lerp, slerp, slerp about c"
+
+
+def test_an_arc_about_a_point_changes_the_distance_from_it_evenly():
+    a, b, c = torch.randn(8), torch.randn(8), torch.randn(8)
+    first, half, last = (slerp_about(c, a, b, [0.0, 0.5, 1.0]) - c).norm(dim=-1).tolist()
+    assert half == pytest.approx((first + last) / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -107,8 +128,6 @@ def test_each_way_begins_and_ends_at_the_words(lab, way):
     a, b, c = word_vector(lab, "dog"), word_vector(lab, "cat"), lab.space.centroid
     found = between(a, b, [0.0, 0.5, 1.0], way, c)
     torch.testing.assert_close(found[[0, 2]], torch.stack([a, b]), atol=1e-5, rtol=1e-4)
-    with pytest.raises(ValueError, match="is none of"):
-        between(a, b, [0.0], "sideways", c)
 
 
 def test_the_arc_about_the_centroid_keeps_the_distance_and_the_line_does_not(lab):
