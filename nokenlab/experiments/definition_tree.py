@@ -4,19 +4,25 @@ After "Mapping the semantic void" (GPT-J): the tree of the centroid, five next t
 below a cumulative probability of 1e-5.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from transformers import Cache
 
-from nokenlab.decode import kv_cache
 from nokenlab.decode.forward import prefill
-from nokenlab.decode.prompts import batch
+from nokenlab.decode.kv_cache import branch, join
 from nokenlab.measures import entropy
 from nokenlab.nokens import fill, shell, word_vector
+
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
 PROMPT = "A typical definition of '<noken>' would be '"
 GOES_ON, ENDED, STOP, UNLIKELY, DEEP = "goes on", "end of text", "full stop", "too unlikely", "too deep"
@@ -26,7 +32,7 @@ COLUMNS = ["node", "parent", "depth", "token", "id", "rank", "probability", "cum
 COLUMNS += [*CUTS, "ends", "text"]
 
 
-def subject(lab, name: str, radius: float = 1.0) -> Tensor:
+def subject(lab: Lab, name: str, radius: float = 1.0) -> Tensor:
     """What is to be defined, (width,), float32 on the CPU.
 
     "centroid"; "noken 3", the random noken of seed 3 at `radius` from the centroid; or a word, of whose
@@ -55,7 +61,7 @@ def check(
 
 
 def trees(
-    lab,
+    lab: Lab,
     subjects: Sequence[str],
     prompt: str = PROMPT,
     k: int = 5,
@@ -78,7 +84,7 @@ def trees(
 
 
 def grow(
-    lab,
+    lab: Lab,
     prompt: Tensor,
     k: int = 5,
     threshold: float = 1e-4,
@@ -100,16 +106,9 @@ def grow(
     text", "full stop", "too unlikely": no child was kept, "too deep"), text (so far).
     """
     check(["prompt"], k, threshold, depth, widest)
-    start = lab.embed_ids(torch.tensor(lab.start_ids, dtype=torch.long))  # (0 or 1, width)
-    embeddings, mask = batch(prompt, start)
-    if len(embeddings) != 1:
-        raise ValueError(f"a tree grows from one prompt, got {len(embeddings)}")
-    tokens = embeddings.shape[1]
-    lab.check_room(tokens, depth)
-    with lab.turn, torch.no_grad():
-        logits, past = prefill(lab.model, embeddings, mask)
-    asked, best = _root(), _best(logits, k)
-    levels, cuts, count = [asked], [], 1
+    best, past = _start(lab, prompt, depth, k)
+    asked, count = _root(), 1
+    levels, cuts = [asked], []
     for level in range(1, depth + 1):
         children, cut = _children(lab, asked, count, best, threshold, widest)
         levels += [children] if len(children) else []
@@ -118,25 +117,39 @@ def grow(
         asked = children[children["ends"] == GOES_ON]
         if asked.empty or level == depth:
             break
-        best, past = _step(lab, past, asked, tokens + level - 1, k, batch_size)
+        best, past = _step(lab, past, asked, k, batch_size)
     return _table(lab, pd.concat(levels), pd.concat(cuts))
 
 
-def _step(lab, past, asked: pd.DataFrame, tokens: int, k: int, batch_size: int | None):
-    """Feed the last tokens of some nodes, each behind its parent's cache: their next tokens, their cache."""
+def _start(lab: Lab, prompt: Tensor, depth: int, k: int) -> tuple[tuple[np.ndarray, ...], Cache]:
+    """Read the prompt: its likeliest next tokens, and its cache."""
+    embeddings, mask = lab.batch(prompt)
+    if len(embeddings) != 1:
+        raise ValueError(f"a tree grows from one prompt, got {len(embeddings)}")
+    lab.check_room(embeddings.shape[1], depth)
+    with lab.turn, torch.no_grad():
+        logits, past = prefill(lab.model, embeddings, mask)
+    return _likeliest(logits, k), past
+
+
+def _step(
+    lab: Lab, past: Cache, asked: pd.DataFrame, k: int, batch_size: int | None
+) -> tuple[tuple[np.ndarray, ...], Cache]:
+    """Feed the last tokens of some nodes, each behind its parent's cache: the likeliest next, their cache."""
     parents = torch.tensor(asked["row"].to_numpy(), device=lab.device)
     embeddings = lab.embed_ids(torch.tensor(asked["id"].to_numpy()))  # (nodes, width)
+    tokens = past.get_seq_length()
 
-    def step(some: slice):
+    def step(some: slice) -> tuple[tuple[np.ndarray, ...], Cache]:
         with lab.turn, torch.no_grad():
-            logits, own = kv_cache.branch(lab.model, past, parents[some], embeddings[some], tokens)
-            return _best(logits, k), own
+            logits, own = branch(lab.model, past, parents[some], embeddings[some], tokens)
+            return _likeliest(logits, k), own
 
     best, caches = zip(*lab.in_batches(step, len(asked), batch_size), strict=True)
-    return [np.concatenate(values) for values in zip(*best, strict=True)], kv_cache.join(caches)
+    return tuple(np.concatenate(values) for values in zip(*best, strict=True)), join(caches)
 
 
-def _best(logits: Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _likeliest(logits: Tensor, k: int) -> tuple[np.ndarray, ...]:
     """The k likeliest tokens of logits (rows, vocab): probabilities and ids, (rows, k); entropy, (rows,)."""
     best = logits.double().softmax(dim=-1).topk(min(k, logits.shape[-1]), dim=-1)
     return best.values.cpu().numpy(), best.indices.cpu().numpy(), entropy(logits).cpu().numpy()
@@ -147,11 +160,12 @@ def _root() -> pd.DataFrame:
     return pd.DataFrame(columns, index=[0]).assign(probability=1.0, cumulative=1.0, ends=GOES_ON)
 
 
-def _children(lab, asked: pd.DataFrame, first: int, best, threshold: float, widest: int):
+def _children(
+    lab: Lab, asked: pd.DataFrame, first: int, best: tuple[np.ndarray, ...], threshold: float, widest: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The nodes kept behind those of `asked`, and for each of these what was measured and cut; by node.
 
-    The children are numbered from `first`. Column row is the parent's row in `asked`, and so in the
-    cache.
+    The children are numbered from `first`. Column row is the parent's row in `asked`, and so in the cache.
     """
     probability, ids, bits = best  # (rows, k), (rows, k), (rows,)
     before = asked["cumulative"].to_numpy()
@@ -184,7 +198,7 @@ def _children(lab, asked: pd.DataFrame, first: int, best, threshold: float, wide
     return pd.DataFrame(children, index=index), pd.DataFrame(cut, index=asked.index)
 
 
-def _table(lab, nodes: pd.DataFrame, cuts: pd.DataFrame) -> pd.DataFrame:
+def _table(lab: Lab, nodes: pd.DataFrame, cuts: pd.DataFrame) -> pd.DataFrame:
     """All depths as one table, with why each branch ends and the text so far."""
     nodes = nodes.join(cuts)
     nodes[CUTS] = nodes[CUTS].fillna(0.0)

@@ -69,7 +69,7 @@ def greedy(table: pd.DataFrame) -> pd.Series:
     return pd.concat(parts)
 
 
-def compare(table: pd.DataFrame) -> pd.DataFrame:
+def by_subject(table: pd.DataFrame) -> pd.DataFrame:
     """A row a subject, from a `trees` table.
 
     Columns: subject, nodes, deepest (tokens), first (bits: entropy of the first next token), complete

@@ -1,4 +1,8 @@
-"""Figures of definition trees, from the tables of `tree` and `tree_counts`."""
+"""Figures of definition trees, from the tables of `definition_tree` and `definition_tree_counts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -8,10 +12,14 @@ from matplotlib.textpath import text_to_path
 
 from nokenlab.experiments.definition_tree import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
 from nokenlab.experiments.definition_tree_counts import greedy
-from nokenlab.figures.style import OKABE_ITO, figure, shown
+from nokenlab.figures.style import OKABE_ITO, cut, figure, legend_outside, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the whole width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column
+_LABEL = 14  # letters of a label, at most
 _FONTS = [FontProperties(family="DejaVu Sans", size=10, weight=weight) for weight in ("normal", "bold")]
 _SIGNS = {STOP: ("s", OKABE_ITO[5]), ENDED: ("D", OKABE_ITO[2]), UNLIKELY: ("x", "0.4"), DEEP: (">", "0.4")}
 _BLUE, _GREY = OKABE_ITO[0], "0.6"
@@ -32,20 +40,20 @@ def draw(tree: pd.DataFrame, rows: int = 34) -> Figure:
     of each branch.
     """
     nodes = _fitting(tree.assign(greedy=greedy(tree)).set_index("node"), rows)
-    place = _rows(nodes)
-    fig = Figure(figsize=(_PAGE, _TOP + _ROW * (max(place.values()) + 1) + _BOTTOM))
+    nodes["leaf"] = ~nodes.index.isin(nodes["parent"])
+    row_of = _rows(nodes)
+    fig = Figure(figsize=(_PAGE, _TOP + _ROW * (max(row_of.values()) + 1) + _BOTTOM))
     ax = fig.add_axes((0, 0, 1, 1), xlim=(0, _PAGE), ylim=(fig.get_figheight(), 0))
     ax.axis("off")
     for node in nodes.itertuples():
-        y = _TOP + _ROW * place[node.Index]
+        y = _TOP + _ROW * row_of[node.Index]
         if node.depth:
-            _line(ax, nodes.loc[node.parent], _TOP + _ROW * place[node.parent], node, y)
+            _line(ax, nodes.loc[node.parent], _TOP + _ROW * row_of[node.parent], node, y)
         ax.text(node.x, y, node.label, fontproperties=_FONTS[node.greedy], va="center")
-        if node.Index not in nodes["parent"].values:
+        if node.leaf:
             _end(ax, node, y)
-    branches = sum(node not in nodes["parent"].values for node in nodes.index)
     title = f"{shown(tree['subject'].iloc[0])}: the {len(nodes) - 1} likeliest of {len(tree) - 1} nodes, "
-    title += f"in {branches} branches, each with its cumulative probability"
+    title += f"in {nodes['leaf'].sum()} branches, each with its cumulative probability"
     ax.text(0.1, 0.2, title, fontsize=11, va="center")
     for depth, x in nodes.groupby("depth")["x"].first().items():
         ax.text(x, 0.5, f"token {depth}" if depth else "", fontsize=8, color="0.4", va="center")
@@ -71,8 +79,7 @@ def mass_bars(depths: pd.DataFrame) -> Figure:
         ax.xaxis.get_major_locator().set_params(integer=True)
     panels[0].set_ylabel("share of the probability")
     fig.supxlabel("tokens of the definition so far", fontsize=10)
-    handles = panels[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside upper center", ncols=4, fontsize=9, frameon=False)
+    legend_outside(fig, panels[:1], 4)
     return fig
 
 
@@ -80,15 +87,14 @@ def _fitting(tree: pd.DataFrame, rows: int) -> pd.DataFrame:
     """The likeliest nodes that make at most so many branches and fit the page, with label, width and x."""
     chosen, parents, branches = [], set(), 0
     for node in tree.sort_values("cumulative", ascending=False, kind="stable").itertuples():
-        branches += (
-            node.parent in parents or node.depth == 0
-        )  # a first child goes on with its parent's branch
+        # a first child goes on with its parent's branch
+        branches += node.parent in parents or node.depth == 0
         if branches > rows:
             break
         parents.add(node.parent)
         chosen.append(node.Index)
     nodes = tree.loc[sorted(chosen)]
-    names = [_label(n.token, n.depth) if n.depth else _cut(n.subject) for n in nodes.itertuples()]
+    names = [_label(n.token, n.depth) if n.depth else cut(n.subject, _LABEL) for n in nodes.itertuples()]
     widths = [_inches(name, bold) for name, bold in zip(names, nodes["greedy"], strict=True)]
     nodes = nodes.assign(label=[shown(name) for name in names], width=widths)
     columns = nodes.groupby("depth")["width"].max().clip(lower=0.5)
@@ -102,17 +108,17 @@ def _rows(nodes: pd.DataFrame) -> dict[int, int]:
     """The row of each node: the likeliest child its parent's, the others below, one after the other."""
     children = nodes.iloc[1:].sort_values("cumulative", ascending=False, kind="stable")
     children = children.groupby("parent").groups
-    place, waiting, row = {}, [(0, True)], -1
+    row_of, waiting, row = {}, [(0, True)], -1
     while waiting:
         node, new = waiting.pop()
         row += new
-        place[node] = row
+        row_of[node] = row
         below = list(children.get(node, []))
         waiting += [(child, rank > 0) for rank, child in enumerate(below)][::-1]
-    return place
+    return row_of
 
 
-def _line(ax, parent, top: float, node, y: float) -> None:
+def _line(ax: Axes, parent, top: float, node, y: float) -> None:
     """From behind the parent's label to the child's: along its row, down, and along the child's."""
     down = node.x - 0.22
     look = {"color": _BLUE if node.greedy else _GREY, "linewidth": _thick(node.cumulative)}
@@ -122,7 +128,7 @@ def _line(ax, parent, top: float, node, y: float) -> None:
     ax.plot(*zip(*path, strict=True), solid_capstyle="butt", solid_joinstyle="round", zorder=order, **look)
 
 
-def _end(ax, node, y: float) -> None:
+def _end(ax: Axes, node, y: float) -> None:
     """Behind the last label of a branch: how it ends there, and its probability."""
     x = node.x + node.width + 0.1
     if node.ends == GOES_ON:
@@ -138,7 +144,7 @@ def _legend(fig: Figure, nodes: pd.DataFrame) -> None:
     for share in (0.1, 0.01, 0.001):
         label = f"{100 * share:g} %" + " (cumulative)" * (share == 0.001)
         handles.append(Line2D([], [], color=_GREY, linewidth=_thick(share), label=label))
-    leaves = nodes[~nodes.index.isin(nodes["parent"])]
+    leaves = nodes[nodes["leaf"]]
     for ends, (marker, colour) in _SIGNS.items():
         if (leaves["ends"] == ends).any():
             label = f"ends: {ends}" if ends in COMPLETE else f"all that follows is {ends}"
@@ -159,12 +165,8 @@ def _label(token: str, depth: int) -> str:
     bare = token.strip(" ")
     begins = token.startswith(" ")
     if depth == 1 or not bare:
-        return _cut("␣" * begins + bare)
-    return _cut(bare if begins or not bare[0].isalnum() else f"-{bare}")
-
-
-def _cut(text: str, most: int = 14) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+        return cut("␣" * begins + bare, _LABEL)
+    return cut(bare if begins or not bare[0].isalnum() else f"-{bare}", _LABEL)
 
 
 def _inches(text: str, bold: bool) -> float:
