@@ -4,8 +4,10 @@ import subprocess
 import sys
 import time
 
+import nbformat
 import pytest
 from helpers.small_notebooks import PARAMETERS, TABLE, names, notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import nokenlab
 from nokenlab.cli import main
@@ -182,3 +184,15 @@ def test_ctrl_c_is_one_line_and_leaves_nothing_half_written(place):
     assert process.returncode == 130
     assert "nokenlab: stopped" in error and "Traceback" not in error
     assert names(place / "results") == []
+
+
+def test_export(tmp_path, capsys):
+    source = tmp_path / "note.ipynb"
+    output = new_output("display_data", {"text/html": '<p id="mine">42</p>'})
+    nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=[output])]), source)
+    page = tmp_path / "page.html"
+    assert main(["export", str(source), str(page)]) == 0
+    assert '<p id="mine">42</p>' in page.read_text(encoding="utf-8") and str(page) in capsys.readouterr().out
+    assert main(["export", str(source), str(tmp_path / "page.txt")]) == 2
+    assert main(["export", str(source), str(tmp_path / "no" / "page.html")]) == 2
+    assert capsys.readouterr().err.count("\n") == 2

@@ -4,6 +4,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+from nokenlab.errors import first_line
+
 
 class Superseded(Exception):
     """Raised at a token in a job that a newer one, or Stop, has made stale."""
@@ -67,11 +69,11 @@ class Latest:
         except Exception as error:  # whatever it is, the panel goes on
             outcome = "failed"
             if self._newest == number:
-                self._failed(one_line(error))
+                self._failed(message(error))
         self.counts[outcome] += 1
 
 
-def one_line(error: Exception) -> str:
-    """What an error says, in one line; the kind of error too, unless it is one made for people to read."""
-    text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
+def message(error: Exception) -> str:
+    """The first line of an error; its kind too, unless it is one made for people to read."""
+    said = first_line(str(error))
+    return said if isinstance(error, ValueError) else f"{type(error).__name__}: {said}"

@@ -1,8 +1,11 @@
 """One token of a prompt replaced by a noken that is chosen with sliders, and what the model makes of it."""
 
+from __future__ import annotations
+
 import base64
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 import pandas as pd
@@ -13,6 +16,9 @@ from nokenlab.nokens import replace, shell
 from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel, check_prompt, watched
 from nokenlab.runs import show
+
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
 KINDS = {
     "random, as the article has it": "article",
@@ -26,7 +32,7 @@ SIZED = ("token norm", "centroid")
 
 @dataclass(frozen=True)
 class Choice:
-    """What stands at `position` of a prompt. scale as in `replacements.SCALES`, or "centroid"."""
+    """What stands at `position` of a prompt. scale as in `random_nokens.SCALES`, or "centroid"."""
 
     prompt: str
     position: int
@@ -35,8 +41,8 @@ class Choice:
     size: float = 1.0  # in token norms, or in a token's distance from the centroid
 
 
-def vector(lab, choice: Choice) -> Tensor:
-    """The chosen noken, (width,). Raises ValueError as `replacements.substitutes` does."""
+def vector(lab: Lab, choice: Choice) -> Tensor:
+    """The chosen noken, (width,). Raises ValueError as `random_nokens.substitutes` does."""
     if choice.scale == "centroid":
         typical = lab.space.median_distance
         return shell(lab.space.centroid, [choice.seed], choice.size * typical)[0]
@@ -47,7 +53,7 @@ def vector(lab, choice: Choice) -> Tensor:
 class NokenExplorer(Panel):
     """Move through nokens; the model's text follows token by token, a newer move ending the older's run."""
 
-    def __init__(self, lab, prompt: str, position: int = 0, seed: int = 0, max_new_tokens: int = 20):
+    def __init__(self, lab: Lab, prompt: str, position: int = 0, seed: int = 0, max_new_tokens: int = 20):
         super().__init__(lab)
         position %= len(lab.ids(prompt))  # which may count from the end
         self.start, self.max_new_tokens = Choice(prompt, position, seed, "token norm"), max_new_tokens
@@ -60,9 +66,23 @@ class NokenExplorer(Panel):
         return self._row(self.start, vector(self.lab, self.start), lambda step: None)
 
     def build(self) -> list[w.Widget]:
-        wide = w.Layout(width="min(100%, 640px)")
         start = self.choice = self.start
         self.whole = self.first
+        controls = self._controls(start)
+        halt = w.Button(description="Stop", icon="stop", tooltip="end the text that is being written")
+        keep = w.Button(description="Keep", icon="bookmark", tooltip="put this noken and its text in a table")
+        halt.on_click(self.stop)
+        keep.on_click(self._keep)
+        self.text, self.near, self.table = w.HTML(), w.HTML(), w.HTML()
+        self.text.layout = w.Layout(flex="1 1 360px", margin="0 16px 0 0")
+        self.text.value = self._written(start, self.first["response"])
+        self._show_near(vector(self.lab, start))
+        both = w.HBox([self.text, self.near], layout=w.Layout(flex_flow="row wrap", align_items="flex-start"))
+        return [*controls, w.HBox([halt, keep]), both, self.table]
+
+    def _controls(self, start: Choice) -> list[w.Widget]:
+        """What the noken is chosen with."""
+        wide = w.Layout(width="min(100%, 640px)")
         self.prompt = w.Text(start.prompt, description="prompt", layout=wide, continuous_update=False)
         self.position = w.ToggleButtons(options=self._tokens(start.prompt))
         self.position.value, self.position.style.button_width = start.position, "auto"
@@ -73,21 +93,11 @@ class NokenExplorer(Panel):
         self.size = w.FloatSlider(
             start.size, min=0.1, max=10, step=0.1, readout_format=".1f", description="size ×", layout=wide
         )
-        halt = w.Button(description="Stop", icon="stop", tooltip="end the text that is being written")
-        keep = w.Button(description="Keep", icon="bookmark", tooltip="put this noken and its text in a table")
-        self.text, self.near, self.table = w.HTML(), w.HTML(), w.HTML()
-        self._place(vector(self.lab, start))
-        self.text.value = self._written(start, self.first["response"])
         self.prompt.observe(lambda new: self.latest.ask(partial(self._new_prompt, new["new"])), "value")
         for control in (self.position, self.scale, self.seed, self.size):
             control.observe(self._moved, "value")
-        halt.on_click(self.stop)
-        keep.on_click(self._keep)
-        self.text.layout = w.Layout(flex="1 1 360px", margin="0 16px 0 0")
-        both = w.HBox([self.text, self.near], layout=w.Layout(flex_flow="row wrap", align_items="flex-start"))
         which = w.HTML(markup.quiet("Click the token to replace:"))
-        controls = [self.prompt, which, self.position, self.scale, self.seed, self.size]
-        return [*controls, w.HBox([halt, keep]), both, self.table]
+        return [self.prompt, which, self.position, self.scale, self.seed, self.size]
 
     def twin(self) -> str:
         choice, row = self.start, self.first
@@ -120,7 +130,7 @@ class NokenExplorer(Panel):
             ids.extend(set(step.ids.tolist()) - set(self.lab.eos_ids))
             self.text.value = self._written(choice, self.lab.text(ids), going=True)
             if step.index == 0:  # the eye is on the text
-                self._place(noken)
+                self._show_near(noken)
 
         row = self._row(choice, noken, at_token)
         self.text.value, self.whole = self._written(choice, row["response"]), row
@@ -133,7 +143,7 @@ class NokenExplorer(Panel):
         found = {"norm": noken.norm().item(), "nearest": near["token"], "cosine": float(near["cosine"])}
         return {"model": self.lab.name, **asdict(choice), **found, "response": response}
 
-    def _place(self, noken: Tensor) -> None:
+    def _show_near(self, noken: Tensor) -> None:
         near = self.lab.space.nearest(noken, k=8)[["token", "cosine", "distance"]]
         away = (noken - self.lab.space.centroid.cpu()).norm().item()
         told = f"norm {noken.norm().item():.3g} · distance from the centroid {away:.3g} · nearest tokens:"

@@ -1,15 +1,21 @@
 """What the panels share: a thread where the newest wish wins, one line for errors, a static twin for runs."""
 
+from __future__ import annotations
+
 import copy
 import os
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
 from nokenlab.panels import markup
 from nokenlab.panels.latest import Latest
 from nokenlab.runs.results import OUTPUT
+
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
 LONGEST = 200  # tokens of a prompt in a panel: each is a button, and each slider position a run of its own
 
@@ -21,7 +27,7 @@ class Panel:
     `self.note` is the line for errors and `self.latest` the thread for whatever takes time.
     """
 
-    def __init__(self, lab):
+    def __init__(self, lab: Lab):
         self.lab = lab
         self.note = w.HTML()
         self.latest = Latest(self.fail)
@@ -58,14 +64,19 @@ class Panel:
         return static | self.widget._repr_mimebundle_()
 
 
-def check_prompt(lab, prompt: str) -> None:
+def row(*parts: w.Widget) -> w.HBox:
+    """Widgets side by side; those that the page has no room for go on the next line."""
+    return w.HBox(parts, layout=w.Layout(flex_flow="row wrap", align_items="center"))
+
+
+def check_prompt(lab: Lab, prompt: str) -> None:
     """Raise ValueError for a prompt that is empty or too long for a panel."""
     tokens = len(lab.ids(prompt))
     if tokens > LONGEST:
         raise ValueError(f"this prompt has {tokens:,} tokens; a panel takes up to {LONGEST}; shorten it")
 
 
-def watched(lab, at_token: Callable):
+def watched(lab: Lab, at_token: Callable) -> Lab:
     """The same lab, but each step is first handed to `at_token`, which may raise to end the run."""
 
     def sample(*args, **options):

@@ -1,9 +1,12 @@
 """The decode loop by hand: take the next token, force another one, feed a noken, or go back."""
 
+from __future__ import annotations
+
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 import torch
@@ -15,9 +18,16 @@ from nokenlab.experiments import manual_sampling
 from nokenlab.nokens import random_nokens, replace
 from nokenlab.panels import markup
 from nokenlab.panels.latest import Superseded
-from nokenlab.panels.panel import Panel, check_prompt
+from nokenlab.panels.panel import Panel, check_prompt, row
+
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
 TOP = 10  # choices on show
+HOW = (
+    "Click a token to force it. Beside it the model's probability (full bar), and the chance to be "
+    "drawn after temperature, top-k and top-p (hollow bar)."
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,15 @@ class StepSampler(Panel):
     With `noken` (width,) it stands at `position` of the prompt.
     """
 
-    def __init__(self, lab, prompt, position=0, noken: Tensor | None = None, temperature=0.8, top_k=40):
+    def __init__(
+        self,
+        lab: Lab,
+        prompt: str,
+        position: int = 0,
+        noken: Tensor | None = None,
+        temperature: float = 0.8,
+        top_k: int = 40,
+    ):
         super().__init__(lab)
         self.start = self.settings = Settings(prompt, temperature, top_k)
         self.position, self.noken = position, noken
@@ -55,16 +73,18 @@ class StepSampler(Panel):
         self._known: tuple = (None, None)  # a state and its step
 
     def build(self) -> list[w.Widget]:
-        start, number = self.start, w.Layout(width="150px")
-        wide, third = w.Layout(width="min(100%, 640px)"), w.Layout(width="min(100%, 300px)")
-        self.prompt = w.Text(start.prompt, description="prompt", layout=wide, continuous_update=False)
-        self.temperature = w.FloatSlider(
-            start.temperature, min=0.1, max=3, step=0.1, description="temperature", layout=third
+        number = w.Layout(width="150px")
+        self.prompt = w.Text(
+            self.start.prompt,
+            description="prompt",
+            layout=w.Layout(width="min(100%, 640px)"),
+            continuous_update=False,
         )
-        self.top_k = w.IntSlider(start.top_k, 1, max(100, start.top_k), description="top-k", layout=third)
-        self.top_p = w.FloatSlider(start.top_p, min=0.05, max=1, step=0.05, description="top-p", layout=third)
-        self.dice = w.BoundedIntText(start.seed, 0, 10**6, description="dice seed", layout=number)
+        self.dice = w.BoundedIntText(self.start.seed, 0, 10**6, description="dice seed", layout=number)
         self.feed = w.BoundedIntText(0, 0, 10**6, description="noken seed", layout=number)
+        sliders = self._sliders()
+        for control in (self.prompt, *sliders, self.dice):
+            control.observe(self._changed, "value")
         buttons = [
             self._button("Likeliest", "step-forward", "take the likeliest token", lambda: ("likeliest",)),
             self._button("Draw", "random", "draw a token by the chances below", lambda: ("drawn",)),
@@ -76,26 +96,23 @@ class StepSampler(Panel):
         self.text = w.HTML(layout=w.Layout(width="100%"))
         self.picks = [w.Button(layout=w.Layout(width="170px")) for _ in range(TOP)]
         self.bars = [w.HTML(layout=w.Layout(flex="1 1 auto")) for _ in range(TOP)]
-        for place, pick in enumerate(self.picks):
-            pick.on_click(partial(self._force, place))
-        self._show(start)
-        for control in (self.temperature, self.top_k, self.top_p):
-            control.style.description_width = "90px"
-        for control in (self.prompt, self.temperature, self.top_k, self.top_p, self.dice):
-            control.observe(self._changed, "value")
-        wrap = w.Layout(flex_flow="row wrap", align_items="center")
-        how = (
-            "Click a token to force it. Beside it the model's probability (full bar), and the chance to be "
-            "drawn after temperature, top-k and top-p (hollow bar)."
+        for rank, pick in enumerate(self.picks):
+            pick.on_click(partial(self._force, rank))
+        self._show(self.start)
+        choices = (w.HBox(pair) for pair in zip(self.picks, self.bars, strict=True))
+        return [self.prompt, row(*sliders), row(*buttons), self.text, w.HTML(markup.quiet(HOW)), *choices]
+
+    def _sliders(self) -> list[w.Widget]:
+        start, third = self.start, w.Layout(width="min(100%, 300px)")
+        self.temperature = w.FloatSlider(
+            start.temperature, min=0.1, max=3, step=0.1, description="temperature", layout=third
         )
-        return [
-            self.prompt,
-            w.HBox([self.temperature, self.top_k, self.top_p], layout=wrap),
-            w.HBox(buttons, layout=wrap),
-            self.text,
-            w.HTML(markup.quiet(how)),
-            *(w.HBox(row) for row in zip(self.picks, self.bars, strict=True)),
-        ]
+        self.top_k = w.IntSlider(start.top_k, 1, max(100, start.top_k), description="top-k", layout=third)
+        self.top_p = w.FloatSlider(start.top_p, min=0.05, max=1, step=0.05, description="top-p", layout=third)
+        sliders = [self.temperature, self.top_k, self.top_p]
+        for slider in sliders:
+            slider.style.description_width = "90px"
+        return sliders
 
     def twin(self) -> str:
         table = manual_sampling.choices(self.lab, self._step(self.start), TOP)
@@ -107,8 +124,8 @@ class StepSampler(Panel):
         button.on_click(lambda _: self._ask(wish()))
         return button
 
-    def _force(self, place: int, _) -> None:
-        self._ask(("forced", self.offered[place]))
+    def _force(self, rank: int, _) -> None:
+        self._ask(("forced", self.offered[rank]))
 
     def _changed(self, change) -> None:
         self._ask(*[("restart",)] * (change["owner"] is self.prompt))
@@ -181,10 +198,10 @@ class StepSampler(Panel):
         table = manual_sampling.choices(self.lab, self._step(settings), TOP)
         self.text.value = self._written(settings)
         self.offered = table["id"].tolist()
-        for row, pick, bar in zip(table.itertuples(), self.picks, self.bars, strict=True):
-            pick.description = markup.visible(row.token)
-            pick.tooltip = f"force {row.token!r}"
-            bar.value = markup.chance(row.probability, row.chance)
+        for choice, pick, bar in zip(table.itertuples(), self.picks, self.bars, strict=True):
+            pick.description = markup.visible(choice.token)
+            pick.tooltip = f"force {choice.token!r}"
+            bar.value = markup.chance(choice.probability, choice.chance)
 
     def _written(self, settings: Settings) -> str:
         before = settings.prompt
@@ -192,12 +209,12 @@ class StepSampler(Panel):
             tokens = self.lab.tokens(before)["token"].tolist()
             tokens[self.position] = "▢"
             before = "".join(tokens)
-        pieces = [
+        written = [
             "▢" * len(list(run)) if noken else self.lab.text([t.number for t in run])
             for noken, run in groupby(self.path, key=lambda t: t.how == "noken")
         ]
         chips = [self._chip(t) for t in self.path]
-        return markup.answer("".join(pieces), before, going=True) + markup.block("".join(chips))
+        return markup.answer("".join(written), before, going=True) + markup.block("".join(chips))
 
     def _chip(self, taken: Taken) -> str:
         if taken.how == "noken":

@@ -20,6 +20,12 @@ def text_of(markup: str) -> str:
     return html.unescape(said)
 
 
+def is_escaped(markup: str) -> bool:
+    """Whether no part of EVIL, which is in it, is HTML, and no quote of it ends an attribute early."""
+    whole = "&lt;script&gt;" in markup and "<script" not in markup and "<b>" not in markup
+    return whole and not re.search(r'="[^"]*"[^ >/]', markup)
+
+
 def lerp_slider(lab):
     """A lerp slider with both ways, and its two tables."""
     sweep = pd.concat([lerp.blend(lab, A, B, P, way, 4) for way in ("lerp", "slerp")])

@@ -10,15 +10,16 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from helpers.browser import OPTIONS, SLOW, chromium, jupyterlab
 from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import nokenlab as nl
+from nokenlab.bench import jupyterlab
+from nokenlab.bench.jupyterlab import drag, handle, output, write_notebook
 from nokenlab.experiments import lerp, random_nokens
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
-from nokenlab.runs.export import export
+from nokenlab.runs.export import export_page
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SMALL = {  # parameters that keep the notebooks' own tables short
@@ -30,10 +31,10 @@ SMALL = {  # parameters that keep the notebooks' own tables short
 TOGETHER = """
 import pandas as pd
 import nokenlab as nl
-from nokenlab import lerps
-lab, p = nl.load(), lerps.grid(5)
-sweep = lerps.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
-fork = lerps.leading_along(lab, "White whippets are", "Black whippets are", p)
+from nokenlab.experiments import lerp
+lab, p = nl.load(), lerp.grid(5)
+sweep = lerp.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
+fork = lerp.leading_along(lab, "White whippets are", "Black whippets are", p)
 ###
 nl.TokenView(lab)
 ###
@@ -45,18 +46,15 @@ nl.StepSampler(lab, "Red is the first")
 """
 EVIL = "<script>document.title = 'taken over'</script> & <b>bold</b> 🙂"
 
-expect.set_options(timeout=SLOW)
+expect.set_options(timeout=jupyterlab.SLOW)
 
 
 @pytest.fixture(scope="session")
 def browser():
-    program = chromium()
-    if program is None:
+    if jupyterlab.chromium() is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+    with jupyterlab.browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +67,7 @@ def server(browser, lab, tmp_path_factory):
         nb.cells.insert(here + 1, new_code_cell(small))
         nbformat.write(nb, root / f"{name}.ipynb")
     write_notebook(TOGETHER, root / "together.ipynb")
-    with jupyterlab(root, home) as server:
+    with jupyterlab.serve(root, home) as server:
         yield server
 
 
@@ -83,7 +81,7 @@ def errors():
 def page(browser, errors, tmp_path):
     """A browser page on which nothing may go wrong; a picture of it is kept in the test's folder."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(SLOW)
+    page.set_default_timeout(jupyterlab.SLOW)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     page.screenshot(path=tmp_path / "page.png")
@@ -102,24 +100,11 @@ def opened(server, page):
         server.settings(subshells)
         names.append(notebook)
         nb = server.open(page, notebook)
-
-        def panel(name: str):
-            found = nb.locator(".jp-CodeCell", has_text=f"nl.{name}(").locator(".jp-Cell-outputArea")
-            found.scroll_into_view_if_needed()
-            return found
-
-        return panel
+        return lambda name: output(nb, f"nl.{name}(")
 
     yield open_
     for name in names:
         server.close(page, name)
-
-
-def write_notebook(source: str, path: Path) -> None:
-    """A notebook of the cells in `source`, with ### between them."""
-    cells = [new_code_cell(cell.strip()) for cell in source.split("###")]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 def type_in(panel, label: str, text: str) -> None:
@@ -127,11 +112,6 @@ def type_in(panel, label: str, text: str) -> None:
     box = panel.get_by_label(label, exact=True)
     box.fill(text)
     box.blur()
-
-
-def handle(panel, row: str):
-    """The handle of the slider with a label."""
-    return panel.locator(".widget-slider", has_text=row).locator(".noUi-handle")
 
 
 def use_tokens(panel, lab) -> None:
@@ -202,6 +182,12 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
     last = lerp.blend(lab, "Red is the", "Blue is the", p, "lerp", max_new_tokens)["response"].iloc[-1]
     expect(said).to_have_text(exact(last))
     expect(panel.get_by_role("alert")).to_have_count(0)
+    panel.get_by_role("button", name="slerp about c").click()  # blends by itself
+    expect(panel.get_by_text("slerp about c: from “Red is the” to “Blue is the”")).to_be_visible()
+    here.press("ArrowLeft")
+    about = lerp.blend(lab, "Red is the", "Blue is the", p, "slerp about c", max_new_tokens)["response"]
+    expect(said).to_have_text(exact(about.iloc[-2]))
+    panel.get_by_role("button", name="lerp", exact=True).click()
 
 
 def use_sampler(panel, lab, prompt) -> None:
@@ -237,16 +223,6 @@ def exact(text: str) -> re.Pattern:
     return re.compile(r"^\s*" + r"\s+".join(words) + r"\s*$")
 
 
-def drag(handle, pixels: int) -> None:
-    """Drag a slider's handle to the right in 30 small moves."""
-    mouse, box = handle.page.mouse, handle.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    mouse.move(x, y)
-    mouse.down()
-    mouse.move(x + pixels, y, steps=30)
-    mouse.up()
-
-
 def test_tokens(opened, lab):
     use_tokens(opened("01-tokens.ipynb")("TokenView"), lab)
 
@@ -265,7 +241,7 @@ def test_lerp(opened, lab, page, server, errors):
     handle(panel, "p").focus()
     handle(panel, "p").press("Home")
     expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
-    panel.get_by_role("button", name="slerp").click()
+    panel.get_by_role("button", name="slerp", exact=True).click()
     expect(panel.get_by_text("press Blend")).to_be_visible()
     assert set(errors) <= {"Cannot send"}  # to the kernel, says JupyterLab
     errors.clear()
@@ -294,7 +270,7 @@ def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
     both = nl.LerpSlider(lab, *prompts, pd.concat(tables), leading, 4)
     output = nbformat.v4.new_output("execute_result", both._repr_mimebundle_(), execution_count=1)
     nbformat.write(new_notebook(cells=[new_code_cell("slider", outputs=[output])]), tmp_path / "note.ipynb")
-    file = export(tmp_path / "note.ipynb", tmp_path / "page.html")
+    file = export_page(tmp_path / "note.ipynb", tmp_path / "page.html")
     page.goto(file.as_uri())
     said, slider = page.locator(".nk-page .nk-text"), page.get_by_role("slider")
     for table in tables:

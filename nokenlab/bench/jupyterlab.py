@@ -1,4 +1,7 @@
-"""A real JupyterLab on 127.0.0.1 and Chromium to look at it with, for the tests of the panels."""
+"""A JupyterLab of its own on 127.0.0.1, and Chromium to look at it with: for tests and times of the panels.
+
+Needs Chromium and playwright, which comes with the `dev` extra.
+"""
 
 import json
 import os
@@ -11,6 +14,9 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 
 SLOW = 120_000  # milliseconds to wait for what comes at once on a free machine
 OPTIONS = [
@@ -32,8 +38,19 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def jupyterlab(root: Path, home: Path):
-    """Serve `root`, with settings and everything else the user may have in `home`; yields its address."""
+def browser():
+    """Chromium without a window, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serve(root: Path, home: Path):
+    """Serve `root`, with settings and everything else the user may have in `home`; yields the `Server`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -69,12 +86,11 @@ class Server:
     def __init__(self, address: str, token: str, home: Path):
         self.address, self.token, self.home = address, token, home
 
-    def settings(self, subshells: str = "perCommTarget", theme: str = "JupyterLab Light") -> None:
-        """Choose the thread that widgets' messages go to, and the theme, for pages opened from now on."""
+    def settings(self, subshells: str) -> None:
+        """Choose the thread that widgets' messages go to, for pages opened from now on."""
         plugins = {
             "notification": {"fetchNews": "false", "checkForUpdates": False},
             "kernels-settings": {"commsOverSubshells": subshells},
-            "themes": {"theme": theme},
         }
         folder = self.home / "settings" / "@jupyterlab" / "apputils-extension"
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +98,7 @@ class Server:
             (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
 
     def open(self, page, notebook: str):
-        """Open a notebook, run all its cells, which must go well, and return its panel."""
+        """Open a notebook, run all its cells, which must go well, and return its part of the page."""
         address = f"{self.address}/doc/tree/{notebook}?token={self.token}"
         page.goto(address, wait_until="domcontentloaded")
         page.wait_for_function("() => window.jupyterapp", timeout=SLOW)
@@ -104,6 +120,35 @@ class Server:
     def close(self, page, notebook: str) -> None:
         """End the kernel of a notebook."""
         page.evaluate(f"async path => {{ await ({FIND})?.sessionContext.shutdown() }}", notebook)
+
+
+def write_notebook(source: str, path: Path) -> None:
+    """A notebook of the cells in `source`, with ### between them."""
+    cells = [new_code_cell(cell.strip()) for cell in source.split("###")]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+
+
+def output(notebook, code: str):
+    """What the cell of an opened notebook that has `code` in it shows."""
+    found = notebook.locator(".jp-CodeCell", has_text=code).locator(".jp-Cell-outputArea")
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def handle(panel, label: str):
+    """The handle of a panel's slider."""
+    return panel.locator(".widget-slider", has_text=label).locator(".noUi-handle")
+
+
+def drag(handle, pixels: int) -> None:
+    """Drag a slider's handle to the right in 30 small moves."""
+    mouse, box = handle.page.mouse, handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + pixels, y, steps=30)
+    mouse.up()
 
 
 def _env(home: Path) -> dict:

@@ -1,0 +1,119 @@
+"""How quickly the panels answer in a browser: `python -m nokenlab.bench.panels`.
+
+Prints for both threads that JupyterLab may send the widgets' messages to: key to changed text on the lerp
+slider, key to the first token in the noken explorer, and what became of the runs of a drag of 30 moves.
+"""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+from ast import literal_eval
+from pathlib import Path
+
+import nokenlab as nl
+from nokenlab.bench.jupyterlab import FIND, browser, chromium, drag, handle, output, serve, write_notebook
+
+NOTEBOOK = """
+import nokenlab as nl
+from nokenlab.experiments import lerp
+lab, p = nl.load(), lerp.grid(5)
+sweep = lerp.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
+fork = lerp.leading_along(lab, "White whippets are", "Black whippets are", p)
+###
+explorer = nl.NokenExplorer(lab, "Red is a color", max_new_tokens=8)
+explorer
+###
+nl.LerpSlider(lab, "White whippets are", "Black whippets are", sweep, fork, 4)
+"""
+# from a key to the first frame in which the text is another one
+WATCH = """(panel, kind) => new Promise(done => {
+    const said = () => panel.querySelector(kind)?.textContent;
+    let before = said(), start = null;
+    panel.addEventListener('keydown', () => { before = said(); start = performance.now() },
+                           { capture: true, once: true });
+    const watcher = new MutationObserver(() => {
+        if (start === null || said() === undefined || said() === before) return;
+        watcher.disconnect();
+        requestAnimationFrame(() => done(performance.now() - start));
+    });
+    watcher.observe(panel, { childList: true, subtree: true, characterData: true });
+})"""
+COUNTS = f"""async path => {{
+    const kernel = ({FIND}).sessionContext.session.kernel;
+    const wanted = {{found: 'dict(explorer.latest.counts)'}};
+    const reply = await kernel.requestExecute({{code: '', user_expressions: wanted}}).done;
+    return reply.content.user_expressions.found.data['text/plain'];
+}}"""
+
+
+def measure(server, chrome, subshells: str) -> dict:
+    """The numbers for one of JupyterLab's settings."""
+    server.settings(subshells)
+    page = chrome.new_page(viewport={"width": 1280, "height": 1000})
+    nb = server.open(page, "panels.ipynb")
+    found = {"commsOverSubshells": subshells} | _slider(nb) | _explorer(page, nb)
+    server.close(page, "panels.ipynb")
+    page.close()
+    return found
+
+
+def _slider(nb) -> dict:
+    panel = output(nb, "nl.LerpSlider(")
+    keys = (["ArrowRight"] * 4 + ["ArrowLeft"] * 4) * 3
+    took = _times(panel, handle(panel, "p"), keys[:20], ".nk-place", lambda: None)
+    return {"lerp slider, key to text, ms": _spread(took)}
+
+
+def _explorer(page, nb) -> dict:
+    panel = output(nb, "nl.NokenExplorer(")
+    seed, whole = handle(panel, "seed"), panel.get_by_text("the text is whole")
+    took = _times(panel, seed, ["ArrowRight"] * 20, ".nk-text", whole.wait_for)
+    before = literal_eval(page.evaluate(COUNTS, "panels.ipynb"))
+    drag(seed, 200)
+    page.wait_for_timeout(500)
+    whole.wait_for()
+    after = literal_eval(page.evaluate(COUNTS, "panels.ipynb"))
+    return {
+        "explorer, key to first token, ms": _spread(took),
+        "explorer, a drag of 30 moves": {k: after[k] - before.get(k, 0) for k in after},
+    }
+
+
+def _times(panel, control, keys: list[str], kind: str, settle) -> list[float]:
+    """Milliseconds from each key to the first frame with another text."""
+    found = []
+    for key in keys:
+        control.focus()
+        panel.evaluate(f"panel => {{ window.took = ({WATCH})(panel, '{kind}'); return null }}")
+        control.press(key)
+        found.append(panel.page.evaluate("() => window.took"))
+        settle()
+    return found
+
+
+def _spread(values: list[float]) -> dict:
+    numbers = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {"n": len(values)} | {name: round(value, 1) for name, value in numbers.items()}
+
+
+def main() -> None:
+    """Print the numbers of both settings, and of the machine, as JSON."""
+    if chromium() is None:
+        sys.exit("there is no Chromium here")
+    nl.load()  # fetched before anything is timed
+    with tempfile.TemporaryDirectory() as place, browser() as chrome:
+        root, home = Path(place, "root"), Path(place, "home")
+        root.mkdir()
+        home.mkdir()
+        write_notebook(NOTEBOOK, root / "panels.ipynb")
+        with serve(root, home) as server:
+            for subshells in ("perCommTarget", "disabled"):
+                print(json.dumps(measure(server, chrome, subshells), indent=1), flush=True)
+    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": sys.version.split()[0]}
+    print(json.dumps(machine))
+
+
+if __name__ == "__main__":
+    main()
