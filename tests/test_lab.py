@@ -40,7 +40,7 @@ def test_generate_is_the_same_in_any_batch_size(tiny):
 def test_fewer_rows_run_at_once_where_there_is_less_memory(lab, monkeypatch):
     assert lab.rows_at_once == 128
     for gigabytes, rows in ((1.2, 64), (0.8, 32), (0.5, 1)):
-        monkeypatch.setattr(memory, "memory", lambda device, there=gigabytes * 1e9: (there, there))
+        monkeypatch.setattr(memory, "free_and_total", lambda device, there=gigabytes * 1e9: (there, there))
         assert nl.Lab(lab.model, lab.tokenizer, lab.name).rows_at_once == rows
 
 

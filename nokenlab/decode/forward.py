@@ -25,13 +25,13 @@ def prefill(
         positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
     if shared:
         first = mask[:1, :shared] if mask.dim() == 2 else mask[:1, :, :shared, :shared]
-        _, past = forward(model, embeddings[:1, :shared], first, positions[:1, :shared], past)
+        _, past = last_logits(model, embeddings[:1, :shared], first, positions[:1, :shared], past)
         past.batch_repeat_interleave(len(embeddings))
         mask = mask if mask.dim() == 2 else mask[:, :, shared:]
-    return forward(model, embeddings[:, shared:], mask, positions[:, shared:], past)
+    return last_logits(model, embeddings[:, shared:], mask, positions[:, shared:], past)
 
 
-def forward(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past: Cache | None):
+def last_logits(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past: Cache | None):
     """Logits of the last position, (batch, vocab) in the model's dtype, and the cache."""
     known = _arguments(type(model))
     extra = {"position_ids": positions, "logits_to_keep": 1}

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from nokenlab.decode.forward import forward, prefill
+from nokenlab.decode.forward import last_logits, prefill
 
 
 class PlainDecoder:
     """Decode steps with a cache that grows, and shrinks when rows leave."""
+
+    keeps_rows = False  # a row that has ended is no longer run
 
     def __init__(self, model: PreTrainedModel):
         self.model = model
@@ -30,9 +32,26 @@ class PlainDecoder:
             self.past.batch_select_indices(kept)
             self.rows, self.mask, self.positions = rows, self.mask[kept], self.positions[kept]
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), 1)], dim=-1)
-        logits, self.past = forward(self.model, embeddings[:, None], self.mask, self.positions, self.past)
+        logits, self.past = last_logits(self.model, embeddings[:, None], self.mask, self.positions, self.past)
         self.positions = self.positions + 1
         return logits
+
+    def release(self) -> None:
+        """Nothing is kept for the next call."""
+
+
+class PlainDecoders:
+    """Makes the decoders of a model: what a Lab has unless `nokenlab.fast` gives it better ones."""
+
+    def __init__(self, model: PreTrainedModel):
+        self.model = model
+
+    def take(self, rows: int, length: int) -> PlainDecoder:
+        """A decoder for so many rows of at most `length` tokens with their prompt; `release` it after."""
+        return PlainDecoder(self.model)
+
+    def forget(self) -> None:
+        """Let go of all that is kept for later calls, and of its memory."""
 
 
 def branch(model: PreTrainedModel, past, parents: Tensor, embeddings: Tensor, tokens: int):
@@ -45,7 +64,7 @@ def branch(model: PreTrainedModel, past, parents: Tensor, embeddings: Tensor, to
     own.layers = [copy(layer) for layer in past.layers]  # a layer gets new tensors, never writes into old
     own.batch_select_indices(parents)
     mask = torch.ones(len(parents), tokens + 1, dtype=torch.long, device=embeddings.device)
-    return forward(model, embeddings[:, None], mask, mask[:, :1] * tokens, own)
+    return last_logits(model, embeddings[:, None], mask, mask[:, :1] * tokens, own)
 
 
 def join(parts: Sequence):

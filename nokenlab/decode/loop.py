@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from nokenlab.decode.forward import shared_prefix
-from nokenlab.decode.kv_cache import PlainDecoder
-from nokenlab.fast import step_pool
+from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
 
 
 @dataclass
@@ -53,7 +52,7 @@ Feed = Callable[[Step], Tensor | None]
 
 @torch.no_grad()
 def sample(
-    model: PreTrainedModel,
+    decoders: PlainDecoders,
     embeddings: Tensor,
     mask: Tensor,
     *,
@@ -63,15 +62,16 @@ def sample(
     processors: Sequence[LogitsProcessor] = (),
     feed: Feed | None = None,
 ) -> Iterator[Step]:
-    """Run the model token by token from embeddings (batch, tokens, width), one `Step` a token.
+    """Run a model token by token from embeddings (batch, tokens, width), one `Step` a token.
 
+    `decoders` makes what runs the model: `PlainDecoders(model)`, or faster ones (`fast/step_pool.py`).
     `mask` (batch, tokens) is 1 for real positions and 0 for padding, which is on the left. Greedy
     without `seeds`; with one seed a row each row is drawn from its scores by a generator of its own,
     so its text does not depend on the rows beside it. `processors` are transformers' own; they see the new
     tokens so far, (batch, new), as in `generate(inputs_embeds=…)`. `feed(step)` may return other
     vectors (running, width) to be fed in place of the chosen tokens' embeddings, or None.
     """
-    embed = model.get_input_embeddings()
+    embed = decoders.model.get_input_embeddings()
     process = LogitsProcessorList(processors)
     eos = torch.tensor(list(eos_ids), device=mask.device, dtype=torch.long)
     rows = torch.arange(len(embeddings), device=mask.device)
@@ -79,8 +79,8 @@ def sample(
     uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
     untouched = seeds is None and not processors  # logits are compared, no more, and need no float32
     length = mask.shape[1] + max_new_tokens
-    fixed = max_new_tokens > 1 and step_pool.fits(model, len(rows), length)
-    decoder = step_pool.take(model, len(rows), length) if fixed else PlainDecoder(model)
+    only_one = max_new_tokens == 1  # a prompt and no step
+    decoder = PlainDecoder(decoders.model) if only_one else decoders.take(len(rows), length)
     try:
         logits = decoder.prefill(embeddings, mask, shared_prefix(embeddings, mask))
         for index in range(max_new_tokens):
@@ -94,18 +94,19 @@ def sample(
                 return
             ids, fed = torch.cat([ids, chosen[:, None]], dim=-1), step.embeddings
             ended = _on_cpu(torch.isin(chosen, eos))
-            if fixed:  # all rows go on while it is asked which have ended: a GPU does not wait for that
+            if (
+                decoder.keeps_rows
+            ):  # all go on while it is asked which have ended: a GPU does not wait for that
                 logits = decoder.advance(rows, fed)
             if ended().any():  # a row that has ended leaves the batch
                 going = (~ended()).nonzero().squeeze(1).to(rows.device)
                 rows, ids, fed, logits = rows[going], ids[going], fed[going], logits[going]
             if not len(rows):
                 return
-            if not fixed:
+            if not decoder.keeps_rows:
                 logits = decoder.advance(rows, fed)
     finally:
-        if fixed:
-            step_pool.put_back(decoder)
+        decoder.release()
 
 
 def _on_cpu(x: Tensor) -> Callable[[], Tensor]:

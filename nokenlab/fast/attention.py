@@ -20,7 +20,7 @@ MANY = 64  # matrices of keys, one a row and head; with fewer the usual way is a
 SHORT = 128  # tokens; with more it is as fast as well
 
 
-def use(model: PreTrainedModel) -> None:
+def exchange(model: PreTrainedModel) -> None:
     """Let a model attend this way, if its attention can be exchanged."""
     AttentionInterface.register(NAME, short_attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -12,18 +12,21 @@ import torch
 from torch import Tensor
 from transformers import Cache
 
-from nokenlab.decode.forward import forward, prefill
+from nokenlab.decode.forward import last_logits, prefill
 from nokenlab.fast.fixed_cache import FixedLayer, closed
 from nokenlab.models import memory
 
 SHORT = 1024  # tokens of a batch of prompts; with more the GPU is busy anyway
 
 
-class FixedStep:
+class CapturedStep:
     """A decode step of `rows` rows with a cache of `length` positions: a graph on a GPU, traced elsewhere."""
+
+    keeps_rows = True  # rows that have ended run on; what they say is not read
 
     def __init__(self, model, rows: int, length: int):
         self.model, self.rows, self.length = model, rows, length
+        self.pool = None  # where it is given back to, while it is in use
         at = {"device": model.device, "dtype": model.dtype}
         self.end = torch.zeros(1, device=model.device, dtype=torch.long)  # where the next token goes
         heads, size = memory.cache_heads(model.config)
@@ -37,11 +40,11 @@ class FixedStep:
         self.last = self.positions  # logits of all rows
         self.forward = Forward(model, self.cache)
         self.see(None)
+        self.graph = None
         if model.device.type == "cuda":
-            self.run = capture(self._step).replay
+            self.graph = capture(self._step)
         else:
             self.forward = traced(self.forward, self.embeddings, self.closed, self.positions)
-            self.run = self._step
 
     def prefill(self, embeddings: Tensor, mask: Tensor, shared: int) -> Tensor:
         """Begin with prompts (rows, tokens, width), the first `shared` positions alike; their next logits.
@@ -69,9 +72,14 @@ class FixedStep:
         """Feed embeddings (running, width) to these rows; their next logits, (running, vocab)."""
         every = len(rows) == self.rows
         self.embeddings[slice(None) if every else rows, 0] = embeddings
-        self.run()
+        self.graph.replay() if self.graph else self._step()
         self.last = self.logits
         return self.logits.clone() if every else self.logits[rows]
+
+    def release(self) -> None:
+        """Give it back, so that the next call of this shape need not capture again."""
+        pool, self.pool = self.pool, None  # what a pool keeps does not hold the pool
+        pool.put_back(self)
 
     def see(self, tokens: int | None) -> None:
         """Make the cache ready for a prompt behind so many tokens; with None for steps."""
@@ -94,13 +102,13 @@ class Forward(torch.nn.Module):
 
     def forward(self, embeddings: Tensor, closed: Tensor, positions: Tensor) -> Tensor:
         """Logits of the next token, (rows, vocab)."""
-        return forward(self.model, embeddings, closed, positions, self.past)[0]
+        return last_logits(self.model, embeddings, closed, positions, self.past)[0]
 
 
 class Prompt:
     """A batch of prompts of one kind (tokens, how many of them are shared), captured for a step's cache."""
 
-    def __init__(self, step: FixedStep, inputs: list[Tensor], kind: tuple[int, int]):
+    def __init__(self, step: CapturedStep, inputs: list[Tensor], kind: tuple[int, int]):
         self.kind, self.inputs = kind, [x.clone() for x in inputs]
 
         def run() -> None:

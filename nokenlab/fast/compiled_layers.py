@@ -8,18 +8,9 @@ from functools import partial
 import torch
 from transformers import Cache, PreTrainedModel
 
-from nokenlab.models.families import TESTED
-
 
 def compile_layers(model: PreTrainedModel) -> None:
-    """Let every decoder layer of a model run compiled; it is done when the first batch of a shape comes.
-
-    Raises ValueError for an architecture that was not tested so.
-    """
-    if model.config.model_type not in TESTED:
-        raise ValueError(
-            f"fast=True knows {', '.join(sorted(TESTED))}; this model is {model.config.model_type}"
-        )
+    """Let every decoder layer of a model run compiled; it is done when the first batch of a shape comes."""
     torch._dynamo.config.allow_unspec_int_on_nn_module = True  # a layer's number does not tell it apart
     torch._dynamo.config.recompile_limit = 64
     layers = decoder_layers(model)

@@ -4,19 +4,18 @@ import torch
 from torch import Tensor
 from torch.nn import Linear, Module, Parameter
 
-SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))  # in the order of asking
-PHI = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.fc1")  # its MLP reads what they do
+from nokenlab.models.families import same_input
 
 
 def join_linears(model: Module) -> None:
     """Make one layer of those that read the same input; the model then holds the weights of that one."""
-    groups = (PHI,) if model.config.model_type == "phi" else SAME_INPUT
     for module in list(model.modules()):
-        for names in groups:
+        for names in same_input(model.config):
             layers = [_layer(module, name) for name in names]
             if all(type(layer) is Linear for layer in layers) and _alike(layers):
-                for name, part in zip(names, Joined(layers).parts, strict=True):
-                    module.set_submodule(name, part)
+                joined = Joined(layers)
+                for index, name in enumerate(names):
+                    module.set_submodule(name, Part(joined, index))
 
 
 def _layer(module: Module, name: str) -> Module | None:
@@ -35,14 +34,12 @@ class Joined:
 
     def __init__(self, layers: list[Linear]):
         self.sizes = [layer.out_features for layer in layers]
-        self.parts = [Part(self, index) for index in range(len(layers))]
         self.input = self.outputs = None
         with torch.device("meta"):
             self.whole = Linear(layers[0].in_features, sum(self.sizes), bias=layers[0].bias is not None)
         for name, _ in self.whole.named_parameters():
             joined = torch.cat([getattr(layer, name).detach() for layer in layers])
             setattr(self.whole, name, Parameter(joined, requires_grad=False))
-        self.parts[0].whole = self.whole  # so that it is one of the model's modules
 
 
 class Part(Module):
@@ -51,6 +48,8 @@ class Part(Module):
     def __init__(self, joined: Joined, index: int):
         super().__init__()
         self.joined, self.index = joined, index
+        if index == 0:
+            self.whole = joined.whole  # so that it is one of the model's modules
 
     def forward(self, x: Tensor) -> Tensor:
         """The product of this part with x, (…, in): (…, out). The first that is asked computes all."""

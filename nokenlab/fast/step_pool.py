@@ -1,58 +1,60 @@
-"""Captured steps kept for the next call."""
+"""The pool of steps: a captured step is kept for the next call of its shape."""
 
 from weakref import WeakSet
 
-from nokenlab.fast.captured_step import FixedStep
-from nokenlab.models.families import can_be_fixed
+from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
+from nokenlab.fast.captured_step import CapturedStep
+from nokenlab.models.families import step_can_be_captured
 
 LENGTHS = 32  # a cache is a multiple of this long: few different ones, so more calls find theirs kept
 FEW = 32  # rows; with more a CPU is busy anyway
-KEPT = {"cuda": 1, "cpu": 8}  # steps kept for the next call of their shape; a GPU may not have room for two
-_traced = WeakSet()  # models on a CPU whose steps may be traced: it takes two seconds for each shape
-_spare: dict[tuple, "FixedStep"] = {}  # the steps that are kept, the last used at the end
+KEPT = {"cuda": 1, "cpu": 8}  # steps that a model keeps; a GPU may not have room for two
+_pools: WeakSet["StepPool"] = WeakSet()  # of all models: where memory ends, all of them let go
 
 
-def trace(model) -> None:
-    """Let a model on a CPU run few rows by steps that are traced, if its architecture was tested so."""
-    if can_be_fixed(model):
-        _traced.add(model)
+class StepPool(PlainDecoders):
+    """The decoders of one model: captured steps where they are right and faster, else plain ones.
 
-
-def fits(model, rows: int, length: int) -> bool:
-    """Whether a step of fixed length is known to be right and faster for this model and batch."""
-    window = getattr(model.config, "sliding_window", None) or length
-    faster = model.device.type == "cuda" or (model in _traced and rows <= FEW)
-    return faster and can_be_fixed(model) and length <= window
-
-
-def take(model, rows: int, length: int) -> "FixedStep":
-    """A step for so many rows, at least `length` positions long.
-
-    Give it back with `put_back`, so that the next call of this shape need not capture again.
+    On a GPU that is for any number of rows. On a CPU steps are traced, which takes two seconds for each
+    shape: for few rows, and only with `trace`.
     """
-    length = -(-length // LENGTHS) * LENGTHS
-    step = _spare.pop((id(model), rows, length), None)
-    if step is None:
-        _make_room(model.device.type)
-        step = FixedStep(model, rows, length)
-    return step
 
+    def __init__(self, model, trace: bool = False):
+        super().__init__(model)
+        self.most_rows = None if model.device.type == "cuda" else FEW if trace else 0
+        self.spare: dict[tuple[int, int], CapturedStep] = {}  # by rows and length, the last used at the end
+        _pools.add(self)
 
-def put_back(step: "FixedStep") -> None:
-    """Keep a step for the next call, unless NaN is in its cache: a masked sum would find it there."""
-    if step.last.isnan().any():
-        return
-    _make_room(step.model.device.type)
-    _spare[(id(step.model), step.rows, step.length)] = step
+    def take(self, rows: int, length: int) -> CapturedStep | PlainDecoder:
+        """A decoder for so many rows of at most `length` tokens with their prompt; `release` it after."""
+        if not self.fits(rows, length):
+            return super().take(rows, length)
+        length = -(-length // LENGTHS) * LENGTHS
+        step = self.spare.pop((rows, length), None)
+        if step is None:
+            self._make_room()
+            step = CapturedStep(self.model, rows, length)
+        step.pool = self
+        return step
 
+    def fits(self, rows: int, length: int) -> bool:
+        """Whether a captured step is known to be right and faster for such a batch."""
+        window = getattr(self.model.config, "sliding_window", None) or length
+        few = self.most_rows is None or rows <= self.most_rows
+        return few and length <= window and step_can_be_captured(self.model.config)
 
-def _make_room(device: str) -> None:
-    """Let go of the step used longest ago, if no more may be kept."""
-    same = [key for key, step in _spare.items() if step.model.device.type == device]
-    if len(same) == KEPT[device]:
-        del _spare[same[0]]
+    def put_back(self, step: CapturedStep) -> None:
+        """Keep a step for the next call, unless NaN is in its cache: a masked sum would find it there."""
+        if not step.last.isnan().any():
+            self._make_room()
+            self.spare[step.rows, step.length] = step
 
+    def forget(self) -> None:
+        """Let go of all kept steps, of other models too."""
+        for pool in _pools:
+            pool.spare.clear()
 
-def forget() -> None:
-    """Let go of what is kept, and of its memory."""
-    _spare.clear()
+    def _make_room(self) -> None:
+        """Let go of the step used longest ago, if no more may be kept."""
+        if len(self.spare) == KEPT[self.model.device.type]:
+            del self.spare[next(iter(self.spare))]

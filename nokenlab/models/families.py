@@ -1,27 +1,42 @@
-"""What is special of which architecture."""
+"""What is special of which architecture. By `model_type`, as transformers names it in a configuration.
 
-ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}  # kinds of layers that work
+What needs no line here: Gemma multiplies embeddings inside its embedding module, whose output we take
+(`space.py`); Phi-2 and GPT-J have more rows than tokens, and only tokens' rows are used; Llama's
+start-of-text token comes from the tokenizer (`Embedder.start_ids`).
+"""
+
+LAYERS_THAT_WORK = {"full_attention", "sliding_attention", "chunked_attention"}  # others keep a running state
 CACHE_IS_WRONG = ("ctrl",)  # with its cache other logits come out than without
 FLOAT16_OVERFLOWS = ("phi",)  # their attention leaves float16's range and all becomes NaN
 
-
-def one_kernel(config):
-    """GELU by its tanh has two names in transformers; the usual one costs eight kernels, the other one."""
-    for name in ("hidden_act", "activation_function"):
-        if getattr(config, name, None) == "gelu_new":
-            setattr(config, name, "gelu_pytorch_tanh")
-    return config
-
-
-# the architectures that tests/test_graphs.py compares with the plain step
-TESTED = frozenset(
+# those that tests/fast/ compares with the plain step: captured and traced steps, compiled layers
+TESTED_FAST = frozenset(
     {"codegen", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neox", "gptj", "llama", "mistral", "opt"}
     | {"phi", "phi3", "qwen2", "qwen3", "starcoder2"}
 )
 
+# linear layers of one module that read the same input, in the order in which they are asked
+SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+PHI_SAME_INPUT = (("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.fc1"),)  # of one layer
 
-def can_be_fixed(model) -> bool:
-    """Whether the architecture is one that was tested with a cache of fixed length."""
-    rope = getattr(model.config, "rope_parameters", None) or {}
-    moving = rope.get("rope_type") in ("dynamic", "longrope")  # they look at the length in every step
-    return model.config.model_type in TESTED and not moving
+
+def step_can_be_captured(config) -> bool:
+    """Whether the architecture was tested with a cache of fixed length, and does not look at the length."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    return config.model_type in TESTED_FAST and rope.get("rope_type") not in ("dynamic", "longrope")
+
+
+def same_input(config) -> tuple[tuple[str, ...], ...]:
+    """Linear layers that read the same input, a group of names each. In Phi the MLP is one of them."""
+    return PHI_SAME_INPUT if config.model_type == "phi" else SAME_INPUT
+
+
+def with_quick_gelu(config):
+    """The configuration with GELU by its tanh under the name that is one GPU kernel.
+
+    transformers has two names for that function; the one that models give, "gelu_new", takes eight kernels.
+    """
+    for name in ("hidden_act", "activation_function"):
+        if getattr(config, name, None) == "gelu_new":
+            setattr(config, name, "gelu_pytorch_tanh")
+    return config

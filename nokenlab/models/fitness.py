@@ -1,10 +1,10 @@
-"""Can this model work here: told from its configuration, before anything large is fetched or read."""
+"""Refusals: can this model work here? Told from its configuration, before anything large is read."""
 
 import inspect
 import warnings
 
-from nokenlab.models.families import ATTENTION, CACHE_IS_WRONG, FLOAT16_OVERFLOWS
-from nokenlab.models.memory import SIZES, count, devices, gb, memory
+from nokenlab.models import memory
+from nokenlab.models.families import CACHE_IS_WRONG, FLOAT16_OVERFLOWS, LAYERS_THAT_WORK
 
 
 def check_kind(config) -> None:
@@ -13,7 +13,9 @@ def check_kind(config) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as FILLS_GAPS
 
     if config.model_type.startswith("musicgen"):
-        raise ValueError("it makes music, not text; nokenlab.music loads it, and notebook 06 plays it")
+        raise ValueError(
+            "it makes music, not text; nokenlab.music.music_lab loads it, and notebook 06 plays it"
+        )
     if config.is_encoder_decoder:
         raise ValueError("it is an encoder-decoder; nokens need a model that goes on with its own prompt")
     if type(config) in FILLS_GAPS and not getattr(config, "is_decoder", False):
@@ -24,7 +26,7 @@ def check_kind(config) -> None:
         raise ValueError("it looks up token ids again in every layer, and a noken has no id to look up")
     network = WRITES[type(config)]
     layers = set(getattr(config.get_text_config(), "layer_types", None) or ())
-    if network._is_stateful or not layers <= ATTENTION:
+    if network._is_stateful or not layers <= LAYERS_THAT_WORK:
         raise ValueError("some of its layers keep a running state, which padded rows would spoil")
     known = inspect.signature(network.forward).parameters
     if not {"inputs_embeds", "past_key_values"} <= set(known) or config.model_type in CACHE_IS_WRONG:
@@ -40,23 +42,21 @@ def check_dtype(config, dtype: str) -> None:
 def check_fits(config, dtype: str, device: str, auto=None) -> None:
     """ValueError when the weights are larger than the device's whole memory, with what would do instead.
 
-    A warning when only the memory that is free just now is too small. `auto` as in `weights`.
+    A warning when only the memory that is free just now is too small. `auto` as in `memory.count`.
     """
-    parameters = count(config, auto)
-    need, (free, total) = parameters * SIZES[dtype], memory(device)
+    parameters = memory.count(config, auto)
+    need, (free, total) = parameters * memory.SIZES[dtype], memory.free_and_total(device)
     if need > total:
-        has = f"its weights take {gb(need)} in {dtype}, and the {device} has {gb(total)}"
+        has = f"its weights take {memory.gb(need)} in {dtype}, and the {device} has {memory.gb(total)}"
         raise ValueError(f"{has}; {_would_do(parameters)}")
     if need > free:
-        warnings.warn(
-            f"the weights take {gb(need)} in {dtype}, and of the {device}'s memory {gb(free)} are free now",
-            stacklevel=3,
-        )
+        now = f"of the {device}'s memory {memory.gb(free)} are free now"
+        warnings.warn(f"the weights take {memory.gb(need)} in {dtype}, and {now}", stacklevel=3)
 
 
 def _would_do(parameters: int) -> str:
-    for device in devices():
+    for device in memory.devices():
         for dtype in ("float32", "bfloat16"):
-            if (need := parameters * SIZES[dtype]) < memory(device)[1]:
-                return f'device="{device}" with dtype="{dtype}" would do ({gb(need)})'
-    return f"this machine is too small for it even in bfloat16 ({gb(parameters * 2)})"
+            if (need := parameters * memory.SIZES[dtype]) < memory.free_and_total(device)[1]:
+                return f'device="{device}" with dtype="{dtype}" would do ({memory.gb(need)})'
+    return f"this machine is too small for it even in bfloat16 ({memory.gb(parameters * 2)})"

@@ -1,33 +1,40 @@
-"""`load`: a model by name, from wherever it lies, as a Lab."""
+"""`load`: a model by name, from wherever it lies, as a Lab. It alone joins a Lab with `nokenlab/fast`."""
 
 import os
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nokenlab.errors import first_line
-from nokenlab.models import fitness, memory
-from nokenlab.models.families import one_kernel
-from nokenlab.models.hub import check_files, locate, on_hub, revision_of
+from nokenlab.models import fitness, hub, memory
+from nokenlab.models.families import with_quick_gelu
+
+if TYPE_CHECKING:
+    import torch
+
+    from nokenlab.lab import Lab
 
 
 def load(
     model: str | os.PathLike | None = None,
     *,
     revision: str | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
+    device: "str | torch.device | None" = None,
+    dtype: "str | torch.dtype | None" = None,
     fast: bool = False,
-):
+) -> "Lab":
     """Load a language model as a `Lab`.
 
     model: None or "default" for the model that comes with nokenlab; else a local folder, or an id on
     the model hub ("microsoft/phi-2"), at `revision` if given. device: "cuda", "mps" or "cpu"; by
-    default the first of them that is there. dtype: "float32", "bfloat16" or "float16"; by default float32
-    on a CPU and bfloat16 on a GPU. NOKENLAB_DEVICE and NOKENLAB_DTYPE in the environment change these
-    defaults, for whole runs. fast: wait a little for more speed. On a GPU layers are compiled, some seconds
-    with each new shape of batch, for long sweeps. On a CPU weights are held a second time, laid out anew, and
-    few rows use weights of 4 bits where that is what the weights are, as in the default model, else of 16:
-    for live sliders (`compiled.py`, `joined.py`, `linears.py`).
+    default the first of them that is there. dtype: "float32", "bfloat16" or "float16", or torch's own; by
+    default float32 on a CPU and bfloat16 on a GPU. NOKENLAB_DEVICE and NOKENLAB_DTYPE in the environment
+    change these defaults, for whole runs. fast: wait a little for more speed. On a GPU layers are compiled,
+    some seconds with each new shape of batch, for long sweeps. On a CPU weights are held a second time,
+    laid out anew, and few rows use weights of 4 bits where that is what the weights are, as in the default
+    model, else of 16: for live sliders (`nokenlab/fast/`).
     Only safetensors weights are read and no code from a hub is run. Raises ValueError, in one line, when
     there is no such model or device, or when it cannot work here; what the configuration tells is checked
     before the weights are fetched.
@@ -36,62 +43,61 @@ def load(
 
     from nokenlab.lab import Lab
 
-    where, name = locate(model)
-    lab = Lab(*read(AutoModelForCausalLM, fitness.check_kind, where, name, revision, device, dtype))
-    _speed_up(lab.model, fast)
-    return lab
+    where, name = hub.locate(model)
+    device = memory.choose_device(device)
+    check = partial(_check, device=device, fast=fast)
+    network, *rest = read(AutoModelForCausalLM, check, where, name, revision, device, dtype)
+    return Lab(network, *rest, decoders=_decoders(network, fast))
 
 
-def read(auto, check_kind: Callable, where: Path | str, name: str, revision, device, dtype) -> tuple:
+def read(auto, check: Callable, where: Path | str, name: str, revision, device, dtype) -> tuple:
     """Network, tokenizer, name and revision of a model that lies at `where`, a folder or a hub id.
 
-    `auto` is transformers' class that reads it, and `check_kind(config)` raises ValueError for a model of
-    the wrong kind. The rest as in `load`.
+    `auto` is transformers' class that reads it, and `check(config)` raises ValueError, before weights are
+    read, for a model that will not do. The rest as in `load`.
     """
     from transformers import AutoConfig, AutoTokenizer
 
     device = memory.choose_device(device)
-    dtype = _dtype(dtype, device)
-    source = {} if isinstance(where, Path) else on_hub(where, revision)
+    dtype = memory.choose_dtype(dtype, device)
+    source = {} if isinstance(where, Path) else hub.on_hub(where, revision)
     _quiet()
     try:
         if isinstance(where, Path):
-            check_files(path.name for path in where.iterdir())
+            hub.check_files(path.name for path in where.iterdir())
         config = AutoConfig.from_pretrained(where, **source)
-        check_kind(config)
+        check(config)
         fitness.check_dtype(config, dtype)
         fitness.check_fits(config, dtype, device, auto)
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
         options = {"dtype": dtype, "use_safetensors": True, "device_map": device}
-        network = auto.from_pretrained(where, config=one_kernel(config), **options, **source)
+        network = auto.from_pretrained(where, config=with_quick_gelu(config), **options, **source)
     except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {first_line(error)}") from error
-    return network, tokenizer, name, source.get("revision") or revision_of(where)
+    return network, tokenizer, name, source.get("revision") or hub.revision_of(where)
 
 
-def _speed_up(network, fast: bool) -> None:
-    from nokenlab.fast import attention, compiled_layers, cpu_linears, joined_linears, step_pool
+def _check(config, device: str, fast: bool) -> None:
+    fitness.check_kind(config)
+    if fast and not _fast_is_there():
+        raise ValueError("fast=True needs the folder nokenlab/fast, which is not there")
+    if fast:
+        from nokenlab.fast import setup
 
-    on_gpu, on_cpu = network.device.type == "cuda", network.device.type == "cpu"
-    if on_gpu or on_cpu:
-        attention.use(network)
-    if fast and (on_gpu or on_cpu):
-        joined_linears.join_linears(network)
-    if fast and on_gpu:
-        compiled_layers.compile_layers(network)
-    if fast and on_cpu:
-        cpu_linears.pack_linears(network)
-        step_pool.trace(network)
-    elif on_cpu:
-        cpu_linears.use_onednn(network)
+        setup.check(config, device)
 
 
-def _dtype(dtype: str | None, device: str) -> str:
-    known = memory.SIZES
-    dtype = dtype or os.environ.get("NOKENLAB_DTYPE") or ("float32" if device == "cpu" else "bfloat16")
-    if dtype not in known:
-        raise ValueError(f"dtype {dtype!r} is not one of {', '.join(known)}")
-    return dtype
+def _decoders(network, fast: bool):
+    """What runs the network step by step: quicker than transformers' own way where nokenlab/fast is there."""
+    if not _fast_is_there():
+        return None
+    from nokenlab.fast import setup
+
+    return setup.make_fast(network, fast)
+
+
+def _fast_is_there() -> bool:
+    return find_spec("nokenlab.fast.setup") is not None if find_spec("nokenlab.fast") else False
 
 
 def _quiet() -> None:

@@ -1,4 +1,4 @@
-"""How much memory a model takes, and how much there is."""
+"""Devices and number formats, how much memory a model takes and how much there is."""
 
 import os
 
@@ -18,7 +18,7 @@ def count(config, auto=None) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def memory(device: str) -> tuple[int, int]:
+def free_and_total(device: str) -> tuple[int, int]:
     """Bytes of a device's memory: free just now, and in all."""
     import psutil
     import torch
@@ -55,13 +55,29 @@ def devices() -> list[str]:
 
 
 def gb(size: int) -> str:
+    """Bytes in words: 5.6 GB."""
     return f"{size / 1e9:.1f} GB"
 
 
-def choose_device(device: str | None) -> str:
-    """The device a person asked for, or the first there is. Raises ValueError for one that is not there."""
+def choose_device(device) -> str:
+    """The device a person asked for, by name or as torch's, else NOKENLAB_DEVICE, else the first there is.
+
+    Raises ValueError for one that is not there.
+    """
     there = devices()
-    device = device or os.environ.get("NOKENLAB_DEVICE") or there[0]
+    device = str(device or os.environ.get("NOKENLAB_DEVICE") or there[0])
     if device.split(":")[0] not in there:
         raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)}")
     return device
+
+
+def choose_dtype(dtype, device: str) -> str:
+    """The number format a person asked for, by name or as torch's, else NOKENLAB_DTYPE, else the usual one.
+
+    Raises ValueError for one that is not known.
+    """
+    usual = "float32" if device == "cpu" else "bfloat16"
+    dtype = str(dtype or os.environ.get("NOKENLAB_DTYPE") or usual).removeprefix("torch.")
+    if dtype not in SIZES:
+        raise ValueError(f"dtype {dtype!r} is not one of {', '.join(SIZES)}")
+    return dtype

@@ -1,6 +1,8 @@
 """A decode step with a cache of fixed length against the plain one; on a GPU it is a captured graph."""
 
+import gc
 import os
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -10,17 +12,18 @@ from transformers import TemperatureLogitsWarper
 
 import nokenlab as nl
 from nokenlab.decode.forward import prefill
-from nokenlab.decode.kv_cache import PlainDecoder
+from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
 from nokenlab.decode.loop import sample
 from nokenlab.decode.prompts import batch
-from nokenlab.fast import captured_step, fixed_cache, step_pool
+from nokenlab.fast import captured_step, fixed_cache
+from nokenlab.fast.step_pool import FEW, KEPT, StepPool
 from nokenlab.models import families
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 TEXTS = ["Red is a color that", "White whippets are", "The"]
 
 
-@pytest.fixture(scope="module", params=sorted(families.TESTED))
+@pytest.fixture(scope="module", params=sorted(families.TESTED_FAST))
 def small(request, tmp_path_factory):
     """Each architecture that may be captured, with a window wider than the texts."""
     folder = save_tiny(request.param, tmp_path_factory.mktemp(request.param))
@@ -33,19 +36,18 @@ def small(request, tmp_path_factory):
 @torch.no_grad()
 def test_a_fixed_cache_gives_the_plain_logits_row_by_row(small):
     x, mask = batch([small.embed(text) for text in TEXTS], torch.empty(0, small.width, device=DEVICE))
-    steps = []
+    steps, pool = [], StepPool(small.model, trace=True)
     for kind in ("plain", "fixed", "fixed"):  # the second fixed one is the first, used again
         decoder = PlainDecoder(small.model)
         if kind == "fixed":
-            decoder = step_pool.take(small.model, 3, mask.shape[1] + 6)
+            decoder = pool.take(3, mask.shape[1] + 6)
         rows, found = torch.arange(3, device=DEVICE), [decoder.prefill(x, mask, 0).clone()]
         for index in range(6):
             if index == 3:
                 rows = rows[[0, 2]]  # a row leaves
             noken = nl.random_nokens(small.width, [10 * index + row for row in rows.tolist()], norm=3.0)
             found.append(decoder.advance(rows, noken.to(DEVICE)).clone())
-        if kind == "fixed":
-            step_pool.put_back(decoder)
+        decoder.release()
         steps.append(torch.cat(found))
     scale = steps[0].std()
     for other in steps[1:]:
@@ -60,7 +62,7 @@ def test_a_prompt_fills_a_fixed_cache_with_the_plain_keys(small, shared, monkeyp
         step = None
         for seed in range(3):  # the first captures, the others run it with other numbers
             x, mask = prompts(small, shared, seed)
-            step = step or step_pool.take(small.model, len(x), x.shape[1] + 1)
+            step = step or captured_step.CapturedStep(small.model, len(x), x.shape[1] + 1)
             wanted, past = prefill(small.model, x, mask, shared)
             found = step.prefill(x, mask, shared)
             torch.testing.assert_close(found / wanted.std(), wanted / wanted.std(), rtol=1e-3, atol=1e-3)
@@ -86,14 +88,14 @@ def test_a_mask_that_is_added_gives_the_plain_logits(small, shared):
     x, mask = prompts(small, shared, 0)
     wanted, _ = prefill(small.model, x, mask, shared)
     positions = (mask.cumsum(-1) - 1).clamp_min(0)
-    step = step_pool.take(small.model, 3, x.shape[1] + 1)
+    step = captured_step.CapturedStep(small.model, 3, x.shape[1] + 1)
     step.see(0)
     found, _ = prefill(small.model, x, fixed_cache.closed(mask, x.dtype), shared, positions, step.cache)
     torch.testing.assert_close(found / wanted.std(), wanted / wanted.std(), rtol=1e-3, atol=1e-3)
 
 
 def test_open_samplings_do_not_share_a_step(small, monkeypatch):
-    monkeypatch.setattr(step_pool, "fits", lambda *args: True)
+    monkeypatch.setattr(small, "decoders", StepPool(small.model, trace=True))
     prompts = [small.embed(text)[:, :3] for text in TEXTS[:2]]  # of one shape
     alone = [[step.ids.item() for step in small.sample(prompt, 8)] for prompt in prompts]
     together = list(zip(*(small.sample(prompt, 8) for prompt in prompts), strict=False))  # in turn
@@ -102,14 +104,13 @@ def test_open_samplings_do_not_share_a_step(small, monkeypatch):
         assert [pair[row].ids.item() for pair in together] == wanted[: len(together)]
 
 
-def test_rows_leave_a_fixed_step_when_they_leave_a_plain_one(small, monkeypatch):
+def test_rows_leave_a_fixed_step_when_they_leave_a_plain_one(small):
     x = nl.replace(small.embed(TEXTS[0]), 1, nl.random_nokens(small.width, range(6), norm=3.0).to(DEVICE))
     any_token = {"seeds": range(6), "processors": [TemperatureLogitsWarper(1e6)]}
     _, second = small.sample(x, 2, **any_token)
     ends, found = [second.ids[0].item()], []  # of the first row
-    for fixed in (False, True):
-        monkeypatch.setattr(step_pool, "fits", lambda *args, fixed=fixed: fixed)
-        steps = sample(small.model, *batch([x], x[0, :0]), max_new_tokens=6, eos_ids=ends, **any_token)
+    for decoders in (PlainDecoders(small.model), StepPool(small.model, trace=True)):
+        steps = sample(decoders, *batch([x], x[0, :0]), max_new_tokens=6, eos_ids=ends, **any_token)
         found.append([(step.rows.tolist(), step.ids.tolist()) for step in steps])
     assert found[0] == found[1]
     assert [0 in rows for rows, _ in found[0]] == [True, True, False, False, False, False]
@@ -117,26 +118,38 @@ def test_rows_leave_a_fixed_step_when_they_leave_a_plain_one(small, monkeypatch)
 
 def test_only_few_rows_of_tested_architectures_get_a_fixed_step(small):
     on_gpu = small.device.type == "cuda"
-    assert step_pool.fits(small.model, 1, 100) == on_gpu
-    step_pool.trace(small.model)
-    assert step_pool.fits(small.model, step_pool.FEW, 100)
-    assert step_pool.fits(small.model, step_pool.FEW + 1, 100) == on_gpu
+    assert StepPool(small.model).fits(1, 100) == on_gpu
+    pool = StepPool(small.model, trace=True)
+    assert pool.fits(FEW, 100)
+    assert pool.fits(FEW + 1, 100) == on_gpu
     window = getattr(small.model.config, "sliding_window", None)
-    assert window is None or not step_pool.fits(small.model, 1, window + 1)
+    assert window is None or not pool.fits(1, window + 1)
 
 
-def test_the_steps_used_last_are_kept(monkeypatch):
-    monkeypatch.setattr(step_pool, "_spare", {})
-    model = SimpleNamespace(device=torch.device("cpu"))
-    some = {"model": model, "length": 32, "last": torch.zeros(1)}
-    steps = [SimpleNamespace(rows=rows, **some) for rows in range(step_pool.KEPT["cpu"] + 2)]
+def test_the_steps_used_last_are_kept_until_memory_ends():
+    pools = [StepPool(SimpleNamespace(device=torch.device("cpu"))) for _ in range(2)]
+    steps = [SimpleNamespace(rows=rows, length=32, last=torch.zeros(1)) for rows in range(KEPT["cpu"] + 2)]
     for step in steps:
-        step_pool.put_back(step)
-    assert list(step_pool._spare.values()) == steps[2:]
+        pools[0].put_back(step)
+    assert list(pools[0].spare.values()) == steps[2:]
+    pools[1].forget()  # memory is one for all models
+    assert not pools[0].spare
+
+
+def test_a_lab_that_is_let_go_of_frees_its_memory(tmp_path):
+    for fast in (False, True):
+        lab = nl.load(save_tiny("llama", tmp_path), device=DEVICE, dtype="float32", fast=fast)
+        lab.generate(TEXTS, 3)
+        assert lab.space.median_norm > 0
+        assert bool(lab.decoders.spare) == (fast or DEVICE == "cuda")
+        model, weight = weakref.ref(lab.model), weakref.ref(lab.model.get_input_embeddings().weight)
+        del lab
+        gc.collect()
+        assert model() is None and weight() is None
 
 
 def test_numbers_that_overflow_leave_nothing_behind(small, monkeypatch):
-    monkeypatch.setattr(step_pool, "fits", lambda *args: True)
+    monkeypatch.setattr(small, "decoders", StepPool(small.model, trace=True))
     x = small.embed(TEXTS[0])
     wanted = [step.logits for step in small.sample(x, 4)]
     signs = torch.tensor([1.0, -1.0], device=DEVICE).repeat(small.width // 2)

@@ -68,15 +68,15 @@ def test_weights_are_counted_without_making_them():
 def machine(monkeypatch):
     """A machine of a given memory: device -> (free, all)."""
 
-    def make(**memory):
-        monkeypatch.setattr(memory, "memory", lambda device: memory[device.split(":")[0]])
-        monkeypatch.setattr(memory, "devices", lambda: list(memory))
+    def make(**there):
+        monkeypatch.setattr(memory, "free_and_total", lambda device: there[device.split(":")[0]])
+        monkeypatch.setattr(memory, "devices", lambda: list(there))
 
     return make
 
 
 @pytest.mark.parametrize(
-    "memory, device, dtype, message",
+    "there, device, dtype, message",
     [
         (
             {"cpu": (9 * GB, 16 * GB)},
@@ -93,8 +93,8 @@ def machine(monkeypatch):
         ),
     ],
 )
-def test_a_model_that_does_not_fit_is_refused_with_what_would(machine, memory, device, dtype, message):
-    machine(**memory)
+def test_a_model_that_does_not_fit_is_refused_with_what_would(machine, there, device, dtype, message):
+    machine(**there)
     mistral_7b = transformers.MistralConfig()
     with pytest.raises(ValueError, match=message) as caught:
         fitness.check_fits(mistral_7b, dtype, device)
@@ -116,6 +116,6 @@ def test_the_cache_of_a_row_is_counted_at_least(kind):
 
 
 def test_the_memory_of_this_machine():
-    free, total = memory.memory("cpu")
+    free, total = memory.free_and_total("cpu")
     assert 0 < free < total
     assert memory.devices()[-1] == "cpu"

@@ -14,7 +14,6 @@ from helpers.tiny_models import tiny_tokenizer
 
 import nokenlab as nl
 from nokenlab.experiments import lerp, manual_sampling, random_nokens
-from nokenlab.fast import step_pool
 from nokenlab.models import memory
 
 pytestmark = pytest.mark.skipif(os.environ.get("NOKENLAB_TEST_DEVICE") != "cuda", reason="needs a GPU")
@@ -113,7 +112,7 @@ def test_rows_are_halved_when_memory_ends_and_nothing_is_lost(big, monkeypatch):
         return sample(some, *args, **how)
 
     monkeypatch.setattr(big, "sample", counted)
-    step_pool.forget()
+    big.decoders.forget()
     torch.cuda.empty_cache()
     there = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 8e9) / there)

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import errors
 
 import nokenlab as nl
-from nokenlab.models import hub, loading
+from nokenlab.models import hub, memory
 
 
 def test_a_local_folder_is_loaded_like_the_default(tiny_folder):
@@ -113,7 +113,7 @@ def test_a_model_fetched_before_loads_without_the_hub_at_its_commit(no_hub, fetc
 
 
 def test_a_model_that_cannot_fit_is_not_fetched(no_hub, fetched, monkeypatch):
-    monkeypatch.setattr("nokenlab.fitness.memory", lambda device: (1000, 1000))
+    monkeypatch.setattr("nokenlab.models.memory.free_and_total", lambda device: (1000, 1000))
     with pytest.raises(
         ValueError, match=r"cannot use the model 'some/model': its weights take .* in bfloat16"
     ):
@@ -157,5 +157,11 @@ def test_the_environment_changes_the_defaults_alone(tiny_folder, monkeypatch):
 
 
 def test_a_gpu_gets_bfloat16_and_a_cpu_float32():
-    assert loading._dtype(None, "cuda") == loading._dtype(None, "mps") == "bfloat16"
-    assert loading._dtype(None, "cpu") == "float32"
+    assert memory.choose_dtype(None, "cuda") == memory.choose_dtype(None, "mps") == "bfloat16"
+    assert memory.choose_dtype(None, "cpu") == "float32"
+
+
+def test_torchs_own_dtype_and_device_are_names_too(tiny_folder):
+    small = nl.load(tiny_folder, dtype=torch.bfloat16, device=torch.device("cpu"))
+    assert small.dtype is torch.bfloat16 and small.device.type == "cpu"
+    assert nl.load(tiny_folder, dtype=torch.float32).dtype is torch.float32

@@ -1,0 +1,140 @@
+"""An Embedder: a model's tokenizer and its token embeddings. Text in, ids and vectors out."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property, partial
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nokenlab.space import EmbeddingSpace
+
+
+class Embedder:
+    """What stands at a model's front door, whatever the model makes: `Lab` makes text, `MusicLab` sound.
+
+    A model trained with a token that starts every text (Llama's `<s>`) gets it in front of each prompt by
+    itself: it is no part of the text, and position 0 is the text's first token.
+    """
+
+    def __init__(self, model, tokenizer, name: str, revision: str | None = None):
+        self.model, self.tokenizer = model.eval(), tokenizer
+        self.name, self.revision = name, revision
+
+    def __repr__(self) -> str:
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{type(self).__name__}({self.name}, width {self.width}, {dtype} on {self.device})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The model's number format."""
+        return self.model.dtype
+
+    @property
+    def width(self) -> int:
+        """Numbers in one embedding."""
+        return self.model.get_input_embeddings().embedding_dim
+
+    @cached_property
+    def space(self) -> EmbeddingSpace:
+        """The embeddings of the model's real tokens."""
+        rows = self.model.get_input_embeddings().num_embeddings
+        ids = torch.tensor(sorted(id for id in self.tokenizer.get_vocab().values() if id < rows))
+        return EmbeddingSpace(self.embed_ids(ids), ids, partial(_token, self.tokenizer))
+
+    def token(self, id: int) -> str:
+        """A token as a reader sees it; bytes that are no whole character as \\xNN."""
+        return _token(self.tokenizer, id)
+
+    @cached_property
+    def start_ids(self) -> list[int]:
+        """What the tokenizer puts before every text: [] or the id of a start-of-text token."""
+        ids, bare = self.tokenizer("a").input_ids, self.tokenizer("a", add_special_tokens=False).input_ids
+        return next(ids[:i] for i in range(len(ids) + 1) if ids[i : i + len(bare)] == bare)
+
+    def ids(self, text: str, chat: bool = False) -> Tensor:
+        """Token ids of a text, (tokens,) on the CPU, without a start-of-text token.
+
+        The text is used as it is. With `chat` it is first put into the frame of a conversation that
+        the model was trained on, as one message of a user that waits for its answer.
+        """
+        if not text:
+            raise ValueError("the prompt is empty; write at least one character")
+        ids = self.tokenizer(self._as_chat(text) if chat else text, add_special_tokens=False).input_ids
+        if chat and ids[: len(self.start_ids)] == self.start_ids:  # many frames begin with it
+            ids = ids[len(self.start_ids) :]
+        return torch.tensor(ids)
+
+    def tokens(self, text: str, chat: bool = False) -> pd.DataFrame:
+        """The tokens of a text. Columns: position (from 0), token, id, norm (of its embedding)."""
+        ids = self.ids(text, chat)
+        return pd.DataFrame(
+            {
+                "position": range(len(ids)),
+                "token": [self.token(id) for id in ids.tolist()],
+                "id": ids.tolist(),
+                "norm": self.embed_ids(ids).float().norm(dim=-1).tolist(),
+            }
+        )
+
+    def embed(self, text: str, chat: bool = False) -> Tensor:
+        """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`."""
+        return self.embed_ids(self.ids(text, chat))[None]
+
+    def embed_ids(self, ids: Tensor) -> Tensor:
+        """The embeddings of ids (…, tokens), (…, tokens, width), on the model's device."""
+        with torch.no_grad():
+            return self.model.get_input_embeddings()(ids.to(self.device))
+
+    def text(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text of token ids, a space at its front included, which some tokenizers leave out (▁)."""
+        return _text(self.tokenizer, ids, skip_special_tokens)
+
+    def provenance(self) -> dict:
+        """What a result depends on: model, revision, device, dtype, threads."""
+        on_gpu = self.device.type == "cuda"
+        return {
+            "model": self.name,
+            "revision": self.revision,
+            "device": torch.cuda.get_device_name(self.device) if on_gpu else self.device.type,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+        }
+
+    def _as_chat(self, text: str) -> str:
+        if not self.tokenizer.chat_template:
+            raise ValueError(f"{self.name} is no chat model: its tokenizer has no chat template")
+        message = [{"role": "user", "content": text}]
+        return self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+
+
+def _text(tokenizer, ids: Sequence[int], skip_special_tokens: bool) -> str:
+    options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
+    text = tokenizer.decode(ids, **options)
+    first = ids and tokenizer.convert_ids_to_tokens(ids[0])  # None for a padding row of the table
+    return f" {text}" if first and first.startswith("▁") and not text.startswith(" ") else text
+
+
+def _token(tokenizer, id: int) -> str:
+    text = _text(tokenizer, [id], skip_special_tokens=False)
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        return _bytes(tokenizer.convert_ids_to_tokens(id))
+    return text
+
+
+def _bytes(piece: str) -> str:
+    """The bytes behind a byte-level token, as \\xNN."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    byte = {char: value for value, char in bytes_to_unicode().items()}
+    if match := re.fullmatch(r"<0x([0-9A-F]{2})>", piece):  # SentencePiece writes them so
+        return f"\\x{match[1].lower()}"
+    if not all(char in byte for char in piece):
+        return piece
+    return "".join(f"\\x{byte[char]:02x}" for char in piece)
