@@ -22,6 +22,7 @@ lab: setup
 test: setup
 	$(BIN)/ruff check nokenlab tests notebooks
 	$(BIN)/ruff format --check nokenlab tests notebooks
+	$(BIN)/lint-imports
 	$(BIN)/pytest
 
 bench: setup

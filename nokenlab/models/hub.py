@@ -45,7 +45,10 @@ def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
 
 
 def on_hub(name: str, revision: str | None) -> dict:
-    """The commit to load from the hub, asked for first: transformers would try a dead line for a minute."""
+    """What transformers needs to load from the hub: the commit. ValueError, in one line, where there is none.
+
+    It is asked for first, for transformers would try a dead line for a minute.
+    """
     from huggingface_hub import HfApi, errors, try_to_load_from_cache
 
     try:
@@ -77,6 +80,7 @@ def on_hub(name: str, revision: str | None) -> dict:
 
 
 def check_files(names: Iterable[str]) -> None:
+    """ValueError for a folder or repository, by its file names, that holds no model we can read safely."""
     names = list(names)
     if "config.json" not in names:
         raise ValueError("it has no config.json, so it is no model for transformers")
