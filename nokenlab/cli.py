@@ -1,13 +1,13 @@
 """The command line: list the notebooks, run them, run one many times, make a page of one, fetch a model."""
 
 import argparse
+import os
 import sys
 from itertools import islice
 from pathlib import Path
 
 import nokenlab
-from nokenlab import errors
-from nokenlab.errors import BadInput, did_you_mean
+from nokenlab.errors import BadInput, RunFailed, did_you_mean, first_line
 from nokenlab.runs import notebook_run, notebooks
 from nokenlab.runs.export import export_page
 from nokenlab.runs.notebooks import title
@@ -19,7 +19,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when all went well, 1 when something failed, 2 for bad input, 130 after Ctrl-C."""
     args = _parser().parse_args(_glue(sys.argv[1:] if argv is None else argv))
     try:
-        return args.do(args)
+        code = args.do(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # as of `nokenlab list | head`; what is still to be written goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from there" if args.do is _sweep else ""
         print(f"nokenlab: stopped; results of notebooks that ended are kept{goes_on}", file=sys.stderr)
@@ -31,59 +36,55 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complain(error: Exception) -> int:
-    known = isinstance(error, BadInput | errors.RunFailed | OSError | ValueError)
-    text = str(error).strip() or "no message"
+    known = isinstance(error, BadInput | RunFailed | OSError | ValueError)
     kind = "" if known else f"{type(error).__name__}: "
-    print(f"nokenlab: {kind}{text.splitlines()[0]}", file=sys.stderr)
+    print(f"nokenlab: {kind}{first_line(str(error))}", file=sys.stderr)
     return 2 if isinstance(error, BadInput) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nokenlab", description="A notebook workbook for nokens.")
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--traceback", action="store_true", help="show where an error comes from")
     commands = parser.add_subparsers(required=True, metavar="list | run | sweep | export | fetch")
 
-    listing = commands.add_parser("list", parents=[common], help="the notebooks and their parameters")
-    listing.set_defaults(do=_list)
+    _command(commands, "list", _list, "the notebooks and their parameters")
 
-    run = commands.add_parser("run", parents=[common], help="run notebooks into a results folder")
-    run.add_argument(
-        "notebooks", nargs="*", metavar="NOTEBOOK", help="03-random-nokens, 03 or a path; all if none"
-    )
-    run.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        default=[],
-        dest="given",
-        metavar="NAME VALUE",
-        help="a parameter and its value as YAML; for every notebook that has it",
-    )
+    run = _command(commands, "run", _run, "run notebooks into a results folder")
+    many = {"nargs": "*", "metavar": "NOTEBOOK"}
+    run.add_argument("notebooks", **many, help="03-random-nokens, 03 or a path; all if none")
+    pairs = {"action": "append", "default": [], "dest": "given", "metavar": "NAME VALUE"}
+    value = "a parameter and its value as YAML; for every notebook that has it"
+    run.add_argument("-p", "--parameter", **pairs, help=value)
     run.add_argument("--model", metavar="ID", help="the same as -p model ID")
-    run.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
-    run.set_defaults(do=_run)
+    _add_results(run)
 
-    sweep = commands.add_parser("sweep", parents=[common], help="run one notebook with many parameters")
+    sweep = _command(commands, "sweep", _sweep, "run one notebook with many parameters")
     sweep.add_argument("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
     sweep.add_argument("--workers", type=int, default=1, metavar="N", help="runs at once here (1)")
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="of dask, tcp://…, to run on its workers")
-    sweep.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
+    _add_results(sweep)
     sweep.add_argument("--dry-run", action="store_true", help="check the file and say what would be done")
     sweep.add_argument("--force", action="store_true", help="do runs again that are done")
     sweep.add_argument("--plain", action="store_true", help="start Python anew for each run; slower")
-    sweep.set_defaults(do=_sweep)
 
-    single = commands.add_parser("export", parents=[common], help="a notebook as one page, with its sliders")
+    single = _command(commands, "export", _export, "a notebook as one page, with its sliders")
     single.add_argument("notebook", metavar="NOTEBOOK", help="run first, unless it has its outputs")
     single.add_argument("page", metavar="FILE.html", type=Path, help="works with no Python and no network")
-    single.set_defaults(do=_export)
 
-    fetch = commands.add_parser("fetch", parents=[common], help="download a model for later")
+    fetch = _command(commands, "fetch", _fetch, "download a model for later")
     fetch.add_argument("model", nargs="?", metavar="MODEL", help="a hub id; the default model if none")
-    fetch.set_defaults(do=_fetch)
     return parser
+
+
+def _command(commands, name: str, do, about: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=about)
+    command.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    command.set_defaults(do=do)
+    return command
+
+
+def _add_results(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
 
 
 def _glue(argv: list[str]) -> list[str]:
@@ -116,7 +117,7 @@ def _run(args) -> int:
         for notebook, given in plan.items():
             try:
                 done.append(notebook_run.run_notebook(notebook, given, folders[notebook]))
-            except (BadInput, errors.RunFailed) as error:
+            except (BadInput, RunFailed) as error:
                 _complain(error)
     finally:  # also after Ctrl-C
         page = write_index(args.results) if done else None
@@ -156,19 +157,17 @@ def _sweep(args) -> int:
         raise BadInput(f"--workers wants a number above 0, got {args.workers}")
     sweep = spec.load_sweep(args.file)
     folder = args.results / "sweeps" / sweep.name
-    todo, took = len(done.left(sweep, folder, args.force)), done.seconds_a_run(sweep, folder)
     if args.dry_run:
+        records = done.read_records(sweep, folder)
+        todo = len(done.left(sweep, records, args.force))
+        took = done.seconds_a_run(sweep, records, args.results)
         guess = "how long is not known: none has been run yet"
         if took is not None:
             guess = f"about {took * todo / args.workers / 60:.1f} min ({took:.1f} s a run)"
         print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {guess}")
         return 0
-    try:
-        driver.run_sweep(sweep, folder, args.workers, args.scheduler, args.force, args.plain)
-    finally:
-        print(f"{sweep.name}: {len(sweep.runs) - len(done.left(sweep, folder))}", end=" ")
-        print(f"of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
-    return 1 if done.left(sweep, folder) else 0
+    records = driver.run_sweep(sweep, folder, args.workers, args.scheduler, args.force, args.plain)
+    return 1 if done.left(sweep, records) else 0
 
 
 def _export(args) -> int:

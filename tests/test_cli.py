@@ -160,13 +160,19 @@ def test_traceback_is_for_developers(place, capsys, monkeypatch):
 
 
 def test_fetch(monkeypatch, capsys):
-    class Models:
-        def fetch(self, model="the default"):
-            return f"place of {model}"
-
-    monkeypatch.setitem(sys.modules, "nokenlab.models", Models())
+    monkeypatch.setattr("nokenlab.models.hub.fetch", lambda model="the default": f"place of {model}")
     assert main(["fetch"]) == main(["fetch", "a/b"]) == 0
     assert capsys.readouterr().out == "place of the default\nplace of a/b\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """As head is, in `nokenlab list | head`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "nokenlab", "list"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == "" and done.returncode == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

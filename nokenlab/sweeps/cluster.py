@@ -6,20 +6,23 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
-from nokenlab.errors import BadInput
+from nokenlab.errors import BadInput, first_line
 from nokenlab.sweeps.run_host import RunHost
+
+PATIENCE = "10s"  # for a scheduler to answer
 
 
 @contextmanager
 def cluster(scheduler: str) -> Iterator[tuple[Executor, object]]:
+    """An executor of dask, and the function that does a task there. Raises BadInput where none answers."""
     try:
         from distributed import Client
     except ImportError:
         raise BadInput("--scheduler wants dask: pip install 'nokenlab[cluster]'") from None
     try:
-        client = Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:
-        raise BadInput(f"no dask scheduler answers at {scheduler}: {error}") from None
+        raise BadInput(f"no dask scheduler answers at {scheduler}: {first_line(error)}") from None
     with client:
         executor = client.get_executor(pure=False)
         try:
@@ -28,15 +31,16 @@ def cluster(scheduler: str) -> Iterator[tuple[Executor, object]]:
             executor.shutdown(wait=False)
 
 
-_hosts: dict[bool, RunHost] = {}
+_hosts: dict[bool, RunHost] = {}  # of this worker: with the libraries of a model, and without
 _hosts_lock = threading.Lock()
 
 
-def on_worker(task: dict) -> bytes:
-    """Do a task in a dask worker, which keeps one host of runs, in its own folder."""
+def on_worker(task: dict) -> tuple[dict, bytes]:
+    """Do a task in a dask worker, in the worker's own folder."""
     from distributed import get_worker
 
+    model = task["model"]
     with _hosts_lock:
-        if task["model"] not in _hosts:
-            _hosts[task["model"]] = RunHost(Path(get_worker().local_directory), task["model"], task["plain"])
-    return _hosts[task["model"]](task)
+        if model not in _hosts:
+            _hosts[model] = RunHost(Path(get_worker().local_directory), model)
+    return _hosts[model](task)

@@ -1,56 +1,21 @@
-"""Whether a run of a sweep is done."""
+"""Whether a run of a sweep is done: who it is, what was kept of it, and whether that is there whole."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nokenlab
 from nokenlab.errors import BadInput
 from nokenlab.models import default_model
-from nokenlab.runs.files import to_json
 from nokenlab.runs.notebooks import cells
 
 if TYPE_CHECKING:
     from nokenlab.sweeps.spec import Run, Sweep
-import hashlib
-import io
-import json
-import zipfile
-from pathlib import Path
 
-import nokenlab
-
-
-def left(sweep: Sweep, folder: Path, force: bool = False) -> list[Run]:
-    """The runs that are not done yet: new, failed, damaged; all of them with `force`."""
-    records = {run.identity: record_of(folder, run) for run in sweep.runs}
-    return [r for r in sweep.runs if force or (records[r.identity] or {}).get("status") != "done"]
-
-
-def seconds_a_run(sweep: Sweep, folder: Path) -> float | None:
-    """What a run took on average, from runs of this sweep, else from the notebook's own results."""
-    records = [record_of(folder, run) or {} for run in sweep.runs]
-    took = [record["seconds"] for record in records if record.get("status") == "done"]
-    if not took:
-        try:
-            own = folder.parent.parent / sweep.notebook.stem / "run.json"
-            took = [float(json.loads(own.read_text(encoding="utf-8"))["seconds"])]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-    return sum(took) / len(took)
-
-
-def record_of(folder: Path, run: Run) -> dict | None:
-    """What is known of a run in the folder of its sweep; None when it is not there whole."""
-    place = folder / "runs" / run.identity
-    try:
-        record = json.loads((place / RECORD).read_text(encoding="utf-8"))
-        whole = all(
-            hashlib.sha256((place / name).read_bytes()).hexdigest() == digest
-            for name, digest in record["files"].items()
-        )
-        return record if whole and record["identity"] == run.identity else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+RECORD = "sweep.json"  # in the folder of each run
 
 
 def identity(notebook: Path, parameters: dict, revision: str | None, threads: int) -> str:
@@ -63,8 +28,8 @@ def identity(notebook: Path, parameters: dict, revision: str | None, threads: in
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _model_revision(model: str) -> str:
-    """The revision of a model, without loading or fetching it."""
+def model_revision(model: str) -> str:
+    """The revision of a model, without loading or fetching it. Raises BadInput if there is none."""
     if model == "default":
         return default_model.REVISION
     from nokenlab.models import hub
@@ -76,16 +41,57 @@ def _model_revision(model: str) -> str:
         raise BadInput(str(error)) from None
 
 
-RECORD = "sweep.json"
+def read_records(sweep: Sweep, folder: Path) -> dict[str, dict]:
+    """The records, by identity, of those runs that lie whole in the folder of their sweep, failed or done.
+
+    Every file is read and hashed: a command does this once and passes the records on.
+    """
+    found = {run.identity: _record(folder / "runs" / run.identity) for run in sweep.runs}
+    return {who: record for who, record in found.items() if record and record["identity"] == who}
 
 
-def pack(folder: Path, record: dict) -> bytes:
-    """The files of a run folder and its record, which holds their hashes, as zip."""
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.exists() else {}
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    files[RECORD] = to_json(record | {"files": hashes})
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return packed.getvalue()
+def is_done(run: Run, records: dict[str, dict]) -> bool:
+    """Whether a run is there whole and came to its end."""
+    return records.get(run.identity, {}).get("status") == "done"
+
+
+def left(sweep: Sweep, records: dict[str, dict], force: bool = False) -> list[Run]:
+    """The runs that are not done yet: new, failed, damaged; all of them with `force`."""
+    return [run for run in sweep.runs if force or not is_done(run, records)]
+
+
+def seconds_a_run(sweep: Sweep, records: dict[str, dict], results: Path) -> float | None:
+    """What a run took on average: from runs of this sweep, else from the notebook's own run in `results`."""
+    took = [records[run.identity]["seconds"] for run in sweep.runs if is_done(run, records)]
+    if not took:
+        try:
+            own = results / sweep.notebook.stem / "run.json"
+            took = [float(json.loads(own.read_text(encoding="utf-8"))["seconds"])]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    return sum(took) / len(took)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a run, for its record."""
+    return {path.name: _hash(path) for path in sorted(folder.iterdir())}
+
+
+def failed(task: dict, reason: str) -> dict:
+    """The record of a run of which there is nothing but the reason why."""
+    record = {"identity": task["identity"], "status": "failed", "error": reason}
+    return record | {"parameters": task["parameters"], "seconds": None, "files": {}}
+
+
+def _record(folder: Path) -> dict | None:
+    """The record in a run's folder; None unless all the files it tells of are as they were written."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        whole = all(_hash(folder / name) == digest for name, digest in record["files"].items())
+        return record if whole and {"identity", "status", "seconds"} <= record.keys() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

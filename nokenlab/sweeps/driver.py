@@ -1,14 +1,13 @@
 """Runs what a sweep has left to do, one driver at a time; what is done stays done, whatever happens."""
 
 import io
-import json
 import os
 import shutil
 import socket
 import sys
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +15,11 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 import nokenlab
-from nokenlab.errors import BadInput
+from nokenlab.errors import BadInput, first_line
+from nokenlab.runs.files import swap, to_json
 from nokenlab.runs.provenance import command
 from nokenlab.sweeps.cluster import cluster
-from nokenlab.sweeps.done import RECORD, left, pack
+from nokenlab.sweeps.done import RECORD, failed, left, read_records
 from nokenlab.sweeps.run_host import RunHost
 from nokenlab.sweeps.spec import Run, Sweep
 from nokenlab.sweeps.table import write_tables
@@ -32,32 +32,55 @@ def run_sweep(
     scheduler: str | None = None,
     force: bool = False,
     plain: bool = False,
-) -> None:
+) -> dict[str, dict]:
     """Do the runs that are left, `workers` at once here or on a dask `scheduler`, into `folder`/runs.
 
-    Each run's folder appears there whole when it ends, and the tables at the end, however it comes.
+    Each run's folder appears there whole when it ends. The tables, and a line that says how many runs are
+    done, come last, also after Ctrl-C. Returns the records of the runs by identity, as `read_records`.
     Raises BadInput when another driver is at work.
     """
     with only_driver(folder), _workplace(folder) as place:
-        todo = left(sweep, folder, force)
+        records = read_records(sweep, folder)
+        tasks = [_task(sweep, run, plain) for run in left(sweep, records, force)]
         try:
-            if todo:
+            if tasks:
                 model = "model" in sweep.runs[0].parameters
-                with cluster(scheduler) if scheduler else _here(place, workers, model, plain) as pool:
-                    _do(sweep, todo, folder, place, plain, *pool)
+                with cluster(scheduler) if scheduler else _here(place, workers, model) as (executor, work):
+                    for task, future in _as_they_end(sweep.name, tasks, executor, work):
+                        record = records[task["identity"]] = keep(task, future, folder, place)
+                        if record["error"]:
+                            tqdm.write(f"failed: {task['command']}: {record['error']}", file=sys.stderr)
         finally:
-            write_tables(sweep, folder, place)
+            write_tables(sweep, folder, records)
+            done = len(sweep.runs) - len(left(sweep, records))
+            print(f"{sweep.name}: {done} of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
+    return records
 
 
-def _do(sweep: Sweep, todo: list[Run], folder: Path, place: Path, plain: bool, executor, work) -> None:
+def keep(task: dict, future: Future, folder: Path, place: Path) -> dict:
+    """Put what came back of a run in its folder, in place of what was there. Returns its record."""
+    try:
+        record, files = future.result()
+    except Exception as error:  # nothing came back
+        record, files = failed(task, first_line(error)), b""
+    new, target = place / f"{task['identity']}.new", folder / "runs" / task["identity"]
+    new.mkdir()
+    if files:
+        with zipfile.ZipFile(io.BytesIO(files)) as archive:
+            archive.extractall(new)
+    (new / RECORD).write_bytes(to_json(record))
+    target.parent.mkdir(exist_ok=True)
+    swap(new, target)
+    return record
+
+
+def _as_they_end(name: str, tasks: list[dict], executor: Executor, work) -> Iterator[tuple[dict, Future]]:
+    """Let `executor` do the tasks: each with its future when it ends, and a bar that shows how many have."""
     tqdm.monitor_interval = 0  # no thread for it
-    with tqdm(total=len(todo), desc=sweep.name, unit="run", smoothing=0) as progress:
-        tasks = {run.identity: _task(sweep, run, plain) for run in todo}
-        asked = {executor.submit(work, task): who for who, task in tasks.items()}
+    with tqdm(total=len(tasks), desc=name, unit="run", smoothing=0) as progress:
+        asked = {executor.submit(work, task): task for task in tasks}
         for future in as_completed(list(asked)):
-            task = tasks.pop(asked.pop(future))
-            if failure := _keep(task, future, folder, place):
-                progress.write(f"failed: {task['command']}: {failure}", file=sys.stderr)
+            yield asked.pop(future), future  # out of the list, so that its files leave the memory
             progress.update()
 
 
@@ -92,6 +115,8 @@ def _workplace(folder: Path) -> Iterator[Path]:
     """A folder for what is not whole yet, on the file system of the results; a killed driver's goes."""
     place = folder / ".work"
     shutil.rmtree(place, ignore_errors=True)
+    for half in folder.glob(".*.*.*"):  # of write_whole
+        half.unlink()
     place.mkdir(exist_ok=True)
     try:
         yield place.resolve()
@@ -100,8 +125,9 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _here(place: Path, workers: int, model: bool, plain: bool) -> Iterator[tuple[Executor, RunHost]]:
-    host = RunHost(place, model, plain)
+def _here(place: Path, workers: int, model: bool) -> Iterator[tuple[Executor, RunHost]]:
+    """Threads of this process, each with one run at a time, and the host of their runs."""
+    host = RunHost(place, model)
     executor = ThreadPoolExecutor(workers)
     try:
         yield executor, host
@@ -111,6 +137,7 @@ def _here(place: Path, workers: int, model: bool, plain: bool) -> Iterator[tuple
 
 
 def _task(sweep: Sweep, run: Run, plain: bool) -> dict:
+    """All that another process needs to know of a run."""
     return {
         "nokenlab": nokenlab.__version__,
         "identity": run.identity,
@@ -124,24 +151,3 @@ def _task(sweep: Sweep, run: Run, plain: bool) -> dict:
         "model": "model" in run.parameters,
         "plain": plain,
     }
-
-
-def _keep(task: dict, future, folder: Path, place: Path) -> str | None:
-    """Put what came back of a run in its folder, in place of what was there. Returns why it failed, if."""
-    try:
-        packed = future.result()
-    except Exception as error:  # nothing came back: it is kept as failed
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        record = {"identity": task["identity"], "status": "failed", "error": reason}
-        packed = pack(place / "none", record | {"parameters": task["parameters"], "seconds": None})
-    new, old = place / f"{task['identity']}.new", place / f"{task['identity']}.old"
-    target = folder / "runs" / task["identity"]
-    target.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        archive.extractall(new)
-        failure = json.loads(archive.read(RECORD))["error"]
-    if target.exists():
-        os.rename(target, old)
-    os.rename(new, target)
-    shutil.rmtree(old, ignore_errors=True)
-    return failure

@@ -2,6 +2,11 @@
 
 Importing torch and transformers is most of what a short run costs. The server imports them, starts no
 thread and touches no GPU, so that its fork is as good as a new process. Linux only.
+
+The forkserver of `multiprocessing` was tried in place of this one. `Process.start` refuses in a dask worker
+("daemonic processes are not allowed to have children"). Whether forking is safe could be asked of a fork
+only, and an import that fails there is passed over in silence. A process has one such server for good, with
+the environment and the imports of its start, and each child runs the driver's main module once more.
 """
 
 import gc

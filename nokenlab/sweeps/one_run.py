@@ -1,8 +1,9 @@
-"""One run of a sweep in a process of its own: a task comes in over a socket, a zipped folder goes back.
+"""One run of a sweep in a process of its own: a task comes in over a socket, its record and files go back.
 
 The other end of the socket is held by who wants the run. When it closes, the run and its kernel end.
 """
 
+import io
 import json
 import os
 import shutil
@@ -10,33 +11,52 @@ import socket
 import tempfile
 import threading
 import time
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 import nokenlab
-from nokenlab.errors import RunFailed
+from nokenlab.errors import RunFailed, first_line
 from nokenlab.runs.files import to_json, write_whole
 from nokenlab.runs.notebook_run import run_notebook
-from nokenlab.sweeps.done import pack
+from nokenlab.sweeps.done import failed, hashes
 
 
 def answer(connection: socket.socket, provisioner: str | None = None) -> None:
-    """Take one task from `connection`, run it, send back its folder as zip, or else why there is none."""
+    """Take one task from `connection`, run it, send back its record and files."""
     task = json.loads(connection.makefile("rb").readline())
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     try:
-        reply = perform(task, provisioner)
+        record, files = perform(task, provisioner)
     except Exception as error:
-        reply = f"{type(error).__name__}: {error}".encode()
-    connection.sendall(reply)
+        record, files = failed(task, f"{type(error).__name__}: {first_line(error)}"), b""
+    send(connection, record, files)
 
 
-def perform(task: dict, provisioner: str | None = None) -> bytes:
-    """Run the notebook of a task in the folder `task["place"]`; the run folder as zip, failed or not."""
+def send(connection: socket.socket, record: dict, files: bytes) -> None:
+    """Send what came of a run: one line of JSON, the record and how many bytes follow, then its files."""
+    connection.sendall(json.dumps([record, len(files)]).encode() + b"\n" + files)
+
+
+def receive(connection: socket.socket) -> tuple[dict, bytes]:
+    """The record and files of a run, as `send` sent them. Raises EOFError when not all of it comes."""
+    with connection.makefile("rb") as stream:
+        head = stream.readline()
+        if not head.endswith(b"\n"):
+            raise EOFError
+        record, size = json.loads(head)
+        files = stream.read(size)
+    if len(files) < size:
+        raise EOFError
+    return record, files
+
+
+def perform(task: dict, provisioner: str | None = None) -> tuple[dict, bytes]:
+    """Run the notebook of a task in `task["place"]`. Returns its record, and its files as zip, if any."""
     if task["nokenlab"] != nokenlab.__version__:
-        return f"nokenlab is {nokenlab.__version__} here, not {task['nokenlab']}".encode()
+        return failed(task, f"nokenlab is {nokenlab.__version__} here, not {task['nokenlab']}"), b""
     place, folder = Path(task["place"]), Path(task["place"]) / "run"
     os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     os.environ["OMP_NUM_THREADS"] = str(task["threads"])
@@ -57,7 +77,15 @@ def perform(task: dict, provisioner: str | None = None) -> bytes:
         if isinstance(error, RunFailed) and error.executed.exists():
             shutil.copyfile(error.executed, folder / notebook.name)
     record["seconds"] = round(time.perf_counter() - begin, 2)
-    return pack(folder, record)
+    return record | {"files": hashes(folder)}, _zip(folder)
+
+
+def _zip(folder: Path) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, path.name)
+    return packed.getvalue()
 
 
 def _end_with(connection: socket.socket) -> None:

@@ -12,40 +12,39 @@ from pathlib import Path
 
 from nokenlab.errors import RunLost
 from nokenlab.sweeps.forkserver import BASE, MODEL, READY
+from nokenlab.sweeps.one_run import receive
 
 GRACE = 60  # seconds beyond its limit after which a run that does not answer is given up
 
 
 class RunHost:
-    """Call it with a task, from any number of threads, to get a run folder as zip, or else RunLost.
+    """Call it with a task, from any number of threads, to get its record and its files as zip, or RunLost.
 
-    `place` is a folder for what runs need while they go on. `model` says that runs load a model; then
-    torch is imported ahead. `plain` starts a new Python for each run and one for its kernel.
-    `why_plain` says why that is done when it was not asked for.
+    `place` is a folder for what runs need while they go on. `model` says that runs load a model: then the
+    fork server imports torch ahead. Where forking is not safe, or a task is `plain`, each run and each kernel
+    is a new Python.
     """
 
-    def __init__(self, place: Path, model: bool, plain: bool = False):
-        self.place, self.model, self.plain, self.why_plain = place, model, plain, None
+    def __init__(self, place: Path, model: bool):
+        self._place, self._model = place, model
         self._lock, self._open = threading.Lock(), set()
         self._server = self._control = None
-        self._closed = False
+        self._may_fork, self._closed = True, False
 
-    def __call__(self, task: dict) -> bytes:
-        with tempfile.TemporaryDirectory(dir=self.place, ignore_cleanup_errors=True) as place:
-            connection, process = self._start(task["threads"])
+    def __call__(self, task: dict) -> tuple[dict, bytes]:
+        with tempfile.TemporaryDirectory(dir=self._place, ignore_cleanup_errors=True) as place:
+            connection, process = self._start(task)
             try:
                 connection.sendall(json.dumps(task | {"place": place}).encode() + b"\n")
                 connection.settimeout(task["time_limit"] + GRACE)
-                reply = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+                return receive(connection)
             except TimeoutError:
-                reply = f"over its time limit of {task['time_limit']:g} s, and did not stop".encode()
-            except OSError as error:
-                reply = f"the process of the run died ({error.strerror})".encode()
+                limit = f"its time limit of {task['time_limit']:g} s"
+                raise RunLost(f"over {limit}, and did not stop") from None
+            except (OSError, EOFError):
+                raise RunLost("the process of the run died") from None
             finally:
                 self._end(connection, process)
-        if not reply.startswith(b"PK"):
-            raise RunLost(reply.decode() or "the process of the run died")
-        return reply
 
     def close(self) -> None:
         """End the runs that go on, and the server."""
@@ -55,51 +54,53 @@ class RunHost:
                 with suppress(OSError):  # it may just have ended
                     connection.shutdown(socket.SHUT_RDWR)
             if self._server:
-                self._control.close()
-                self._server.wait()
+                self._end_server()
 
-    def _start(self, threads: int):
+    def _start(self, task: dict):
         """A socket whose other end a new process reads its task from, and that process where it is ours."""
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
             if self._closed:
                 raise RunLost("stopped")
             process = None
-            if self.plain or not self._fork(theirs, threads):
-                process = _python("nokenlab.sweeps.one_run", theirs, threads)
+            if task["plain"] or not self._fork(theirs, task["threads"]):
+                process = _python("nokenlab.sweeps.one_run", theirs, task["threads"])
             self._open.add(ours)
         return ours, process
 
     def _fork(self, theirs: socket.socket, threads: int) -> bool:
+        """Let the server fork a run that has `theirs`; False where forking is not safe."""
         for _ in range(2):
-            if self._server is None:
-                self.why_plain = self._start_server(threads)
-                if self.why_plain:
-                    self.plain = True
-                    print(f"nokenlab: each run starts Python anew: {self.why_plain}", file=sys.stderr)
-                    return False
+            if self._server is None and self._may_fork and (problem := self._start_server(threads)):
+                print(f"nokenlab: each run starts Python anew: {problem}", file=sys.stderr)
+                self._may_fork = False
+            if not self._may_fork:
+                return False
             try:
                 socket.send_fds(self._control, [b"."], [theirs.fileno()])
                 return True
             except OSError:  # the server died; another is soon there
-                self._control.close()
-                self._server.wait()
-                self._server = None
+                self._end_server()
         return False
 
     def _start_server(self, threads: int) -> str | None:
+        """Start the fork server. Returns the reason why it must not fork, or None."""
         if sys.platform != "linux":
             return f"forking is not safe on {sys.platform}"
         self._control, theirs = socket.socketpair()
         with theirs:
-            modules = BASE + (MODEL if self.model else [])
+            modules = BASE + (MODEL if self._model else [])
             self._server = _python("nokenlab.sweeps.forkserver", theirs, threads, *modules)
         reply = self._control.recv(1000)
         if reply == READY:
             return None
+        self._end_server()
+        return reply.decode() or "the fork server died"
+
+    def _end_server(self) -> None:
         self._control.close()
         self._server.wait()
-        return reply.decode() or "the fork server died"
+        self._server = None
 
     def _end(self, connection: socket.socket, process: subprocess.Popen | None) -> None:
         with self._lock:

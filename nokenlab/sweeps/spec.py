@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from nokenlab.errors import BadInput, did_you_mean
+from nokenlab.errors import BadInput, did_you_mean, first_line
 from nokenlab.runs import notebooks
 from nokenlab.runs.parameters import check, read
-from nokenlab.sweeps.done import _model_revision, identity
+from nokenlab.sweeps.done import identity, model_revision
 
 KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure", "tables")
 MOST = 100_000  # runs; more is a slip
@@ -67,7 +67,7 @@ def load_sweep(file: Path) -> Sweep:
         raise BadInput(f"{file.name}: {error}") from None
     defaults = {name: p.default for name, p in known.items()}
     models = {str((defaults | one).get("model")) for one in given} if "model" in known else set()
-    revisions = {model: _model_revision(model) for model in models}
+    revisions = {model: model_revision(model) for model in models}
     runs = []
     for one in given:
         parameters = defaults | one
@@ -109,7 +109,7 @@ def _read(file: Path) -> dict:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"{file.name}, line {line}: {error.problem}") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise BadInput(f"{file.name} is not YAML: {str(error).splitlines()[0]}") from None
+        raise BadInput(f"{file.name} is not YAML: {first_line(error)}") from None
     if not isinstance(spec, dict):
         raise BadInput(f"{file.name} wants lines such as `notebook: 03-random-nokens`")
     for key in spec:

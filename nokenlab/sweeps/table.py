@@ -1,35 +1,39 @@
 """The tables of a sweep, made from its run folders: each row of each run, what became of runs, a figure."""
 
-import json
-import os
-from pathlib import Path
+from __future__ import annotations
 
-from nokenlab.runs.files import to_csv
-from nokenlab.sweeps.done import record_of
+import io
+import json
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nokenlab.runs.files import to_csv, write_whole
+from nokenlab.sweeps.done import is_done
 from nokenlab.sweeps.spec import Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SHADES = 8  # lines in one panel; with more of them the mean is drawn alone
 PANELS = 6
 
 
-def write_tables(sweep: Sweep, folder: Path, place: Path) -> None:
-    """Write table.csv, runs.csv and, where an axis is numeric, figure.png into `folder`, each whole.
-
-    `place` is a folder on the same file system for what is half written.
-    """
-    records = {run.identity: record_of(folder, run) for run in sweep.runs}
-    done = [(records[r.identity] or {}).get("status") == "done" for r in sweep.runs]
-    table = rows(sweep, folder, done)
-    _put(to_csv(table), place, folder / "table.csv")
-    _put(to_csv(runs(sweep, records)), place, folder / "runs.csv")
-    figure = draw(sweep, table)
-    if figure:
-        figure.savefig(place / "figure.png", dpi=110, metadata={"Software": None})
-        os.replace(place / "figure.png", folder / "figure.png")
+def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict]) -> None:
+    """Write table.csv, runs.csv and, where an axis is numeric, figure.png into `folder`, each whole."""
+    table = rows(sweep, folder, records)
+    write_whole(folder / "table.csv", to_csv(table))
+    write_whole(folder / "runs.csv", to_csv(runs(sweep, records)))
+    if figure := draw(sweep, table):
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+        write_whole(folder / "figure.png", png.getvalue())
 
 
-def rows(sweep: Sweep, folder: Path, done: list[bool]):
-    """Every row of every table of the runs that are `done`, as text.
+def rows(sweep: Sweep, folder: Path, records: dict[str, dict]) -> pd.DataFrame:
+    """Every row of every table of the runs that are done, as text.
 
     Columns: run (from 1, in the order of the sweep), the parameters, table (its name), then the columns of
     the tables. One that is named as a parameter becomes table.column. Cells a table does not have are empty.
@@ -38,7 +42,7 @@ def rows(sweep: Sweep, folder: Path, done: list[bool]):
 
     parts = []
     for number, run in enumerate(sweep.runs, 1):
-        paths = sorted((folder / "runs" / run.identity).glob("*.csv")) if done[number - 1] else []
+        paths = sorted((folder / "runs" / run.identity).glob("*.csv")) if is_done(run, records) else []
         for path in paths:
             if sweep.tables and path.stem not in sweep.tables:
                 continue
@@ -55,13 +59,13 @@ def rows(sweep: Sweep, folder: Path, done: list[bool]):
     return pd.concat(parts, ignore_index=True).fillna("")
 
 
-def runs(sweep: Sweep, records: dict[str, dict | None]):
+def runs(sweep: Sweep, records: dict[str, dict]) -> pd.DataFrame:
     """One row a run. Columns: run, those parameters that differ, status, seconds, error, folder."""
     import pandas as pd
 
     found = []
     for number, run in enumerate(sweep.runs, 1):
-        record = records[run.identity] or {}
+        record = records.get(run.identity, {})
         axes = {name: _text(run.parameters[name]) for name in sweep.axes}
         ended = {"status": record.get("status", "not run"), "seconds": record.get("seconds")}
         ended |= {"error": record.get("error"), "folder": run.identity}
@@ -69,7 +73,7 @@ def runs(sweep: Sweep, records: dict[str, dict | None]):
     return pd.DataFrame(found)
 
 
-def draw(sweep: Sweep, table):
+def draw(sweep: Sweep, table: pd.DataFrame) -> Figure | None:
     """The means of the numeric columns over the first numeric axis, a line for each value of another axis.
 
     A seed is a number, but no axis: how large it is means nothing. None when no axis is numeric, or no
@@ -77,27 +81,20 @@ def draw(sweep: Sweep, table):
     """
     import pandas as pd
 
-    from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, shown, wrap
+    from nokenlab.figures.style import figure, shown, wrap
 
     axis = next((name for name in sweep.axes if name != "seed" and _numeric(sweep, name)), None)
     if axis is None or table.empty:
         return None
-    known = {"run", "table", *sweep.runs[0].parameters}
-    columns = sweep.figure or [name for name in table if name not in known]
-    numbers = {name: pd.to_numeric(_column(table, name), errors="coerce") for name in columns}
-    wanted = [name for name in columns if numbers[name].notna().any()][:PANELS]
-    if not wanted:
+    columns = _numeric_columns(sweep, table)
+    if not columns:
         return None
     others = [name for name in sweep.axes if name != axis and table[name].nunique() <= SHADES]
     by = table[others[0]] if others else pd.Series("", index=table.index)
     x = pd.to_numeric(table[axis])
-    fig, _ = figure(7.2, 2.6 * len(wanted) + 1, rows=len(wanted), sharex=True)
-    for ax, name in zip(fig.axes, wanted, strict=True):
-        means = numbers[name].groupby([by, x], sort=False).mean().dropna()
-        for i, value in enumerate(dict.fromkeys(by)):
-            line = means[value].sort_index() if value in means else means.iloc[:0]
-            look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
-            ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
+    fig, _ = figure(7.2, 2.6 * len(columns) + 1, rows=len(columns), sharex=True)
+    for ax, (name, numbers) in zip(fig.axes, columns.items(), strict=True):
+        _panel(ax, numbers.groupby([by, x], sort=False).mean().dropna(), list(dict.fromkeys(by)))
         ax.set_ylabel(wrap(f"mean of {name}", 28))
     ax.set_xlabel(shown(axis))
     if x.min() > 0 and x.max() / x.min() > 20:
@@ -109,7 +106,27 @@ def draw(sweep: Sweep, table):
     return fig
 
 
-def _column(table, name: str):
+def _numeric_columns(sweep: Sweep, table: pd.DataFrame) -> dict[str, pd.Series]:
+    """The numbers of the columns to draw, NaN where there is none: the sweep's own choice, else all."""
+    import pandas as pd
+
+    known = {"run", "table", *sweep.runs[0].parameters}
+    names = sweep.figure or [name for name in table if name not in known]
+    numbers = {name: pd.to_numeric(_column(table, name), errors="coerce") for name in names}
+    return dict(islice(((n, column) for n, column in numbers.items() if column.notna().any()), PANELS))
+
+
+def _panel(ax: Axes, means: pd.Series, values: list[str]) -> None:
+    """A line for each of `values`, the first level of `means`, over the second; the label is always there."""
+    from nokenlab.figures.style import MARKERS, OKABE_ITO, wrap
+
+    for i, value in enumerate(values):
+        line = means[value].sort_index() if value in means else means.iloc[:0]
+        look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
+        ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
     """A column of the table, or as table.column those rows of it that come from one table."""
     if name in table:
         return table[name]
@@ -123,8 +140,3 @@ def _numeric(sweep: Sweep, name: str) -> bool:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _put(data: bytes, place: Path, path: Path) -> None:
-    (place / path.name).write_bytes(data)
-    os.replace(place / path.name, path)

@@ -10,10 +10,12 @@ import psutil
 
 from helpers.small_notebooks import notebook
 from nokenlab.cli import main
+from nokenlab.sweeps.done import left, read_records
+from nokenlab.sweeps.spec import load_sweep
 
-# what a run does besides its table is told by `word`; `log` gets a line for each run that came to its end
+# what a run does besides its table is told by `word`; the log gets its `scale` when it came to its end
 CELL = """
-import os, sys, time, pandas as pd, nokenlab as nl
+import os, sys, time, pandas as pd, psutil, nokenlab as nl
 from pathlib import Path
 if word == "exit": sys.exit()
 if word == "die": os._exit(3)
@@ -21,6 +23,9 @@ if word == "kill": os.kill(os.getpid(), 9)
 if word == "slow": time.sleep(600)
 if word == "raise": raise ValueError("no such word")
 if word == "lost": os.kill(os.getppid(), 9)
+if word == "no server": psutil.Process(os.getppid()).parent().kill()
+if word == "how":
+    with open(os.environ["SWEEP_LOG"], "a") as log: log.write(psutil.Process(os.getppid()).cmdline()[2] + " ")
 size = 200_000 if word == "big" else 2
 table = pd.DataFrame({"word": ["x"] * size, "half": [scale / 2] * size, "text": ["a, b\\n\\r"] * size})
 _ = nl.Results().table(table, "halves")
@@ -60,6 +65,11 @@ class Place:
     def runs(self, column):
         with open(self.here / "runs.csv", newline="") as file:
             return [row[column] for row in csv.DictReader(file)]
+
+    def left(self):
+        """How many runs are not done."""
+        sweep = load_sweep(self.folder / "s.yaml")
+        return len(left(sweep, read_records(sweep, self.here)))
 
     def ended(self):
         """The runs that came to their end, in order of time."""

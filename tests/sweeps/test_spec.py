@@ -5,7 +5,8 @@ from helpers.small_notebooks import notebook
 
 import nokenlab
 from nokenlab.errors import BadInput
-from nokenlab.sweeps import spec
+from nokenlab.runs import notebooks
+from nokenlab.sweeps import done
 from nokenlab.sweeps.spec import load_sweep
 
 
@@ -127,12 +128,12 @@ def test_the_revision_of_the_model_is_part_of_the_identity(tmp_path, monkeypatch
     notebook(tmp_path, "model", "x = 1", parameters='model: str = "default"')
     (tmp_path / "s.yaml").write_text("notebook: model.ipynb")
     first = load_sweep(tmp_path / "s.yaml").runs[0].identity
-    monkeypatch.setattr(spec.default_model, "REVISION", "other")
+    monkeypatch.setattr(done.default_model, "REVISION", "other")
     assert load_sweep(tmp_path / "s.yaml").runs[0].identity != first
 
 
 def test_the_shipped_sweeps_are_good():
-    files = sorted((spec.runner.ROOT / "notebooks" / "sweeps").glob("*.yaml"))
+    files = sorted((notebooks.ROOT / "notebooks" / "sweeps").glob("*.yaml"))
     assert len(files) >= 3
     for file in files:
         assert len(load_sweep(file).runs) > 1
