@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-_LINE_END = "\r\x1e\n"  # what is in the line end gets quoted: a lone \r needs it to be read back
+_LINE_END = "\r\x1e\n"  # a cell with one of these is quoted; a lone \r is lost when it is not
 
 
 def to_csv(df) -> bytes:

@@ -37,11 +37,11 @@ def read(notebook: Path) -> dict[str, Parameter]:
     """
     for cell in cells(notebook):
         if "parameters" in cell.get("metadata", {}).get("tags", []):
-            return _parse(cell["source"], Path(notebook).stem)
+            return _from_source(cell["source"], Path(notebook).stem)
     return {}
 
 
-def _parse(source: str, where: str) -> dict[str, Parameter]:
+def _from_source(source: str, where: str) -> dict[str, Parameter]:
     try:
         statements = ast.parse(source).body
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))

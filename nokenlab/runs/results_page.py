@@ -13,18 +13,21 @@ from nokenlab.errors import BadInput
 from nokenlab.runs.files import write_whole
 
 MARK = "<!-- Written by `nokenlab run`; it writes over what is changed here by hand. -->"
-ROWS, WIDTH = 8, 80
+ROWS, WIDTH = 8, 80  # of a table: its first rows, and letters in a cell
 
 
 def check_index(results: Path) -> None:
-    """BadInput when `results` has a README.md that `write_index` did not write, and so must not replace."""
+    """Raise BadInput if `results` has a README.md of another hand, which `write_index` must not replace."""
     page = Path(results) / "README.md"
     if page.exists() and not page.read_bytes().startswith(MARK.encode()):
         raise BadInput(f"{page} was not written by nokenlab; choose another results folder")
 
 
 def write_index(results: Path) -> Path:
-    """Write `results`/README.md about every run folder there, and return its path."""
+    """Write `results`/README.md about every run folder there, and return its path.
+
+    Raises BadInput for a damaged run.json.
+    """
     results = Path(results)
     runs = sorted(path.parent for path in results.glob("[!.]*/run.json"))
     contents = [f"- [{escape(_run(folder)['title'])}](#{quote(folder.name)})" for folder in runs]
