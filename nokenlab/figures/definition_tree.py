@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the whole width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column
 _LABEL = 14  # letters of a label, at most
-_FONTS = [FontProperties(family="DejaVu Sans", size=10, weight=weight) for weight in ("normal", "bold")]
 _SIGNS = {STOP: ("s", OKABE_ITO[5]), ENDED: ("D", OKABE_ITO[2]), UNLIKELY: ("x", "0.4"), DEEP: (">", "0.4")}
 _BLUE, _GREY = OKABE_ITO[0], "0.6"
 _PARTS = {
@@ -49,7 +49,7 @@ def draw(tree: pd.DataFrame, rows: int = 34) -> Figure:
         y = _TOP + _ROW * row_of[node.Index]
         if node.depth:
             _line(ax, nodes.loc[node.parent], _TOP + _ROW * row_of[node.parent], node, y)
-        ax.text(node.x, y, node.label, fontproperties=_FONTS[node.greedy], va="center")
+        ax.text(node.x, y, node.label, fontproperties=_font(node.greedy), va="center")
         if node.leaf:
             _end(ax, node, y)
     title = f"{shown(tree['subject'].iloc[0])}: the {len(nodes) - 1} likeliest of {len(tree) - 1} nodes, "
@@ -132,7 +132,7 @@ def _end(ax: Axes, node, y: float) -> None:
     """Behind the last label of a branch: how it ends there, and its probability."""
     x = node.x + node.width + 0.1
     if node.ends == GOES_ON:
-        ax.text(x - 0.05, y, "…", fontproperties=_FONTS[0], va="center")
+        ax.text(x - 0.05, y, "…", fontproperties=_font(False), va="center")
     else:
         marker, colour = _SIGNS[node.ends]
         ax.plot(x, y, marker, color=colour, markersize=5)
@@ -156,6 +156,12 @@ def _legend(fig: Figure, nodes: pd.DataFrame) -> None:
     fig.legend(handles=handles, loc="lower left", ncols=len(handles), fontsize=8, frameon=False)
 
 
+@cache
+def _font(bold: bool) -> FontProperties:
+    """The font of labels; made when a figure is, since `style` adds fonts only then."""
+    return FontProperties(size=10, weight="bold" if bold else "normal")
+
+
 def _thick(share: float) -> float:
     return max(9 * share**0.5, 0.5)
 
@@ -172,4 +178,4 @@ def _label(token: str, depth: int) -> str:
 def _inches(text: str, bold: bool) -> float:
     """How wide a label is drawn."""
     drawn = shown(text).replace(r"\$", "$")
-    return text_to_path.get_text_width_height_descent(drawn, _FONTS[bold], ismath=False)[0] / 72
+    return text_to_path.get_text_width_height_descent(drawn, _font(bold), ismath=False)[0] / 72
