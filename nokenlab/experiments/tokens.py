@@ -1,11 +1,17 @@
-"""Texts beside each other: their tokens, what they cost, and what follows from ids and from embeddings."""
+"""Texts beside each other: their tokens, and what they cost."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
 
-def tokens_of(lab, texts: Sequence[str]) -> pd.DataFrame:
+
+def tokens_of(lab: Embedder, texts: Sequence[str]) -> pd.DataFrame:
     """The tokens of several texts. Columns: text, then as in `lab.tokens`: position, token, id, norm.
 
     A text that comes twice is shown once. Raises ValueError for no texts and for an empty one.
@@ -16,12 +22,12 @@ def tokens_of(lab, texts: Sequence[str]) -> pd.DataFrame:
     return pd.concat(tables, names=["text", None]).reset_index("text").reset_index(drop=True)
 
 
-def cost(tokens: pd.DataFrame) -> pd.DataFrame:
+def cost(pieces: pd.DataFrame) -> pd.DataFrame:
     """What each text of a `tokens_of` table costs.
 
     Columns: text, characters, bytes (in UTF-8), tokens, characters_per_token.
     """
-    counts = tokens.groupby("text", sort=False)["id"].count()
+    counts = pieces.groupby("text", sort=False)["id"].count()
     table = pd.DataFrame({"text": counts.index, "tokens": counts.to_numpy()})
     table.insert(1, "characters", table["text"].str.len())
     table.insert(2, "bytes", table["text"].str.encode("utf-8").str.len())

@@ -9,7 +9,7 @@ from nokenlab.figures.style import OKABE_ITO, figure, shown
 def space_map(lengths: pd.DataFrame, outliers: pd.DataFrame, centroid_norm: float) -> Figure:
     """All tokens by norm, and by norm and distance from the centroid, with the farthest out named.
 
-    From the tables of `geometry.lengths` and `geometry.outliers`, and the norm of the centroid.
+    From the tables of `embeddings.lengths` and `embeddings.outliers`, and the norm of the centroid.
     """
     fig, (left, right) = figure(10, 4.4, columns=2)
     left.hist(lengths["norm"], bins=80, color=OKABE_ITO[4], label="norm of a token")

@@ -6,7 +6,9 @@ Matplotlib is imported when a figure is made: pages of HTML take their colours f
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
 MARKERS = "os^Dv*X"  # beside each colour a shape, so that colour is never the only sign
+NOTO = {  # for letters that Matplotlib's DejaVu has not: font -> package and file
+    "Noto Sans CJK JP": ("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
+    "Noto Emoji": ("manimgx_fonts", "NotoEmoji[wght].ttf"),
+}
 _HALF = "\ue000"  # stands for the second half of a wide letter while lines are measured
 
 
@@ -24,6 +30,7 @@ def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **sh
     """An empty figure of so many inches, and its axes: one, or an array of them. Not a pyplot figure."""
     from matplotlib.figure import Figure
 
+    add_fonts()
     fig = Figure(figsize=(width, height), layout="constrained")
     axes = fig.subplots(rows, columns, **shared)
     for ax in fig.axes:
@@ -57,7 +64,7 @@ def reach(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") 
 
 def shown(text: str) -> str:
     """`text` for a figure: no mathematics between dollars, newlines and the like spelled out (\\n), and a
-    box for what the font has no letter for (CJK, most emoji)."""
+    box □ for what no font here has a letter for."""
     return "".join(map(_drawable, spelled(text))).replace("$", r"\$")
 
 
@@ -73,6 +80,18 @@ def wrap(text: str, width: int, lines: int | None = None) -> str:
     return "\n".join(shown(line.replace(_HALF, "")) for line in found)
 
 
+@cache
+def add_fonts() -> None:
+    """Chinese, Japanese, Korean and emoji for all figures made from here on, where DejaVu has no letter."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import fontManager
+
+    for package, file in NOTO.values():
+        fontManager.addfont(files(package) / file)
+        fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight="bold"))  # drawn as regular
+    rcParams["font.family"] = ["sans-serif", *NOTO]
+
+
 def _drawable(char: str) -> str:
     return char if ord(char) in _letters() else "\N{WHITE SQUARE}"
 
@@ -81,7 +100,8 @@ def _drawable(char: str) -> str:
 def _letters() -> frozenset[int]:
     from matplotlib.font_manager import findfont, get_font
 
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+    add_fonts()
+    return frozenset().union(*(get_font(findfont(font)).get_charmap() for font in ("DejaVu Sans", *NOTO)))
 
 
 def cut(text: str, length: int = 60) -> str:

@@ -1,22 +1,25 @@
-"""Figures from tables: tokens, the space they lie in, and random nokens."""
+"""Figures of notebook 01."""
 
 from typing import NamedTuple
+from unicodedata import east_asian_width
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from nokenlab.figures.style import OKABE_ITO, cut, figure, shown, spelled, wrap
+from nokenlab.figures.style import NOTO, OKABE_ITO, add_fonts, cut, figure, shown, spelled, wrap
 
 _LETTER = 0.087  # width of a letter of the 10-point monospaced font, in inches
-_PAGE = 9.8  # width for the pieces, in inches
+_PAGE = 9.8  # width for the frames, in inches
+_FONTS = ["monospace", *NOTO]
 
 
-def pieces(tokens: pd.DataFrame) -> Figure:
-    """Texts as their tokens, from a `texts.tokens_of` table: a framed piece a token, its id below it.
+def token_frames(tokens: pd.DataFrame) -> Figure:
+    """Texts as their tokens, from a `tokens.tokens_of` table: a frame a token, its id below it in the frame.
 
-    ␣ is a space, a box a letter that the font lacks. Shows the first 60 tokens of the first 30 texts.
+    ␣ is a space. Shows the first 60 tokens of the first 30 texts.
     """
+    add_fonts()
     titles, boxes = _layout(tokens)
     bottom = max(box.top for box in boxes) + 0.5
     fig = Figure(figsize=(_PAGE + 0.2, bottom + 0.1))
@@ -30,7 +33,7 @@ def pieces(tokens: pd.DataFrame) -> Figure:
         )
         frame.set(facecolor=(box.colour, 0.2), edgecolor=box.colour, linewidth=1.6)
         ax.add_patch(frame)
-        middle = {"x": box.left + box.width / 2, "ha": "center", "va": "center", "family": "monospace"}
+        middle = {"x": box.left + box.width / 2, "ha": "center", "va": "center", "family": _FONTS}
         ax.text(y=box.top + 0.13, s=shown(box.token), fontsize=10, **middle)
         ax.text(y=box.top + 0.32, s=box.id, fontsize=8, color="0.3", **middle)
     return fig
@@ -42,11 +45,10 @@ def _layout(tokens: pd.DataFrame) -> tuple[list, list["_Box"]]:
     for text, table in list(tokens.groupby("text", sort=False))[:30]:
         title = f"{wrap(repr(text), 80, 1)}  {len(table)} token{'s' * (len(table) != 1)}"
         title += ", the first 60" if len(table) > 60 else ""
-        seen = [cut(spelled(token).replace(" ", "␣")) for token in table["token"][:60]]
-        widths = [
-            _LETTER * max(len(t), 0.8 * len(str(id))) + 0.14 for t, id in zip(seen, table["id"], strict=False)
-        ]
-        whole = max(sum(widths) + 0.07 * len(widths), 0.078 * len(title))
+        seen = [cut(spelled(token).replace(" ", "␣"), 50) for token in table["token"][:60]]
+        letters = [max(_columns(t), 0.8 * len(str(id))) for t, id in zip(seen, table["id"], strict=False)]
+        widths = [_LETTER * count + 0.14 for count in letters]
+        whole = max(sum(widths) + 0.07 * len(widths), 0.078 * _columns(title))
         if x and x + whole > _PAGE:
             x, y = 0.0, y + 0.76
         titles.append((x, y, title))
@@ -60,6 +62,11 @@ def _layout(tokens: pd.DataFrame) -> tuple[list, list["_Box"]]:
     return titles, boxes
 
 
+def _columns(text: str) -> int:
+    """How many letters wide a text is; Chinese, Japanese, Korean letters and emoji count two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
 class _Box(NamedTuple):
     left: float
     top: float
@@ -70,7 +77,7 @@ class _Box(NamedTuple):
 
 
 def cost_bars(costs: pd.DataFrame) -> Figure:
-    """How many characters a token carries, a bar a text, from a `texts.cost` table. The first 30 texts."""
+    """How many characters a token carries, a bar a text, from a `tokens.cost` table. The first 30 texts."""
     costs = costs[:30][::-1]
     fig, ax = figure(10, 1.1 + 0.3 * len(costs))
     bars = ax.barh(range(len(costs)), costs["characters_per_token"], color=OKABE_ITO[4], edgecolor="black")

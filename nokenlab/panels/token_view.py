@@ -1,6 +1,9 @@
 """A box to type in, with the tokens of what is typed."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
@@ -9,13 +12,16 @@ from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel
 from nokenlab.runs import show
 
+if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
+
 SHOWN = 300  # tokens; a page of more is no use
 
 
 class TokenView(Panel):
     """Type, and see the tokens as you type."""
 
-    def __init__(self, lab, text: str = "Hello world :)"):
+    def __init__(self, lab: Embedder, text: str = "Hello world :)"):
         super().__init__(lab)
         self.first = text
 
@@ -28,18 +34,18 @@ class TokenView(Panel):
         return [self.text, self.tokens]
 
     def twin(self) -> str:
-        return pieces(self.lab, self.first)
+        return _frames(self.lab, self.first)
 
     def _show(self, text: str, check) -> None:
         self.say()
         self.tokens.value = "" if not text else self.tokens.value
-        self.tokens.value = pieces(self.lab, text)
+        self.tokens.value = _frames(self.lab, text)
 
 
-def pieces(lab, text: str) -> str:
-    """The tokens of a text as framed pieces, from the notebook's own table; of a long text the first ones."""
-    tokens = tokens_of(lab, [text])
-    if len(tokens) <= SHOWN:
-        return markup.block(show.pieces(tokens).data)
-    first = tokens.head(SHOWN).assign(text=f"the first {SHOWN} of {len(tokens):,} tokens are shown")
-    return markup.block(show.pieces(first).data)
+def _frames(lab: Embedder, text: str) -> str:
+    """The tokens of a text as the notebook shows them, a frame each; of a long text the first ones."""
+    pieces = tokens_of(lab, [text])
+    if len(pieces) > SHOWN:
+        said = f"the first {SHOWN} of {len(pieces):,} tokens are shown"
+        pieces = pieces.head(SHOWN).assign(text=said)
+    return markup.block(show.token_frames(pieces).data)

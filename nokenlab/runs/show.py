@@ -10,19 +10,19 @@ from pandas.api.types import is_numeric_dtype
 
 from nokenlab.figures.style import OKABE_ITO, spelled
 
-_PIECE = (
+_FRAME = (
     "display:inline-block;margin:2px 1px;padding:1px 5px;border:2px solid {0};border-radius:5px;"
     "background:{0}33;text-align:center;line-height:1.3;font-family:monospace;white-space:pre"
 )
 
 
-def pieces(tokens: pd.DataFrame) -> HTML:
+def token_frames(pieces: pd.DataFrame) -> HTML:
     """Texts as their tokens, each token in a frame with its id below; ␣ is a space.
 
-    `tokens` is a table of `tokens_of` in `experiments/tokens.py`. Letters have the page's own colour and the
+    `pieces` is a table of `tokens_of` in `experiments/tokens.py`. Letters have the page's own colour and the
     tints are thin, so that light and dark pages can be read alike.
     """
-    return HTML("".join(_text(text, table) for text, table in tokens.groupby("text", sort=False)))
+    return HTML("".join(_text(text, table) for text, table in pieces.groupby("text", sort=False)))
 
 
 def table(df: pd.DataFrame) -> HTML:
@@ -35,7 +35,7 @@ def table(df: pd.DataFrame) -> HTML:
 
 
 def _text(text: str, table: pd.DataFrame) -> str:
-    tokens = "".join(map(_piece, table["token"], table["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
+    tokens = "".join(map(_frame, table["token"], table["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
     title = f"{html.escape(spelled(repr(text)))}</bdi> · {len(table)} token{'s' * (len(table) != 1)}"
     return (
         '<div style="display:inline-block;margin:6px 28px 6px 0;vertical-align:top" dir="ltr">'
@@ -43,9 +43,9 @@ def _text(text: str, table: pd.DataFrame) -> str:
     )
 
 
-def _piece(token: str, id: int, colour: str) -> str:
+def _frame(token: str, id: int, colour: str) -> str:
     seen = html.escape(spelled(token).replace(" ", "␣"))
-    return f'<span style="{_PIECE.format(colour)}"><bdi>{seen}</bdi><br><small>{id}</small></span>'
+    return f'<span style="{_FRAME.format(colour)}"><bdi>{seen}</bdi><br><small>{id}</small></span>'
 
 
 def _cell(value: object, tag: str = "td", side: str | None = None) -> str:

@@ -1,8 +1,9 @@
-"""The shape of the token-embedding space."""
+"""The shape of the token-embedding space, and the same text from ids and from embeddings."""
 
 import pytest
 import torch
 
+import nokenlab as nl
 from nokenlab.experiments import embeddings
 
 
@@ -39,7 +40,9 @@ def test_outliers_are_at_the_ends(any_lab):
 def test_summary_says_what_lengths_say(any_lab):
     values = embeddings.summary(any_lab).set_index("quantity")["value"]
     assert values["tokens"] == len(any_lab.space)
-    assert values["norm of the median token"] == pytest.approx(any_lab.space.median_norm, rel=1e-3)
+    table = embeddings.lengths(any_lab)
+    assert values["norm of the median token"] == pytest.approx(table["norm"].median(), rel=1e-3)
+    assert values["distance of the median token"] == pytest.approx(table["distance"].median(), rel=1e-3)
 
 
 def test_neighbours_leave_the_word_out(lab):
@@ -64,3 +67,25 @@ def test_k_below_one_and_no_words_are_refused(lab):
         embeddings.neighbours(lab, ["a"], 0)
     with pytest.raises(ValueError, match="give at least one"):
         embeddings.neighbours(lab, [], 1)
+
+
+def test_ids_and_embeddings_agree(any_lab):
+    prompts = ["Whippet facts:", "Red is a color that is often associated with", "犬", "Random number?"]
+    table = embeddings.agreement(any_lab, prompts, 8)
+    assert list(table.columns) == ["prompt", "from_ids", "from_embeddings", "same"]
+    assert table["prompt"].tolist() == prompts
+    assert table["same"].all()
+    assert any(table["from_ids"])
+
+
+def test_agreement_is_of_new_text_and_notices_a_difference(lab, monkeypatch):
+    assert embeddings.agreement(lab, ["The capital of France is"], 1)["from_ids"].tolist() == [" Paris"]
+    monkeypatch.setattr(nl.Lab, "generate", lambda *_: ["something else"])
+    assert not embeddings.agreement(lab, ["The capital of France is"], 1)["same"].any()
+
+
+def test_no_prompts_and_empty_ones_are_refused(lab):
+    with pytest.raises(ValueError, match="give at least one"):
+        embeddings.agreement(lab, [])
+    with pytest.raises(ValueError, match="prompt is empty"):
+        embeddings.agreement(lab, ["a", ""])

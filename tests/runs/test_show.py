@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nokenlab.experiments import tokens as token_tables
+from nokenlab.experiments.tokens import tokens_of
 from nokenlab.runs import show
 
 ODD = ["<script>alert('x')</script>", '&amp; "quoted"', " a\nb\t", "🙂", "</span><b>", "שלום", "a\u202eb"]
@@ -30,12 +30,12 @@ class Reader(HTMLParser):
         self.words.append(data)
 
 
-def test_pieces_are_the_tokens_and_nothing_else(lab):
-    tokens = token_tables.tokens_of(lab, ODD)
-    page = Reader(show.pieces(tokens).data)
+def test_frames_are_the_tokens_and_nothing_else(lab):
+    pieces = tokens_of(lab, ODD)
+    page = Reader(show.token_frames(pieces).data)
     assert not page.open and set(page.tags) == {"div", "bdi", "span", "br", "small"}
-    assert page.tags.count("span") == len(tokens)
-    assert [int(word) for word in page.words if re.fullmatch(r"\d+", word)][-1] == tokens["id"].iloc[-1]
+    assert page.tags.count("span") == len(pieces)
+    assert [int(word) for word in page.words if re.fullmatch(r"\d+", word)][-1] == pieces["id"].iloc[-1]
     assert "␣a" in page.words and r"\n" in "".join(page.words)
     assert all(word.isprintable() for word in page.words)
 
