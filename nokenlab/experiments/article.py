@@ -4,19 +4,25 @@ The facts are in article.json. The article's random nokens are not among them: t
 device's generator, which no CPU or other GPU repeats, so its responses to them cannot come back exactly.
 """
 
+from __future__ import annotations
+
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from nokenlab.experiments.lerp import blend, plateaus
 
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
+
 FACTS = json.loads(files("nokenlab.experiments").joinpath("article.json").read_text(encoding="utf-8"))
 ELSEWHERE = f"only on {FACTS['model']}"
 
 
-def check_tokens(lab) -> pd.DataFrame:
+def check_tokens(lab: Lab) -> pd.DataFrame:
     """The article's token ids and its width of an embedding, beside what they are here.
 
     Columns: fact, article, here, same ("yes", "no"; on another model than the article's nothing is
@@ -32,13 +38,13 @@ def check_tokens(lab) -> pd.DataFrame:
     )
 
 
-def check_plateaus(lab) -> pd.DataFrame:
+def check_plateaus(lab: Lab) -> pd.DataFrame:
     """The article's plateaus, the p from 0 to 1 that share an answer, beside those here. Columns as above."""
     a, b = FACTS["prompts"]
     return _table(lab, {f'plateaus from "{a}" to "{b}"': (FACTS["plateaus"], lambda: _plateaus(lab, a, b))})
 
 
-def _plateaus(lab, a: str, b: str) -> list[list[float]]:
+def _plateaus(lab: Lab, a: str, b: str) -> list[list[float]]:
     p = [value for plateau in FACTS["plateaus"] for value in plateau]
     new = FACTS["max_length"] - len(lab.ids(a))  # its max_length counted the prompt too
     runs = plateaus(blend(lab, a, b, p, max_new_tokens=new))
@@ -47,7 +53,7 @@ def _plateaus(lab, a: str, b: str) -> list[list[float]]:
     ]
 
 
-def _table(lab, facts: dict) -> pd.DataFrame:
+def _table(lab: Lab, facts: dict) -> pd.DataFrame:
     is_the_articles = Path(lab.name).name == Path(FACTS["model"]).name  # by id, or in a folder of its name
     rows = []
     for fact, (article, find) in facts.items():

@@ -1,14 +1,21 @@
 """The shape of the token-embedding space: values, lengths, distances from the middle, neighbours."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
+if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
+    from nokenlab.lab import Lab
 
-def agreement(lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataFrame:
+
+def agreement(lab: Lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataFrame:
     """Greedy text from token ids (transformers' own `generate`) and from embeddings (`lab.generate`).
 
     Columns: prompt, from_ids, from_embeddings (new text, without the prompt), same. All prompts run as
@@ -22,7 +29,7 @@ def agreement(lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataF
     return table.assign(same=table["from_ids"] == table["from_embeddings"])
 
 
-def _from_ids(lab, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+def _from_ids(lab: Lab, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
     """The usual way: ids in, ids out. With ids the prompt comes back in front of the new text."""
     rows = [[*lab.start_ids, *lab.ids(prompt).tolist()] for prompt in prompts]
     longest = max(map(len, rows))
@@ -41,7 +48,7 @@ def _from_ids(lab, prompts: Sequence[str], max_new_tokens: int) -> list[str]:
     return [lab.text([id for id in row if id not in lab.eos_ids]) for row in found[:, longest:].tolist()]
 
 
-def embeddings_of(lab, text: str, ends: int = 3) -> pd.DataFrame:
+def embeddings_of(lab: Embedder, text: str, ends: int = 3) -> pd.DataFrame:
     """The embeddings of a text's tokens as the article prints them: first and last values.
 
     Columns: position, token, id, norm, embedding (text, `ends` values from each end).
@@ -50,7 +57,7 @@ def embeddings_of(lab, text: str, ends: int = 3) -> pd.DataFrame:
     return table.assign(embedding=[_written(row, ends) for row in lab.embed(text)[0].float().cpu()])
 
 
-def lengths(lab) -> pd.DataFrame:
+def lengths(lab: Embedder) -> pd.DataFrame:
     """Every token of the model, one row each. Columns: id, norm; distance from and cosine to the centroid."""
     space = lab.space
     cosine = space.vectors.float() @ space.centroid / (space.norms * space.centroid.norm()).clamp_min(1e-12)
@@ -58,25 +65,25 @@ def lengths(lab) -> pd.DataFrame:
     return pd.DataFrame({"id": space.ids.numpy()} | {name: x.cpu().numpy() for name, x in measured.items()})
 
 
-def summary(lab) -> pd.DataFrame:
+def summary(lab: Embedder) -> pd.DataFrame:
     """What is long and what is far, in one look. Columns: quantity, value."""
     table = lengths(lab)
     rows = [
         ("width: numbers in an embedding", lab.width),
         ("tokens", len(table)),
         ("norm of the shortest token", table["norm"].min()),
-        ("norm of the median token", table["norm"].median()),
+        ("norm of the median token", lab.space.median_norm),
         ("norm of the longest token", table["norm"].max()),
         ("norm of the centroid", lab.space.centroid.norm().item()),
         ("distance of the nearest token from the centroid", table["distance"].min()),
-        ("distance of the median token", table["distance"].median()),
+        ("distance of the median token", lab.space.median_distance),
         ("distance of the farthest token", table["distance"].max()),
         ("norm of a noken with standard normal values, about sqrt(width)", lab.width**0.5),
     ]
     return pd.DataFrame(rows, columns=["quantity", "value"], dtype=object)  # whole numbers stay whole
 
 
-def outliers(lab, k: int = 5) -> pd.DataFrame:
+def outliers(lab: Embedder, k: int = 5) -> pd.DataFrame:
     """The k tokens at each end. Columns: which, rank, token, id, then as in `lengths`.
 
     which: "shortest", "longest", "nearest the centroid", "farthest from the centroid" and, by the cosine,
@@ -98,7 +105,7 @@ def outliers(lab, k: int = 5) -> pd.DataFrame:
     return ends
 
 
-def neighbours(lab, words: Sequence[str], k: int = 5) -> pd.DataFrame:
+def neighbours(lab: Embedder, words: Sequence[str], k: int = 5) -> pd.DataFrame:
     """The k tokens nearest each word's own: the last one, where a word is several tokens. Each word once.
 
     Columns: word, token (of the word), rank, near, id, cosine, distance. The token itself is left out.
@@ -110,7 +117,7 @@ def neighbours(lab, words: Sequence[str], k: int = 5) -> pd.DataFrame:
     return pd.concat([_neighbours(lab, word, k) for word in dict.fromkeys(words)], ignore_index=True)
 
 
-def _neighbours(lab, word: str, k: int) -> pd.DataFrame:
+def _neighbours(lab: Embedder, word: str, k: int) -> pd.DataFrame:
     id = lab.ids(word)[-1].item()
     near = lab.space.nearest(lab.embed(word)[0, -1], k + 1).query("id != @id").head(k)
     near = near.rename(columns={"token": "near"}).assign(rank=range(1, len(near) + 1))

@@ -1,25 +1,32 @@
 """One token of a prompt replaced, by random nokens and by random real tokens: what the model makes of it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.measures import entropy, kl, leading
+from nokenlab.measures import next_token
 from nokenlab.nokens import random_nokens, replace, rescale
+
+if TYPE_CHECKING:
+    from nokenlab.embedder import Embedder
+    from nokenlab.lab import Lab
 
 SCALES = ("true token", "article", "token norm", "real token")
 
 
-def real_tokens(lab, seeds: Sequence[int]) -> Tensor:
+def real_tokens(lab: Embedder, seeds: Sequence[int]) -> Tensor:
     """The embeddings of random real tokens, one a seed, (seeds, width). Row i depends on seeds[i] alone."""
     count = len(lab.space)
     rows = [torch.randint(count, (), generator=torch.Generator().manual_seed(int(s))) for s in seeds]
     return lab.space.vectors[torch.stack(rows).to(lab.device)]
 
 
-def substitutes(lab, prompt: str, position: int, seeds: Sequence[int]) -> dict[str, Tensor]:
+def substitutes(lab: Embedder, prompt: str, position: int, seeds: Sequence[int]) -> dict[str, Tensor]:
     """What to put at `position` of a prompt, by scale: each (seeds, width), float32.
 
     "true token" (1, width) is what stands there; "article" is standard normal, with a norm of about
@@ -32,14 +39,14 @@ def substitutes(lab, prompt: str, position: int, seeds: Sequence[int]) -> dict[s
         raise ValueError(f"a seed comes twice in {seeds}; give each once")
     nokens = random_nokens(lab.width, seeds)
     embeddings = lab.embed(prompt)  # (1, tokens, width)
-    replace(embeddings, position, nokens)  # for its errors
-    found = (embeddings[0, position][None], nokens, rescale(nokens, lab.space.median_norm))
-    found = (*found, real_tokens(lab, seeds))
+    replace(embeddings, position, nokens)  # refuses a position outside the prompt
+    true, short = embeddings[0, position][None], rescale(nokens, lab.space.median_norm)
+    found = (true, nokens, short, real_tokens(lab, seeds))
     return {scale: rows.float().cpu() for scale, rows in zip(SCALES, found, strict=True)}
 
 
 def replacements(
-    lab, prompt: str, position: int, seeds: Sequence[int], max_new_tokens: int = 20
+    lab: Lab, prompt: str, position: int, seeds: Sequence[int], max_new_tokens: int = 20
 ) -> pd.DataFrame:
     """What the model says, greedily, with the token at `position` replaced: one row a scale and seed.
 
@@ -52,6 +59,7 @@ def replacements(
     prompts = replace(lab.embed(prompt), position, torch.cat(list(parts.values())))  # (rows, tokens, width)
     responses = lab.generate(prompts, max_new_tokens)
     logits = lab.logits(prompts)  # (rows, vocab); row 0 is the prompt as it was
+    told = next_token(lab, logits, logits[0])
     vectors = prompts[:, position].float()  # as the model's number format has them
     nearest = lab.space.nearest(vectors, k=1)
     return pd.DataFrame(
@@ -64,9 +72,7 @@ def replacements(
             "norm": vectors.norm(dim=-1).tolist(),
             "nearest": nearest["token"].tolist(),
             "cosine": nearest["cosine"].tolist(),
-            "next_token": leading(lab, logits, k=1)["token"].tolist(),
-            "entropy": entropy(logits).tolist(),
-            "kl": kl(logits, logits[0]).tolist(),
+            **{name: told[name] for name in ("next_token", "entropy", "kl")},
             "response": responses,
         }
     )
@@ -80,7 +86,7 @@ def medians(table: pd.DataFrame) -> pd.DataFrame:
     return found.assign(different_responses=by_scale["response"].nunique()).reset_index()
 
 
-def nearness(lab, count: int = 100) -> pd.DataFrame:
+def nearness(lab: Embedder, count: int = 100) -> pd.DataFrame:
     """How near the nearest token is, for random nokens (seeds 0, 1, …) and for as many random real tokens.
 
     Of a real token the nearest *other* token is meant. A cosine knows no length, so a noken's scale is

@@ -1,5 +1,7 @@
 """The article's facts, against a stand-in for its model that gives them back, or does not."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ ANSWERS = "abbcccdddee"  # what is said at p = 0, 0.1, … 1 in the article
 class StandIn:
     """As much of a Lab as the checks ask for."""
 
-    name, width = "microsoft/phi-2", 2560
+    name, width, space = "microsoft/phi-2", 2560, SimpleNamespace(centroid=torch.zeros(4))
 
     def __init__(self, answers=ANSWERS):
         self.answers = answers
