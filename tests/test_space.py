@@ -50,3 +50,20 @@ def test_bad_vectors(lab):
         lab.space.nearest(torch.ones(8))
     with pytest.raises(ValueError, match="NaN"):
         lab.space.nearest(torch.full((576,), float("nan")))
+
+
+def test_principal_directions_are_a_basis_that_holds_all_the_variance(any_lab):
+    variances, directions = any_lab.space.principal
+    torch.testing.assert_close(directions @ directions.T, torch.eye(any_lab.width), atol=1e-4, rtol=0)
+    assert (variances.diff() <= 1e-6).all()
+    assert variances.sum().item() == pytest.approx((any_lab.space.distances**2).mean().item(), rel=1e-3)
+    along = (any_lab.space.vectors.float() - any_lab.space.centroid) @ directions[0]
+    assert along.square().mean().item() == pytest.approx(variances[0].item(), rel=1e-3)
+
+
+def test_rows_are_where_the_ids_are(any_lab):
+    space = any_lab.space
+    ids = space.ids[[0, 7, -1]]
+    assert space.ids[space.rows(ids)].tolist() == ids.tolist()
+    with pytest.raises(ValueError, match="no token has the id"):
+        space.rows(torch.tensor([10**7]))

@@ -3,19 +3,25 @@
 After "Mapping the semantic void" (GPT-J): its two prompts, its radii; the controls are ours.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import cosine_similarity, normalize
 
 from nokenlab.experiments.themes import NONE, matches
-from nokenlab.measures import entropy, kl, leading
+from nokenlab.measures import next_token
 from nokenlab.nokens import NOKEN, fill, random_nokens, rescale, shell
-from nokenlab.statistics import wilson
+from nokenlab.statistics import bootstrap, ratio_of_means, wilson
+
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
 
 PROMPTS = (f"A typical definition of '{NOKEN}' would be '", f"A typical definition of {NOKEN} is")
 KINDS = {
@@ -29,11 +35,11 @@ KINDS = {
 FIXED_ANGLE = "centroid's direction"
 
 
-def vectors(lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
+def vectors(lab: Lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
     """The nokens of one kind and radius, a row a seed: (seeds, width), float32 on the CPU. See `KINDS`.
 
     "centroid's direction" has the norms of the raw nokens and one direction, the centroid's: its angle
-    never changes.
+    never changes. Raises ValueError for a kind that is not there.
     """
     c, seeds = lab.space.centroid.cpu(), list(seeds)
     if kind in ("raw", "temperature 1"):
@@ -53,10 +59,11 @@ def vectors(lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
     raise ValueError(f"kind {kind!r} is none of {', '.join([*KINDS, FIXED_ANGLE])}")
 
 
-def _shuffled(lab, seed: int) -> Tensor:
-    luck = torch.Generator().manual_seed(int(seed))
-    token = torch.randint(len(lab.space), (), generator=luck)
-    order = torch.randperm(lab.width, generator=luck)
+def _shuffled(lab: Lab, seed: int) -> Tensor:
+    """A random token's offset from the centroid with its numbers in random order, (width,), on the CPU."""
+    generator = torch.Generator().manual_seed(int(seed))
+    token = torch.randint(len(lab.space), (), generator=generator)
+    order = torch.randperm(lab.width, generator=generator)
     return (lab.space.vectors[token].float() - lab.space.centroid).cpu()[order]
 
 
@@ -66,7 +73,7 @@ def first_sentence(text: str) -> str:
 
 
 def probe(
-    lab,
+    lab: Lab,
     radii: Sequence[float],
     count: int,
     kinds: Sequence[str],
@@ -76,42 +83,45 @@ def probe(
     """The first next token after `count` nokens of each kind, radius and prompt; no text yet.
 
     Columns: model, kind, prompt, radius, medians (the radius in distances of the median token from the
-    centroid), seed (seed, seed + 1, …), norm, angle (to the centroid, degrees), next_token, entropy (bits),
-    kl (bits, from the next-token distribution of the same kind and prompt at radius 0). Where all
-    nokens of a radius are one (radius 0) there is one row.
+    centroid), seed (seed, seed + 1, …), norm, angle (to the centroid, degrees), next_token, probability
+    (its), entropy (bits), kl (bits, from the next-token distribution of the same kind and prompt at radius
+    0). Where all nokens of a radius are one (radius 0) there is one row.
     """
     if count < 1 or not len(radii) or not len(prompts):
         raise ValueError(f"at least one noken, radius and prompt are needed: {count}, {radii}, {prompts}")
     if min(radii) < 0 or not np.isfinite(radii).all() or len(set(radii)) < len(radii) or max(radii) == 0:
         raise ValueError(f"radii are finite numbers, 0 or more, each once, one above 0; got {radii}")
-    c, typical = lab.space.centroid.cpu(), lab.space.median_distance
-    parts = []
-    for kind in kinds:
-        seeds = [_seeds(kind, radius, count, seed) for radius in radii]
-        found = torch.cat([vectors(lab, kind, r, some) for r, some in zip(radii, seeds, strict=True)])
-        still = vectors(lab, kind, 0.0, [seed])
-        cosine = torch.nn.functional.cosine_similarity(found, c[None], dim=-1)  # (nokens,)
-        for prompt in prompts:
-            logits = lab.logits(fill(lab, prompt, torch.cat([still, found])))  # (1 + nokens, vocab)
-            columns = {
-                "model": lab.name,
-                "kind": kind,
-                "prompt": prompt,
-                "radius": [float(r) for r, some in zip(radii, seeds, strict=True) for _ in some],
-                "seed": list(chain.from_iterable(seeds)),
-                "norm": found.norm(dim=-1).tolist(),
-                "angle": cosine.clamp(-1, 1).acos().rad2deg().tolist(),
-                "next_token": leading(lab, logits[1:], k=1)["token"].tolist(),
-                "entropy": entropy(logits[1:]).tolist(),
-                "kl": kl(logits[1:], logits[0]).tolist(),
-            }
-            parts.append(pd.DataFrame(columns))
-    table = pd.concat(parts, ignore_index=True)
-    table.insert(4, "medians", table["radius"] / typical)
+    tables = [_probe_kind(lab, kind, radii, count, prompts, seed) for kind in kinds]
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(4, "medians", table["radius"] / lab.space.median_distance)
     return table
 
 
-def define(lab, probed: pd.DataFrame, max_new_tokens: int = 16, temperature_seed: int = 0) -> pd.DataFrame:
+def _probe_kind(
+    lab: Lab, kind: str, radii: Sequence[float], count: int, prompts: Sequence[str], seed: int
+) -> pd.DataFrame:
+    """`probe` of one kind, without medians."""
+    seeds = {float(radius): _seeds(kind, radius, count, seed) for radius in radii}
+    found = torch.cat([vectors(lab, kind, *walk) for walk in seeds.items()])  # (nokens, width)
+    still = vectors(lab, kind, 0.0, [seed])  # (1, width)
+    cosine = cosine_similarity(found, lab.space.centroid.cpu()[None], dim=-1)  # (nokens,)
+    where = {
+        "radius": [radius for radius, some in seeds.items() for _ in some],
+        "seed": list(chain.from_iterable(seeds.values())),
+        "norm": found.norm(dim=-1).tolist(),
+        "angle": cosine.clamp(-1, 1).acos().rad2deg().tolist(),
+    }
+    tables = []
+    for prompt in prompts:
+        logits = lab.logits(fill(lab, prompt, torch.cat([still, found])))  # (1 + nokens, vocab)
+        said = next_token(lab, logits[1:], logits[0])
+        tables.append(pd.DataFrame({"model": lab.name, "kind": kind, "prompt": prompt} | where | said))
+    return pd.concat(tables)
+
+
+def define(
+    lab: Lab, probed: pd.DataFrame, max_new_tokens: int = 16, temperature_seed: int = 0
+) -> pd.DataFrame:
     """A `probe` table with what the model says: one column more, definition (up to the first full stop).
 
     Greedy, but for "temperature 1", where row i draws by the seed `temperature_seed` + i.
@@ -155,23 +165,23 @@ def frequencies(table: pd.DataFrame, themes: dict[str, list[str]]) -> pd.DataFra
 def survival(probed: pd.DataFrame, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
     """How much of the change with radius is left when norm, or angle, is held: from a `probe` table.
 
-    Change is the mean `kl` from radius 0. "norm fixed" is the change of kind "token norm" over that of
-    "raw"; "angle fixed" that of "centroid's direction" over that of "raw". Columns: held, radius, medians,
-    raw, kept (mean kl, bits), share (kept / raw), low, high (95 % of `draws` bootstrap samples of nokens).
+    Change is the mean `kl` from radius 0 of the same kind. "norm fixed" is the change of kind "token norm"
+    over that of "raw"; "angle fixed" that of "centroid's direction" over that of "raw". Columns: held,
+    radius, medians, raw, kept (mean kl, bits), share (kept / raw), low, high (95 % of `draws` bootstrap
+    samples of nokens; NaN for one noken).
     """
-    rows, luck = [], np.random.default_rng(seed)
+    rows = []
     mean = probed.groupby(["kind", "radius", "seed"])["kl"].mean()  # over prompts, which share their nokens
     for held, kind in {"norm": "token norm", "angle": FIXED_ANGLE}.items():
         for radius, medians in probed[probed["radius"] > 0].groupby("radius")["medians"].first().items():
             raw, kept = mean["raw", radius].to_numpy(), mean[kind, radius].to_numpy()
-            some = luck.integers(len(raw), size=(draws, len(raw)))
-            low, high = np.quantile(kept[some].mean(1) / raw[some].mean(1), [0.025, 0.975])
-            share = kept.mean() / raw.mean()
-            rows.append((held, radius, medians, raw.mean(), kept.mean(), share, low, high))
+            share = ratio_of_means(kept, raw)
+            interval = bootstrap(ratio_of_means, kept, raw, draws=draws, seed=seed)
+            rows.append((held, radius, medians, raw.mean(), kept.mean(), share, *interval))
     names = ["held", "radius", "medians", "raw", "kept", "share", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
 def _seeds(kind: str, radius: float, count: int, seed: int) -> list[int]:
-    one = radius == 0 and kind != "temperature 1"
+    one = radius == 0 and kind != "temperature 1"  # all directions end in one point
     return [seed + i for i in range(1 if one else count)]

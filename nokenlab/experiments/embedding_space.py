@@ -1,19 +1,26 @@
 """The cloud of tokens as a whole: who strays, who was hardly trained, how lopsided it is."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from nokenlab.experiments.embeddings import lengths
-from nokenlab.nokens import insert
+from nokenlab.nokens import NOKEN, fill
 from nokenlab.statistics import wilson
 
-REPEAT = ("Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:", ",")
-_NEVER = (0xC0, 0xC1, *range(0xF5, 0x100))  # bytes no UTF-8 text has
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
+
+REPEAT = f"Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:{NOKEN},"
+_IMPOSSIBLE = (0xC0, 0xC1, *range(0xF5, 0x100))  # bytes no UTF-8 text has
 
 
-def strays(lab, k: int = 5) -> pd.DataFrame:
+def strays(lab: Lab, k: int = 5) -> pd.DataFrame:
     """The k tokens at each end of norm and of distance from the centroid, and how far out they are.
 
     Columns: which, rank, token, id, value, spreads (from the median, in robust standard deviations: 1.4826
@@ -23,7 +30,7 @@ def strays(lab, k: int = 5) -> pd.DataFrame:
         raise ValueError(f"k must be at least 1, got {k}")
     table, parts = lengths(lab), []
     for what, (low, high) in {"norm": ("shortest", "longest"), "distance": ("nearest", "farthest")}.items():
-        table["spreads"] = _spreads(table[what])
+        table["spreads"] = _in_spreads(table[what])
         for which, rows in ((low, table.nsmallest(k, what)), (high, table.nlargest(k, what))):
             parts.append(rows.assign(which=which, rank=range(1, len(rows) + 1), value=rows[what]))
     found = pd.concat(parts, ignore_index=True)
@@ -31,7 +38,7 @@ def strays(lab, k: int = 5) -> pd.DataFrame:
     return found[["which", "rank", "token", "id", "value", "spreads"]]
 
 
-def stray_counts(lab, spreads: float = 4) -> pd.DataFrame:
+def stray_counts(lab: Lab, spreads: float = 4) -> pd.DataFrame:
     """How many tokens lie more than so many robust standard deviations from the median.
 
     Columns: of ("norm", "distance from the centroid"), below, above (counts), normal (how many of so many
@@ -41,12 +48,12 @@ def stray_counts(lab, spreads: float = 4) -> pd.DataFrame:
     normal = len(table) * torch.erfc(torch.tensor(spreads / 2**0.5, dtype=torch.double)).item()
     rows = []
     for what, name in {"norm": "norm", "distance": "distance from the centroid"}.items():
-        out = _spreads(table[what])
+        out = _in_spreads(table[what])
         rows.append((name, int((out < -spreads).sum()), int((out > spreads).sum()), normal))
     return pd.DataFrame(rows, columns=["of", "below", "above", "normal"])
 
 
-def components(lab) -> pd.DataFrame:
+def components(lab: Lab) -> pd.DataFrame:
     """How wide the cloud is each principal way. Columns: component (from 1), share, cumulative."""
     variances = lab.space.principal[0].double()
     share = variances / variances.sum()
@@ -54,7 +61,7 @@ def components(lab) -> pd.DataFrame:
     return pd.DataFrame({"component": numbers, "share": share, "cumulative": share.cumsum(0)})
 
 
-def component_ends(lab, count: int = 4, k: int = 8) -> pd.DataFrame:
+def component_ends(lab: Lab, count: int = 4, k: int = 8) -> pd.DataFrame:
     """The tokens farthest out along the first principal directions, both ways.
 
     Columns: component (from 1), end ("-" or "+"; which is which means nothing), rank, token, id, score (the
@@ -72,7 +79,7 @@ def component_ends(lab, count: int = 4, k: int = 8) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["component", "end", "rank", "token", "id", "score"])
 
 
-def pair_cosines(lab, pairs: int = 5000, seed: int = 0) -> pd.DataFrame:
+def pair_cosines(lab: Lab, pairs: int = 5000, seed: int = 0) -> pd.DataFrame:
     """How alike two random tokens point. Columns: of, cosine; `pairs` rows for each of three clouds.
 
     of: "tokens as they are", "centred" (less the centroid), and "round cloud", random directions of the
@@ -80,19 +87,19 @@ def pair_cosines(lab, pairs: int = 5000, seed: int = 0) -> pd.DataFrame:
     """
     if pairs < 1:
         raise ValueError(f"pairs must be at least 1, got {pairs}")
-    luck = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     count = len(lab.space)
-    a = torch.randint(count, (pairs,), generator=luck)
-    b = (a + torch.randint(1, count, (pairs,), generator=luck)) % count
+    a = torch.randint(count, (pairs,), generator=generator)
+    b = (a + torch.randint(1, count, (pairs,), generator=generator)) % count
     x, y = (lab.space.vectors[rows.to(lab.device)].float() for rows in (a, b))  # (pairs, width)
-    u, v = torch.randn(2, pairs, lab.width, generator=luck)
+    u, v = torch.randn(2, pairs, lab.width, generator=generator)
     c = lab.space.centroid
     found = {"tokens as they are": (x, y), "centred": (x - c, y - c), "round cloud": (u, v)}
     tables = {of: pd.DataFrame({"cosine": cosine_similarity(*ends).cpu()}) for of, ends in found.items()}
     return pd.concat(tables, names=["of", None]).reset_index("of").reset_index(drop=True)
 
 
-def lopsidedness(lab, cosines: pd.DataFrame) -> pd.DataFrame:
+def lopsidedness(lab: Lab, cosines: pd.DataFrame) -> pd.DataFrame:
     """How anisotropic the cloud is, from a `pair_cosines` table. Columns: quantity, value.
 
     The participation ratio is (sum of variances)² / sum of squared variances: how many directions carry the
@@ -111,7 +118,7 @@ def lopsidedness(lab, cosines: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["quantity", "value"], dtype=object)
 
 
-def untrained(lab) -> tuple[str, Tensor]:
+def untrained(lab: Lab) -> tuple[str, Tensor]:
     """What surely got little or no training: its kind in words, and vectors (rows, width), float32.
 
     Padding rows of the table that no token uses, where there are any; else bytes that no text has and
@@ -130,8 +137,8 @@ def untrained(lab) -> tuple[str, Tensor]:
     return "added tokens and impossible bytes", lab.space.vectors[rows].float()
 
 
-def candidates(lab, k: int = 20) -> pd.DataFrame:
-    """The k tokens nearest to what was hardly trained: candidates for glitch tokens.
+def glitch_candidates(lab: Lab, k: int = 20) -> pd.DataFrame:
+    """The k tokens nearest to what was hardly trained: they may be glitch tokens.
 
     After "Fishing for Magikarp" (Land and Bartolo, 2024), which takes the mean of unused rows. The middle of
     `untrained` is its median here, number by number: one trained mark among many does not move it. Marks
@@ -139,7 +146,7 @@ def candidates(lab, k: int = 20) -> pd.DataFrame:
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    space, away = lab.space, _away(lab)
+    space, away = lab.space, _away_from_untrained(lab)
     away[torch.isin(space.ids, _special(lab))] = torch.inf
     rows = away.argsort(stable=True)[:k]
     ids = space.ids[rows].tolist()
@@ -154,13 +161,13 @@ def candidates(lab, k: int = 20) -> pd.DataFrame:
     )
 
 
-def random_ids(lab, count: int, seed: int = 0) -> list[int]:
+def random_ids(lab: Lab, count: int, seed: int = 0) -> list[int]:
     """Ids of `count` different random tokens, none of them a mark."""
     ids = lab.space.ids[~torch.isin(lab.space.ids, _special(lab))]
     return ids[torch.randperm(len(ids), generator=torch.Generator().manual_seed(seed))[:count]].tolist()
 
 
-def repeats(lab, ids: list[int]) -> pd.DataFrame:
+def repeats(lab: Lab, ids: list[int]) -> pd.DataFrame:
     """Can the model say a token again? After three examples, each token is put in by its embedding.
 
     Columns: token, id, rank and probability (of the token itself as the next), said (the likeliest next
@@ -168,7 +175,7 @@ def repeats(lab, ids: list[int]) -> pd.DataFrame:
     """
     tokens = torch.tensor(ids)
     vectors = lab.space.vectors[lab.space.rows(tokens).to(lab.device)]
-    logits = lab.logits(insert(lab.embed(REPEAT[0]), vectors, lab.embed(REPEAT[1]))).cpu()  # (ids, vocab)
+    logits = lab.logits(fill(lab, REPEAT, vectors)).cpu()  # (ids, vocab)
     own = logits.gather(1, tokens[:, None])
     rank = (logits > own).sum(dim=1) + 1
     return pd.DataFrame(
@@ -183,15 +190,16 @@ def repeats(lab, ids: list[int]) -> pd.DataFrame:
     )
 
 
-def checked(lab, k: int = 20, seed: int = 0) -> pd.DataFrame:
-    """`repeats` of k candidates and, beside them, of as many random tokens.
+def checked(lab: Lab, k: int = 20, seed: int = 0) -> pd.DataFrame:
+    """`repeats` of k glitch candidates and, beside them, of as many random tokens.
 
-    Columns: of ("candidate", "random token"), those of `repeats`, distance (as in `candidates`).
+    Columns: of ("candidate", "random token"), those of `repeats`, distance (as in `glitch_candidates`).
     """
-    groups = {"candidate": candidates(lab, k)["id"].tolist(), "random token": random_ids(lab, k, seed)}
+    groups = {"candidate": glitch_candidates(lab, k)["id"].tolist(), "random token": random_ids(lab, k, seed)}
+    away = _away_from_untrained(lab)
     tables = {of: repeats(lab, ids) for of, ids in groups.items()}
     table = pd.concat(tables, names=["of", None]).reset_index("of").reset_index(drop=True)
-    return table.assign(distance=_away(lab)[lab.space.rows(torch.tensor(table["id"].tolist()))].tolist())
+    return table.assign(distance=away[lab.space.rows(torch.tensor(table["id"].tolist()))].tolist())
 
 
 def repeat_rates(table: pd.DataFrame) -> pd.DataFrame:
@@ -204,27 +212,28 @@ def repeat_rates(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["of", "asked", "repeated", "low", "high", "median_rank"])
 
 
-def _away(lab) -> Tensor:
+def _away_from_untrained(lab: Lab) -> Tensor:
     """Distance of each token to the middle of `untrained`, (tokens,) on the CPU."""
     return (lab.space.vectors.float() - untrained(lab)[1].median(dim=0).values).norm(dim=-1).cpu()
 
 
-def _special(lab) -> Tensor:
+def _special(lab: Lab) -> Tensor:
     """Ids of the marks, sorted: tokens added to the vocabulary, and bytes that no text has."""
     added = set(lab.tokenizer.added_tokens_decoder) | set(lab.tokenizer.all_special_ids)
     vocabulary = lab.tokenizer.get_vocab()
-    never = {vocabulary[piece] for piece in _never_pieces() if piece in vocabulary}
-    return torch.tensor(sorted((added | never) & set(lab.space.ids.tolist())), dtype=torch.long)
+    impossible = {vocabulary[name] for name in _impossible_bytes() if name in vocabulary}
+    return torch.tensor(sorted((added | impossible) & set(lab.space.ids.tolist())), dtype=torch.long)
 
 
-def _never_pieces() -> set[str]:
+def _impossible_bytes() -> set[str]:
     """The impossible bytes as tokenizers spell them: as GPT-2's letters, or as <0xC0>."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     letters = bytes_to_unicode()
-    return {letters[byte] for byte in _NEVER} | {f"<0x{byte:02X}>" for byte in _NEVER}
+    return {letters[byte] for byte in _IMPOSSIBLE} | {f"<0x{byte:02X}>" for byte in _IMPOSSIBLE}
 
 
-def _spreads(values: pd.Series) -> pd.Series:
+def _in_spreads(values: pd.Series) -> pd.Series:
+    """How far values are from their median, in robust standard deviations (see `strays`)."""
     away = values - values.median()
     return away / max(1.4826 * away.abs().median(), 1e-12)

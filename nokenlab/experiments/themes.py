@@ -9,7 +9,7 @@ OWN = Path(__file__).parent / "themes.yaml"
 NONE = "none of these"
 
 
-def read(path: str = "default") -> dict[str, list[str]]:
+def read_themes(path: str = "default") -> dict[str, list[str]]:
     """The themes of a YAML file, theme -> its words; "default" is nokenlab's own.
 
     Raises ValueError for a file that holds something else.

@@ -1,9 +1,9 @@
-"""Figures of the ways between two words and beyond one, from the tables of `beyond`."""
+"""Figures of the ways between words and beyond one, from the tables of `experiments.between_and_beyond`."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, shown
+from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, legend_outside, shown, ticks_in_medians
 
 
 def turn_lines(table: pd.DataFrame) -> Figure:
@@ -34,7 +34,7 @@ def turn_dots(turned: pd.DataFrame) -> Figure:
     fig, ax = figure(10, 1.4 + 0.27 * len(pairs))
     for i, (way, some) in enumerate(turned.groupby("way", sort=False)):
         at = some.set_index(["a", "b"])["turn"]
-        y = [place + 0.18 * (i - 1) for place in range(len(pairs))]
+        y = [row + 0.18 * (i - 1) for row in range(len(pairs))]
         ax.plot([at[pair] for pair in pairs], y, MARKERS[i], color=OKABE_ITO[[0, 1, 2][i % 3]], label=way)
     ax.axvline(0.5, color="0.6", linestyle=":")
     ax.set_title("Where each pair turns")
@@ -48,29 +48,22 @@ def turn_dots(turned: pd.DataFrame) -> Figure:
 
 def ray_lines(rays: pd.DataFrame) -> Figure:
     """Along the ray through a token and beyond: divergence from the token, and entropy, from `along_rays`."""
-    fig, panels = figure(10, 4, columns=2)
-    scales = sorted(rays["scale"].unique())
-    for ax, value, label in zip(
-        panels, ("kl", "entropy"), ("KL from the token, bits", "entropy, bits"), strict=True
+    fig, axes = figure(10, 4, columns=2)
+    medians = rays.groupby("scale")["medians"].median()
+    scales = list(medians.index)
+    for ax, (value, label) in zip(
+        axes, {"kl": "KL from the token, bits", "entropy": "entropy, bits"}.items(), strict=True
     ):
         for i, (word, one) in enumerate(rays.groupby("word", sort=False)):
             x = [scales.index(scale) for scale in one["scale"]]
             look = {"color": OKABE_ITO[i % 8], "marker": MARKERS[i % 7], "markersize": 5}
             ax.plot(x, one[value], label=shown(word), **look)
-        middle = rays.groupby("scale")["medians"].median()
-        names = [
-            f"{scale:g}\n{middle[scale]:.2g}" if middle[scale] < 100 else f"{scale:g}\n{middle[scale]:.0f}"
-            for scale in scales
-        ]
-        ax.set_xticks(range(len(scales)), names, fontsize=8)
+        ticks_in_medians(ax, scales, medians)
         if 1.0 in scales:
             ax.axvline(scales.index(1.0), color="0.6", linestyle=":", zorder=0)
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
-    fig.supxlabel(
-        "scale: 0 is the centroid, 1 the token (below: in distances of the median token)", fontsize=10
-    )
-    fig.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=8, fontsize=9, frameon=False
-    )
+    below = "scale: 0 is the centroid, 1 the token (below: in distances of the median token)"
+    fig.supxlabel(below, fontsize=10)
+    legend_outside(fig, axes[:1], columns=8)
     return fig

@@ -1,4 +1,4 @@
-"""Figures of the cloud of tokens, from the tables of `cloud`."""
+"""Figures of the cloud of tokens, from the tables of `experiments.embedding_space`."""
 
 import pandas as pd
 from matplotlib.figure import Figure

@@ -2,12 +2,10 @@
 
 import pandas as pd
 import pytest
-import torch
 
 from nokenlab import nokens
 from nokenlab.experiments import between_and_beyond
 from nokenlab.experiments.definitions import PROMPTS
-from nokenlab.figures import between_and_beyond as between_and_beyond_figures
 from nokenlab.nokens import fill
 
 
@@ -27,23 +25,6 @@ def test_all_words_of_the_file_are_one_token_of_the_default_model(lab):
     )
 
 
-@pytest.mark.parametrize("way", between_and_beyond.WAYS)
-def test_each_way_begins_and_ends_at_the_words(lab, way):
-    a, b = nokens.word_vector(lab, "dog"), nokens.word_vector(lab, "cat")
-    found = between_and_beyond.between(lab, a, b, [0.0, 0.5, 1.0], way)
-    torch.testing.assert_close(found[[0, 2]], torch.stack([a, b]), atol=1e-5, rtol=1e-4)
-    with pytest.raises(ValueError, match="is none of"):
-        between_and_beyond.between(lab, a, b, [0.0], "sideways")
-
-
-def test_the_arc_about_the_centroid_keeps_the_distance_and_the_line_does_not(lab):
-    a, b, c = nokens.word_vector(lab, "dog"), nokens.word_vector(lab, "cat"), lab.space.centroid
-    ends = sorted([(a - c).norm().item(), (b - c).norm().item()])
-    arc = (between_and_beyond.between(lab, a, b, [0.25, 0.5, 0.75], "slerp about c") - c).norm(dim=-1)
-    assert arc.min() >= ends[0] - 1e-3 and arc.max() <= ends[1] + 1e-3
-    assert (between_and_beyond.between(lab, a, b, [0.5], "lerp")[0] - c).norm() < ends[0]
-
-
 def test_pairs_turn_from_one_end_to_the_other(tiny):
     pairs = between_and_beyond.distinct(tiny, [("dog", "cat"), ("red", "blue"), ("hat", "hat")])
     assert pairs == [("dog", "cat"), ("red", "blue")]
@@ -53,8 +34,6 @@ def test_pairs_turn_from_one_end_to_the_other(tiny):
     turned = between_and_beyond.turns(table)
     assert turned["turn"].between(0, 1).all() and (turned["crossings"] % 2 == 1).all()
     assert between_and_beyond.turn_summary(turned)["pairs"].tolist() == [2, 2, 2]
-    between_and_beyond_figures.turn_lines(table)
-    between_and_beyond_figures.turn_dots(turned)
     with pytest.raises(ValueError, match="nothing between"):
         between_and_beyond.distinct(tiny, [("hat", "hat")])
 
@@ -79,6 +58,5 @@ def test_a_ray_goes_from_the_centroid_through_the_token(tiny):
     assert rays["kl"][1] < 1e-4
     logits = tiny.logits(fill(tiny, PROMPTS[1], nokens.word_vector(tiny, "dog")))
     assert rays["next_token"][1] == tiny.token(logits.argmax().item())
-    between_and_beyond_figures.ray_lines(rays)
     with pytest.raises(ValueError, match="at least one word"):
         between_and_beyond.along_rays(tiny, [], PROMPTS[1], [1.0])

@@ -7,7 +7,6 @@ import torch
 import nokenlab as nl
 from nokenlab import nokens
 from nokenlab.experiments import definitions, themes
-from nokenlab.figures import definitions as definitions_figures
 
 
 @pytest.mark.parametrize("prompt", definitions.PROMPTS)
@@ -17,13 +16,6 @@ def test_a_real_tokens_embedding_gives_the_logits_of_the_text(lab, prompt):
     text = prompt.replace(nokens.NOKEN, "dog")
     assert torch.equal(rows, lab.embed(text))
     torch.testing.assert_close(lab.logits(rows), lab.logits(text))
-
-
-def test_a_prompt_without_one_noken_is_refused(lab):
-    for prompt in ("no place", "<noken> is", "a <noken> and a <noken>"):
-        with pytest.raises(ValueError, match="needs one <noken>"):
-            nokens.fill(lab, prompt, torch.zeros(lab.width))
-    assert nokens.fill(lab, "the <noken>", torch.zeros(2, lab.width)).shape == (2, 2, lab.width)
 
 
 def test_each_kind_lies_where_it_says(any_lab):
@@ -67,25 +59,6 @@ def test_the_cut_is_at_the_first_full_stop():
     assert definitions.first_sentence(". so") == ""
 
 
-def test_themes_match_whole_words_in_any_capitals():
-    lists = {"hole": ["hole", "pit"], "not": ["not"]}
-    assert themes.matches("A Hole, not deep", lists) == ["hole", "not"]
-    assert themes.matches("two holes", lists) == ["hole"]
-    assert themes.matches("the whole spit is nothing", lists) == []
-
-
-def test_own_themes_are_read_and_nonsense_is_refused(tmp_path):
-    own = themes.read()
-    assert "a person" in own and all(isinstance(word, str) for words in own.values() for word in words)
-    bad = tmp_path / "bad.yaml"
-    for text in ("", "- a", "a: b", "a: []", "a: [1]", "a: ["):
-        bad.write_text(text)
-        with pytest.raises(ValueError, match=r"bad\.yaml"):
-            themes.read(str(bad))
-    with pytest.raises(ValueError, match="cannot be read"):
-        themes.read(str(tmp_path / "none.yaml"))
-
-
 def test_probe_and_define_and_count(tiny):
     kinds = [*definitions.KINDS, definitions.FIXED_ANGLE]
     probed = definitions.probe(tiny, [0.0, 2.0], 3, kinds)
@@ -107,9 +80,6 @@ def test_probe_and_define_and_count(tiny):
     assert (shares[shares["theme"] == "x"]["hits"] == 0).all()
     none = shares[shares["theme"] == themes.NONE]
     assert (none["hits"] == none["rows"]).all() and (none["high"] == 1).all()
-    definitions_figures.theme_panels(shares)
-    definitions_figures.change_lines(probed)
-    definitions_figures.survival_lines(definitions.survival(probed))
     assert definitions.summary(table)["rows"].sum() == len(table)
 
 

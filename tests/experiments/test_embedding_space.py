@@ -1,27 +1,8 @@
 """The cloud of tokens as a whole."""
 
 import pytest
-import torch
 
 from nokenlab.experiments import embedding_space
-from nokenlab.figures import embedding_space as embedding_space_figures
-
-
-def test_principal_directions_are_a_basis_that_holds_all_the_variance(any_lab):
-    variances, directions = any_lab.space.principal
-    torch.testing.assert_close(directions @ directions.T, torch.eye(any_lab.width), atol=1e-4, rtol=0)
-    assert (variances.diff() <= 1e-6).all()
-    assert variances.sum().item() == pytest.approx((any_lab.space.distances**2).mean().item(), rel=1e-3)
-    along = (any_lab.space.vectors.float() - any_lab.space.centroid) @ directions[0]
-    assert along.square().mean().item() == pytest.approx(variances[0].item(), rel=1e-3)
-
-
-def test_rows_are_where_the_ids_are(any_lab):
-    space = any_lab.space
-    ids = space.ids[[0, 7, -1]]
-    assert space.ids[space.rows(ids)].tolist() == ids.tolist()
-    with pytest.raises(ValueError, match="no token has the id"):
-        space.rows(torch.tensor([10**7]))
 
 
 def test_strays_are_the_ends_and_counted(any_lab):
@@ -49,21 +30,29 @@ def test_a_random_cloud_is_round_and_the_models_own_is_not(lab, tiny):
     values = embedding_space.lopsidedness(lab, cosines).set_index("quantity")["value"]
     assert abs(values["mean cosine once the centroid is taken off"]) < 0.03
     assert values["mean cosine of two tokens as they are"] > 0.3
-    values = embedding_space.lopsidedness(tiny, embedding_space.pair_cosines(tiny, 500)).set_index(
-        "quantity"
-    )["value"]
+    cosines = embedding_space.pair_cosines(tiny, 500)
+    values = embedding_space.lopsidedness(tiny, cosines).set_index("quantity")["value"]
     assert abs(values["mean cosine of two tokens as they are"]) < 0.1
     assert values["participation ratio"] > 0.9 * tiny.width
     assert embedding_space.pair_cosines(lab, 5).equals(embedding_space.pair_cosines(lab, 5))
 
 
-def test_candidates_are_no_marks_and_padding_rows_come_first(lab, tiny):
+def test_glitch_candidates_are_no_marks_and_padding_rows_come_first(lab, tiny):
     assert embedding_space.untrained(lab)[0].startswith("added tokens")
     kind, vectors = embedding_space.untrained(tiny)
     assert kind == "padding rows" and vectors.shape == (64, tiny.width)
-    table = embedding_space.candidates(lab, 10)
+    table = embedding_space.glitch_candidates(lab, 10)
     assert table["distance"].is_monotonic_increasing
     assert not set(table["id"]) & set(lab.tokenizer.added_tokens_decoder)
+
+
+def test_random_ids_are_all_tokens_but_the_marks_and_the_seed_draws_them(lab):
+    marks = set(lab.tokenizer.added_tokens_decoder)
+    every = set(embedding_space.random_ids(lab, len(lab.space)))
+    assert not every & marks and every <= set(lab.space.ids.tolist())
+    assert len(lab.space) - len(every) >= len(marks)  # the marks, and bytes that no text has
+    few, again, others = (embedding_space.random_ids(lab, 50, seed) for seed in (0, 0, 1))
+    assert few == again and few != others and len(few) == 50
 
 
 def test_common_words_are_repeated_and_candidates_are_not(lab):
@@ -72,19 +61,14 @@ def test_common_words_are_repeated_and_candidates_are_not(lab):
     table = embedding_space.checked(lab, 5)
     assert table["of"].value_counts().to_dict() == {"candidate": 5, "random token": 5}
     assert not table[table["of"] == "candidate"]["repeated"].any()
-    assert len(set(embedding_space.random_ids(lab, 50))) == 50
-
-
-def test_figures_are_drawn(tiny):
-    embedding_space_figures.variance_lines(embedding_space.components(tiny))
-    embedding_space_figures.cosine_bars(embedding_space.pair_cosines(tiny, 50))
-    embedding_space_figures.repeat_dots(embedding_space.checked(tiny, 3))
+    rates = embedding_space.repeat_rates(table).set_index("of")
+    assert rates.loc["candidate", ["asked", "repeated", "low"]].tolist() == [5, 0, 0]
 
 
 def test_nonsense_is_refused(tiny):
     for call in (
         embedding_space.strays,
-        embedding_space.candidates,
+        embedding_space.glitch_candidates,
         embedding_space.component_ends,
         embedding_space.pair_cosines,
     ):
