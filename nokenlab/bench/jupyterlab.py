@@ -68,6 +68,7 @@ def serve(root: Path, home: Path):
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
+        "--KernelManager.shutdown_wait_time=0.2",  # seconds; a kernel with torch in it would take them all
     ]
     command = [sys.executable, "-m", "jupyterlab", *options]
     with log.open("wb") as out:
