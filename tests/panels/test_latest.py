@@ -6,6 +6,7 @@ import time
 import pytest
 from helpers.panels import WAIT
 
+from nokenlab.errors import BadInput
 from nokenlab.panels.latest import Latest
 
 
@@ -46,14 +47,14 @@ def test_wishes_that_come_quickly_start_once():
 def test_an_error_is_one_line_and_the_next_wish_is_done():
     failed, done = [], []
     latest = Latest(failed.append, pause=0)
-    latest.ask(lambda check: int("x\ny"))
-    assert latest.join(WAIT)
-    latest.ask(lambda check: {}["key"])
-    assert latest.join(WAIT)
-    latest.ask(lambda check: done.append(1))
-    assert latest.join(WAIT)
-    assert len(failed) == 2 and "\n" not in failed[0]
-    assert failed[1] == "KeyError: 'key'" and done == [1]
+
+    def fails(check):
+        raise BadInput("shorten it\nor not")
+
+    for job in (fails, lambda check: {}["key"], lambda check: done.append(1)):
+        latest.ask(job)
+        assert latest.join(WAIT)
+    assert failed == ["shorten it", "KeyError: 'key'"] and done == [1]
 
 
 def test_no_thread_is_left_behind():
