@@ -4,11 +4,8 @@ After "Mapping the semantic void" (GPT-J): the tree of the centroid, five next t
 below a cumulative probability of 1e-5.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,11 +15,9 @@ from transformers import Cache
 
 from nokenlab.decode.forward import prefill
 from nokenlab.decode.kv_cache import branch, join
+from nokenlab.lab import Lab
 from nokenlab.measures import entropy
 from nokenlab.nokens import fill, shell, word_vector
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 PROMPT = "A typical definition of '<noken>' would be '"
 GOES_ON, ENDED, STOP, UNLIKELY, DEEP = "goes on", "end of text", "full stop", "too unlikely", "too deep"

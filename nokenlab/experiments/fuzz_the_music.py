@@ -1,9 +1,6 @@
 """Fuzz the music: a noken in the prompt of a MusicGen, and the way from one prompt to another, as sound."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -13,9 +10,7 @@ from nokenlab import interpolation, nokens
 from nokenlab.experiments.lerp import pair
 from nokenlab.experiments.random_nokens import substitutes
 from nokenlab.music import sound
-
-if TYPE_CHECKING:
-    from nokenlab.music.music_lab import MusicLab
+from nokenlab.music.music_lab import MusicLab
 
 
 def fuzz(

@@ -1,21 +1,16 @@
 """Blending two prompts: what the model says along the way from one to the other, and where it flips."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from nokenlab import interpolation
+from nokenlab.embedder import Embedder
+from nokenlab.lab import Lab
 from nokenlab.measures import next_token
-
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
-    from nokenlab.lab import Lab
 
 
 def grid(points: int) -> list[float]:

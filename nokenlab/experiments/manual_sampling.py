@@ -1,9 +1,6 @@
 """Sampling by hand: tables of one row a token, the usual logits processors, and nokens fed on a trigger."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -11,10 +8,8 @@ from torch import Tensor
 from transformers import MinNewTokensLengthLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper
 
 from nokenlab.decode.loop import Feed, Step
+from nokenlab.lab import Lab
 from nokenlab.measures import entropy, leading
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 
 def processors(lab: Lab, temperature: float, top_k: int, min_new_tokens: int = 0) -> list:

@@ -4,10 +4,7 @@ After the third post of "Mapping the semantic void" (GPT-J), whose radii these a
 `semantic_decay_counts`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,11 +12,9 @@ import torch
 from torch import Tensor
 
 from nokenlab.experiments.definitions import first_sentence
+from nokenlab.lab import Lab
 from nokenlab.measures import kl
 from nokenlab.nokens import fill, rescale, shell, word_vector
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 WORD = "word"
 NOISE_SEEDS = 1_000_000  # noise must not lie in the direction of a noken, which has the seeds from 0 on
