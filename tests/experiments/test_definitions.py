@@ -89,8 +89,11 @@ def test_survival_is_one_where_nothing_is_lost_and_half_where_half_is():
         for kind, part in (("raw", 1.0), ("token norm", 1.0), (definitions.FIXED_ANGLE, 0.5))
         for seed in range(6)
     ]
-    table = definitions.survival(pd.DataFrame(rows, columns=["kind", "radius", "medians", "seed", "kl"]))
+    probed = pd.DataFrame(rows, columns=["kind", "radius", "medians", "seed", "kl"])
+    table = definitions.survival(probed)
     assert table[["share", "low", "high"]].to_numpy().tolist() == [[1.0] * 3, [0.5] * 3]
+    alone = definitions.survival(probed[probed["seed"] == 0])  # one noken has no interval
+    assert alone["share"].tolist() == [1.0, 0.5] and alone[["low", "high"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("radii", [[], [-1.0], [0.0], [1.0, 1.0], [float("nan")]])
