@@ -4,19 +4,14 @@ The facts are in article.json. The article's random nokens are not among them: t
 device's generator, which no CPU or other GPU repeats, so its responses to them cannot come back exactly.
 """
 
-from __future__ import annotations
-
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from nokenlab.experiments.lerp import blend, plateaus
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
+from nokenlab.lab import Lab
 
 FACTS = json.loads(files("nokenlab.experiments").joinpath("article.json").read_text(encoding="utf-8"))
 ELSEWHERE = f"only on {FACTS['model']}"

@@ -1,10 +1,7 @@
 """Between two words and beyond one: where the next token turns, by line, by arc and along a ray."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,12 +10,10 @@ import torch
 from nokenlab.experiments.definitions import first_sentence
 from nokenlab.experiments.lerp import grid
 from nokenlab.interpolation import WAYS, between
+from nokenlab.lab import Lab
 from nokenlab.measures import kl, next_token
 from nokenlab.nokens import fill, word_vector
 from nokenlab.statistics import wilson
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 PAIRS = Path(__file__).parent / "pairs.txt"
 

@@ -3,11 +3,8 @@
 After "Mapping the semantic void" (GPT-J): its two prompts, its radii; the controls are ours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,12 +13,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, normalize
 
 from nokenlab.experiments.themes import NONE, matches
+from nokenlab.lab import Lab
 from nokenlab.measures import next_token
 from nokenlab.nokens import NOKEN, fill, random_nokens, rescale, shell
 from nokenlab.statistics import bootstrap, ratio_of_means, wilson
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 PROMPTS = (f"A typical definition of '{NOKEN}' would be '", f"A typical definition of {NOKEN} is")
 KINDS = {

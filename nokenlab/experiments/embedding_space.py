@@ -1,20 +1,14 @@
 """The cloud of tokens as a whole: who strays, who was hardly trained, how lopsided it is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from nokenlab.experiments.embeddings import lengths
+from nokenlab.lab import Lab
 from nokenlab.nokens import NOKEN, fill
 from nokenlab.statistics import wilson
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 REPEAT = f"Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:{NOKEN},"
 _IMPOSSIBLE = (0xC0, 0xC1, *range(0xF5, 0x100))  # bytes no UTF-8 text has

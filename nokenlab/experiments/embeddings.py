@@ -1,18 +1,14 @@
 """The shape of the token-embedding space: values, lengths, distances from the middle, neighbours."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
-    from nokenlab.lab import Lab
+from nokenlab.embedder import Embedder
+from nokenlab.lab import Lab
 
 
 def agreement(lab: Lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataFrame:

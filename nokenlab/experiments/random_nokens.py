@@ -1,20 +1,15 @@
 """One token of a prompt replaced, by random nokens and by random real tokens: what the model makes of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab.embedder import Embedder
+from nokenlab.lab import Lab
 from nokenlab.measures import next_token
 from nokenlab.nokens import random_nokens, replace, rescale
-
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
-    from nokenlab.lab import Lab
 
 SCALES = ("true token", "article", "token norm", "real token")
 

@@ -1,14 +1,10 @@
 """Texts beside each other: their tokens, and what they cost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
+from nokenlab.embedder import Embedder
 
 
 def tokens_of(lab: Embedder, texts: Sequence[str]) -> pd.DataFrame:

@@ -1,11 +1,9 @@
 """Figures of definition trees, from the tables of `definition_tree` and `definition_tree_counts`."""
 
-from __future__ import annotations
-
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -14,9 +12,6 @@ from matplotlib.textpath import text_to_path
 from nokenlab.experiments.definition_tree import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
 from nokenlab.experiments.definition_tree_counts import greedy
 from nokenlab.figures.style import OKABE_ITO, cut, figure, legend_outside, shown
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the whole width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column

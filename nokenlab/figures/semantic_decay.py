@@ -1,22 +1,17 @@
 """Figures of definitions that decay under noise, from the tables of `semantic_decay_counts`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from nokenlab.experiments.semantic_decay import WORD
 from nokenlab.experiments.semantic_decay_counts import BITS
 from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, legend_outside, reach, shown
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
 COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # words black
 NOISE = "length of the noise"

@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
@@ -86,10 +87,11 @@ def add_fonts() -> None:
     from matplotlib import rcParams
     from matplotlib.font_manager import fontManager
 
-    for package, file in NOTO.values():
-        fontManager.addfont(files(package) / file)
-        fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight="bold"))  # drawn as regular
-    rcParams["font.family"] = ["sans-serif", *NOTO]
+    for name, (package, file) in NOTO.items():
+        if find_spec(package):  # without it a letter is a box
+            fontManager.addfont(files(package) / file)
+            fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight="bold"))  # drawn as regular
+            rcParams["font.family"] = [*rcParams["font.family"], name]
 
 
 def _drawable(char: str) -> str:
@@ -98,10 +100,12 @@ def _drawable(char: str) -> str:
 
 @cache
 def _letters() -> frozenset[int]:
-    from matplotlib.font_manager import findfont, get_font
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
     add_fonts()
-    return frozenset().union(*(get_font(findfont(font)).get_charmap() for font in ("DejaVu Sans", *NOTO)))
+    found = (findfont(FontProperties(family=[name])) for name in rcParams["font.family"])
+    return frozenset().union(*(get_font(font).get_charmap() for font in found))
 
 
 def cut(text: str, length: int = 60) -> str:

@@ -1,21 +1,16 @@
 """A slider between two prompts: every blend answered beforehand, so that the slider only turns pages."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
 import pandas as pd
 
 from nokenlab.experiments import lerp
 from nokenlab.interpolation import WAYS
+from nokenlab.lab import Lab
 from nokenlab.panels import lerp_slider_pages as html
 from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel, check_prompt, row, watched
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 PAGES = 201  # at most; of a finer sweep every second p, or third, …
 FORK_ROWS = 64  # that are run at once to find where the blends part

@@ -1,21 +1,16 @@
 """What the lerp slider shows, as HTML: the plateaus with a pointer at p, the answer and the next tokens."""
 
-from __future__ import annotations
-
 import json
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from nokenlab.experiments import lerp
 from nokenlab.figures.style import OKABE_ITO
+from nokenlab.lab import Lab
 from nokenlab.panels import markup
 from nokenlab.runs import show
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 SCRIPT = Path(__file__).with_name("lerp_slider.js").read_text(encoding="utf-8").strip()
 

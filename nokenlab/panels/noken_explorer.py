@@ -1,24 +1,19 @@
 """One token of a prompt replaced by a noken that is chosen with sliders, and what the model makes of it."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
 import pandas as pd
 from torch import Tensor
 
 from nokenlab.experiments.random_nokens import substitutes
+from nokenlab.lab import Lab
 from nokenlab.nokens import replace, shell
 from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel, check_prompt, watched
 from nokenlab.runs import show
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 KINDS = {
     "random, as the article has it": "article",

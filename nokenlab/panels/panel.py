@@ -1,21 +1,16 @@
 """What the panels share: a thread where the newest wish wins, one line for errors, a static twin for runs."""
 
-from __future__ import annotations
-
 import copy
 import os
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
+from nokenlab.lab import Lab
 from nokenlab.panels import markup
 from nokenlab.panels.latest import Latest
 from nokenlab.runs.results import OUTPUT
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 LONGEST = 200  # tokens of a prompt in a panel: each is a button, and each slider position a run of its own
 

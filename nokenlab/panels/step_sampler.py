@@ -1,12 +1,9 @@
 """The decode loop by hand: take the next token, force another one, feed a noken, or go back."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
 import torch
@@ -15,13 +12,11 @@ from transformers import TopPLogitsWarper
 
 from nokenlab.decode.loop import Step
 from nokenlab.experiments import manual_sampling
+from nokenlab.lab import Lab
 from nokenlab.nokens import random_nokens, replace
 from nokenlab.panels import markup
 from nokenlab.panels.latest import Superseded
 from nokenlab.panels.panel import Panel, check_prompt, row
-
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
 
 TOP = 10  # choices on show
 HOW = (

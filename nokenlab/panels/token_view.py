@@ -1,19 +1,14 @@
 """A box to type in, with the tokens of what is typed."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
+from nokenlab.embedder import Embedder
 from nokenlab.experiments.tokens import tokens_of
 from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel
 from nokenlab.runs import show
-
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
 
 SHOWN = 300  # tokens; a page of more is no use
 
