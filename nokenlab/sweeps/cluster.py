@@ -13,7 +13,7 @@ PATIENCE = "10s"  # for a scheduler to answer
 
 
 @contextmanager
-def cluster(scheduler: str) -> Iterator[tuple[Executor, object]]:
+def dask_executor(scheduler: str) -> Iterator[tuple[Executor, object]]:
     """An executor of dask, and the function that does a task there. Raises BadInput where none answers."""
     try:
         from distributed import Client

@@ -18,7 +18,7 @@ import nokenlab
 from nokenlab.errors import BadInput, first_line
 from nokenlab.runs.files import swap, to_json
 from nokenlab.runs.provenance import command
-from nokenlab.sweeps.cluster import cluster
+from nokenlab.sweeps.cluster import dask_executor
 from nokenlab.sweeps.done import RECORD, failed, left, read_records
 from nokenlab.sweeps.run_host import RunHost
 from nokenlab.sweeps.spec import Run, Sweep
@@ -45,7 +45,7 @@ def run_sweep(
         try:
             if tasks:
                 model = "model" in sweep.runs[0].parameters
-                with cluster(scheduler) if scheduler else _here(place, workers, model) as (executor, work):
+                with dask_executor(scheduler) if scheduler else _here(place, workers, model) as (executor, work):
                     for task, future in _as_they_end(sweep.name, tasks, executor, work):
                         record = records[task["identity"]] = keep(task, future, folder, place)
                         if record["error"]:
