@@ -45,7 +45,8 @@ def run_sweep(
         try:
             if tasks:
                 model = "model" in sweep.runs[0].parameters
-                with dask_executor(scheduler) if scheduler else _here(place, workers, model) as (executor, work):
+                here = _here(place, workers, model)
+                with dask_executor(scheduler) if scheduler else here as (executor, work):
                     for task, future in _as_they_end(sweep.name, tasks, executor, work):
                         record = records[task["identity"]] = keep(task, future, folder, place)
                         if record["error"]:
