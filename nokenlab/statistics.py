@@ -42,6 +42,35 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.n
     return above.mean(axis) / below.mean(axis)
 
 
+def bootstrap_difference(
+    a: Sequence[float], b: Sequence[float], draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of mean(a) - mean(b), two groups of units, each drawn anew from itself: low, high.
+
+    NaN where a group has fewer than two units.
+    """
+    if min(len(a), len(b)) < 2:
+        return float("nan"), float("nan")
+    how = {"n_resamples": draws, "method": "percentile", "rng": np.random.default_rng(seed)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy warns of draws in which nothing varies
+        found = stats.bootstrap((a, b), lambda a, b, axis: a.mean(axis) - b.mean(axis), **how)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """Holm's correction of p-values for their number, in their order; NaN stays NaN and does not count.
+
+    Source: S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
+    """
+    p = np.asarray(p, dtype=float)
+    order = np.argsort(p)[: np.isfinite(p).sum()]  # NaN comes last
+    steps = np.maximum.accumulate((len(order) - np.arange(len(order))) * p[order])
+    corrected = np.full_like(p, np.nan)
+    corrected[order] = np.minimum(steps, 1)
+    return corrected
+
+
 def rank_correlation(
     x: Sequence[float], y: Sequence[float], draws: int = 5000, seed: int = 0
 ) -> tuple[float, float, float, float]:
