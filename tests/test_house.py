@@ -1,4 +1,4 @@
-"""The house as CONTRIBUTING.md describes it: what a linter does not know. Who imports whom is import-linter's."""
+"""The house as CONTRIBUTING.md describes it: what a linter does not know. Imports are import-linter's."""
 
 import ast
 import json
