@@ -21,11 +21,11 @@ HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
 class Claim(NamedTuple):
     """One claim. How each statistic reads it, see `STATISTICS`.
 
-    claim: its short name. notebook, sweep: where it is asked, and the sweep that decides it. question, null:
-    in words. table: the rows, by the name of their table. unit: the column whose values are one fact each.
-    each: a column whose values are answered apart, never pooled. value: a column; two for a correlation
-    ("x with y") and for a ratio of columns ("x / y"). a, b: which rows, as `DataFrame.query` has it. rule:
-    such as "> 0": what the whole interval must meet.
+    claim: its short name. notebook, sweep: where it is asked, and the sweep that decides it. question: in
+    words; beside: the null, in words. table: the rows, by the name of their table. unit: the column whose
+    values are one fact each. each: a column whose values are answered apart, never pooled. value: a column;
+    two for a correlation ("x with y") and for a ratio of columns ("x / y"). a, b: which rows, as
+    `DataFrame.query` has it. rule: such as "> 0": what the whole interval must meet.
     """
 
     claim: str
@@ -37,7 +37,7 @@ class Claim(NamedTuple):
     statistic: str
     value: str
     rule: str
-    null: str
+    beside: str
     each: str = ""
     a: str = ""
     b: str = ""
