@@ -1,4 +1,7 @@
-"""Between two words and beyond one: where the next token turns, by line, by arc and along a ray."""
+"""Between two words and beyond one: where the next token turns, by line, by arc and along a ray.
+
+Beside the ways between two words stand nulls: their outputs mixed, and pairs of random tokens.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from nokenlab.experiments.definitions import first_sentence
 from nokenlab.experiments.lerp import grid
-from nokenlab.interpolation import WAYS, between
+from nokenlab.interpolation import WAYS, between, lerp
 from nokenlab.lab import Lab
 from nokenlab.measures import kl, next_token
 from nokenlab.nokens import fill, word_vector
 from nokenlab.statistics import wilson
 
 PAIRS = Path(__file__).parent / "pairs.txt"
+WORDS, RANDOM = "words", "random tokens"
 
 
 def pairs_of(pairs: Sequence[str], first: int = 0) -> list[tuple[str, str]]:
@@ -44,32 +49,71 @@ def distinct(lab: Lab, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]
     return found
 
 
+def mixed(at_a: Tensor, at_b: Tensor, p: Sequence[float]) -> Tensor:
+    """(1 - p)·P_a + p·P_b of two next-token distributions, from logits (vocab,) to logits (len(p), vocab)."""
+    weight = torch.tensor(p, device=at_a.device)[:, None]
+    log_a, log_b = at_a.log_softmax(-1), at_b.log_softmax(-1)
+    return torch.logaddexp((1 - weight).log() + log_a, weight.log() + log_b)
+
+
+# p from 0 to 1 between what is said at a and at b, in place of between the vectors; logits (len(p), vocab)
+MIXED = {"outputs mixed": mixed, "outputs mixed, log-linear": lerp}  # lerp: P_a^(1-p) · P_b^p, normalised
+
+
 def along_pairs(lab: Lab, pairs: Sequence[tuple[str, str]], prompt: str, points: int = 21) -> pd.DataFrame:
-    """The first next token along all ways between the words of each pair.
+    """The first next token along all ways between the words of each pair, and two nulls beside them.
 
-    Columns: model, a, b, way, p (0 to 1), norm, distance (from the centroid), nearest (the real token that
-    points most nearly the same way), next_token, probability (its), entropy, kl_a, kl_b (bits, from the
-    distribution at each end), to_b (kl_a / (kl_a + kl_b): 0 at a, 1 at b).
+    `MIXED` are no ways of vectors: there the two ends' next-token distributions are mixed in the same
+    proportion. And as many pairs of random tokens go along the straight line: column of says which.
+
+    Columns: model, prompt, of ("words", "random tokens"), a, b, way, p (0 to 1), norm, distance (from the
+    centroid), nearest (the real token that points most nearly the same way; these three are empty where
+    outputs are mixed), next_token, probability (its), entropy, kl_a, kl_b (bits, from the distribution at
+    each end), to_b (kl_a / (kl_a + kl_b): 0 at a, 1 at b).
     """
-    p = grid(points)
-    return pd.concat([_along_pair(lab, *pair, prompt, p) for pair in pairs], ignore_index=True)
+    p, tables = grid(points), []
+    for a, b in pairs:
+        ends = word_vector(lab, a), word_vector(lab, b)
+        tables.append(_along(lab, ends, prompt, p, list(WAYS), list(MIXED)).assign(of=WORDS, a=a, b=b))
+    for a, b in random_pairs(lab, len(pairs)):
+        ends = [lab.embed_ids(torch.tensor(id)).float().cpu() for id in (a, b)]
+        named = {"of": RANDOM, "a": lab.token(a), "b": lab.token(b)}
+        tables.append(_along(lab, ends, prompt, p, ["lerp"], []).assign(**named))
+    table = pd.concat(tables, ignore_index=True).assign(model=lab.name, prompt=prompt)
+    first = ["model", "prompt", "of", "a", "b"]
+    return table[[*first, *(name for name in table if name not in first)]]
 
 
-def _along_pair(lab: Lab, word_a: str, word_b: str, prompt: str, p: list[float]) -> pd.DataFrame:
-    c, ends = lab.space.centroid.cpu(), [word_vector(lab, word) for word in (word_a, word_b)]
-    found = torch.cat([between(*ends, p, way, c) for way in WAYS])  # (ways * points, width)
-    logits = lab.logits(fill(lab, prompt, torch.cat([torch.stack(ends), found])))
+def random_pairs(lab: Lab, count: int, seed: int = 0) -> list[tuple[int, int]]:
+    """Ids of `count` pairs of real tokens, no token twice. Raises ValueError where there are too few."""
+    if 2 * count > len(lab.space):
+        raise ValueError(f"{count} pairs want {2 * count} tokens, but {lab.name} has {len(lab.space)}")
+    order = torch.randperm(len(lab.space), generator=torch.Generator().manual_seed(seed))
+    return [tuple(pair) for pair in lab.space.ids[order[: 2 * count]].view(-1, 2).tolist()]
+
+
+def _along(
+    lab: Lab,
+    ends: Sequence[Tensor],
+    prompt: str,
+    p: list[float],
+    ways: Sequence[str],
+    mixtures: Sequence[str],
+) -> pd.DataFrame:
+    """Some ways, then some mixtures, between two vectors (width,); see `along_pairs`."""
+    c = lab.space.centroid.cpu()
+    found = torch.cat([between(*ends, p, way, c) for way in ways])  # (ways * points, width)
+    logits = lab.logits(fill(lab, prompt, torch.cat([torch.stack(list(ends)), found])))
     at_a, at_b, along = logits[0], logits[1], logits[2:]
+    along = torch.cat([along, *(MIXED[mix](at_a, at_b, p) for mix in mixtures)])
     kl_a, kl_b = kl(along, at_a), kl(along, at_b)
+    no_vector = [None] * (len(along) - len(found))
     columns = {
-        "model": lab.name,
-        "a": word_a,
-        "b": word_b,
-        "way": [way for way in WAYS for _ in p],
-        "p": p * len(WAYS),
-        "norm": found.norm(dim=-1).tolist(),
-        "distance": (found - c).norm(dim=-1).tolist(),
-        "nearest": lab.space.nearest(found, k=1)["token"].tolist(),
+        "way": [way for way in (*ways, *mixtures) for _ in p],
+        "p": p * (len(along) // len(p)),
+        "norm": found.norm(dim=-1).tolist() + no_vector,
+        "distance": (found - c).norm(dim=-1).tolist() + no_vector,
+        "nearest": lab.space.nearest(found, k=1)["token"].tolist() + no_vector,
         **next_token(lab, along),
         "kl_a": kl_a.tolist(),
         "kl_b": kl_b.tolist(),
@@ -81,21 +125,35 @@ def _along_pair(lab: Lab, word_a: str, word_b: str, prompt: str, p: list[float])
 def turns(table: pd.DataFrame) -> pd.DataFrame:
     """Where each way turns, from an `along_pairs` table: a row a pair and way.
 
-    Columns: a, b, way, turn (the p where `to_b` first reaches one half, between two points by a straight
-    line), crossings (how often it crosses one half), width (how far p goes from the last `to_b` below 0.1 to
-    the first above 0.9), apart (kl_b at a, bits: how different the ends are), detour (the highest
-    entropy on the way less the higher of the ends', bits), third (a third token is nearest somewhere).
+    Columns: prompt, of, pair ("dog, cat"), way, turn (the p where `to_b` first reaches one half, between two
+    points by a straight line), crossings (how often it crosses one half), once (it does so once), width (how
+    far p goes from the last `to_b` below 0.1 to the first above 0.9), apart (kl_b at a, bits: how different
+    the ends are), same_end (the likeliest next token is the same at both ends), detour (the highest entropy
+    on the way less the higher of the ends', bits), third (a third token is nearest somewhere; empty where
+    outputs are mixed, which have no vector).
     """
     rows = []
-    for (a, b, way), one in table.groupby(["a", "b", "way"], sort=False):
+    for (prompt, of, a, b, way), one in table.groupby(["prompt", "of", "a", "b", "way"], sort=False):
         one = one.sort_values("p")
         ends = one.iloc[[0, -1]]
-        detour = one["entropy"].max() - ends["entropy"].max()
-        third = bool((~one["nearest"].isin(ends["nearest"])).any())
-        turn = _turn(one["p"].to_numpy(), one["to_b"].to_numpy(copy=True))
-        rows.append((a, b, way, *turn, one["kl_b"].iloc[0], detour, third))
-    names = ["a", "b", "way", "turn", "crossings", "width", "apart", "detour", "third"]
-    return pd.DataFrame(rows, columns=names)
+        turn, crossings, width = _turn(one["p"].to_numpy(), one["to_b"].to_numpy(copy=True))
+        rows.append(
+            {
+                "prompt": prompt,
+                "of": of,
+                "pair": f"{a}, {b}",
+                "way": way,
+                "turn": turn,
+                "crossings": crossings,
+                "once": crossings == 1,
+                "width": width,
+                "apart": one["kl_b"].iloc[0],
+                "same_end": ends["next_token"].nunique() == 1,
+                "detour": one["entropy"].max() - ends["entropy"].max(),
+                "third": None if way in MIXED else bool((~one["nearest"].isin(ends["nearest"])).any()),
+            }
+        )
+    return pd.DataFrame(rows).astype({"third": "boolean"})  # which may be missing
 
 
 def _turn(p: np.ndarray, to_b: np.ndarray) -> tuple[float, int, float]:
@@ -110,19 +168,21 @@ def _turn(p: np.ndarray, to_b: np.ndarray) -> tuple[float, int, float]:
 
 
 def turn_summary(turned: pd.DataFrame) -> pd.DataFrame:
-    """A `turns` table by way: pairs, median of turn and its quartiles (low, high), median width, and counts.
+    """A `turns` table by prompt and way.
 
-    Columns: way, pairs, turn, low, high, width, once (pairs that cross one half once), once_low, once_high
-    (Wilson 95 % of that share), third (pairs with a third token nearest on the way).
+    Columns: prompt, of, way, pairs, turn (median), low, high (its quartiles), width (median), and how many
+    pairs: once (cross one half once), once_low, once_high (Wilson 95 % of that share), same_end (the same
+    likeliest next token at both ends), third (a third token nearest on the way).
     """
-    rows = []
-    for way, some in turned.groupby("way", sort=False):
-        quarters = some["turn"].quantile([0.5, 0.25, 0.75]).tolist()
-        width, third = some["width"].median(), int(some["third"].sum())
-        once = int((some["crossings"] == 1).sum())
-        rows.append((way, len(some), *quarters, width, once, *wilson(once, len(some)), third))
-    names = ["way", "pairs", "turn", "low", "high", "width", "once", "once_low", "once_high", "third"]
-    return pd.DataFrame(rows, columns=names)
+    by = turned.groupby(["prompt", "of", "way"], sort=False)
+    found = by.agg(pairs=("pair", "size"), turn=("turn", "median"))
+    found["low"], found["high"] = by["turn"].quantile(0.25), by["turn"].quantile(0.75)
+    found["width"], found["once"] = by["width"].median(), by["once"].sum()
+    counts = found[["once", "pairs"]].itertuples(index=False)
+    found[["once_low", "once_high"]] = [wilson(*both) for both in counts]
+    found["same_end"] = by["same_end"].sum()
+    found["third"] = by["third"].sum(min_count=1)
+    return found.reset_index()
 
 
 def along_rays(

@@ -3,16 +3,21 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from nokenlab.experiments.between_and_beyond import MIXED, WORDS
 from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, legend_outside, shown, ticks_in_medians
 
 
 def turn_lines(table: pd.DataFrame) -> Figure:
     """How far the next token's distribution has gone from a to b, from an `along_pairs` table: a panel a way.
 
-    A thin line is a pair, the thick one the median of the pairs.
+    A thin line is a pair of words, the thick one their median. Random tokens are left out.
     """
+    table = table[table["of"] == WORDS]
     ways = list(table["way"].unique())
-    fig, ((*panels,),) = figure(10, 3.8, columns=len(ways), sharey=True, squeeze=False)
+    columns = min(len(ways), 3)
+    rows = -(-len(ways) // columns)
+    fig, axes = figure(10, 3.4 * rows, rows=rows, columns=columns, sharex=True, sharey=True, squeeze=False)
+    panels, spare = axes.flat[: len(ways)], axes.flat[len(ways) :]
     for ax, way in zip(panels, ways, strict=True):
         some = table[table["way"] == way]
         for _, one in some.groupby(["a", "b"]):
@@ -21,27 +26,53 @@ def turn_lines(table: pd.DataFrame) -> Figure:
         ax.plot(middle.index, middle, color=OKABE_ITO[0], linewidth=2.5, label="median of the pairs")
         ax.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1, label="in step with p")
         ax.axhline(0.5, color="0.7", linewidth=0.8, zorder=0)
-        ax.set(xlabel="p  (0 is word a, 1 is word b)")
         ax.set_title(way, fontsize=10)
-    panels[0].set_ylabel("KL to a / (KL to a + KL to b)")
+    for ax in spare:
+        ax.axis("off")
+    for ax in panels[-columns:]:
+        ax.tick_params(labelbottom=True)
+    fig.supxlabel("p  (0 is word a, 1 is word b)", fontsize=10)
+    fig.supylabel("KL to a / (KL to a + KL to b)", fontsize=10)
     panels[0].legend(fontsize=8, loc="upper left")
     return fig
 
 
 def turn_dots(turned: pd.DataFrame) -> Figure:
-    """The p at which each pair turns, by each way, from a `turns` table. Shows the first 50 pairs."""
-    pairs = list(turned.groupby(["a", "b"], sort=False).groups)[:50]
-    fig, ax = figure(10, 1.4 + 0.27 * len(pairs))
-    for i, (way, some) in enumerate(turned.groupby("way", sort=False)):
-        at = some.set_index(["a", "b"])["turn"]
-        y = [row + 0.18 * (i - 1) for row in range(len(pairs))]
-        ax.plot([at[pair] for pair in pairs], y, MARKERS[i], color=OKABE_ITO[[0, 1, 2][i % 3]], label=way)
+    """The p at which each pair of words turns, by each way, from a `turns` table; the first 50 pairs."""
+    turned = turned[turned["of"] == WORDS]
+    pairs = list(turned["pair"].unique())[:50]
+    fig, ax = figure(10, 1.6 + 0.3 * len(pairs))
+    ways = list(turned.groupby("way", sort=False))
+    for i, (way, some) in enumerate(ways):
+        at = some.set_index("pair")["turn"]
+        y = [row + 0.7 * ((i + 0.5) / len(ways) - 0.5) for row in range(len(pairs))]
+        look = {"color": OKABE_ITO[i % 8], "markersize": 5, "label": way}
+        ax.plot([at[pair] for pair in pairs], y, MARKERS[i % 7], **look)
     ax.axvline(0.5, color="0.6", linestyle=":")
-    ax.set_title("Where each pair turns")
-    ax.set_yticks(range(len(pairs)), [shown(f"{a} → {b}") for a, b in pairs], fontsize=9)
+    ax.set_yticks(range(len(pairs)), [shown(pair) for pair in pairs], fontsize=9)
     ax.set(
         xlim=(0, 1), ylim=(len(pairs) - 0.4, -0.6), xlabel="p where the next token is as far from a as from b"
     )
+    legend_outside(fig, [ax], columns=5)
+    return fig
+
+
+def width_lines(turned: pd.DataFrame) -> Figure:
+    """How wide each pair's turn is on the line and where the outputs are mixed, from a `turns` table.
+
+    A thin line is a pair of words, darker where several go the same way; the thick one their median.
+    """
+    ways = ["lerp", *MIXED]
+    words = turned[turned["of"] == WORDS]
+    widths = words.pivot_table(index="way", columns="pair", values="width", sort=False).loc[ways]
+    fig, ax = figure(7, 4)
+    ax.plot(ways, widths, color=OKABE_ITO[4], linewidth=1, alpha=0.6)
+    middle = widths.median(axis=1)
+    ax.plot(ways, middle, "o-", color=OKABE_ITO[0], linewidth=2.5, label=f"median of {widths.shape[1]} pairs")
+    for x, y in enumerate(middle):
+        look = {"color": OKABE_ITO[0], "ha": "center", "bbox": {"color": "white", "alpha": 0.8, "pad": 1}}
+        ax.annotate(f"{y:.3g}", (x, y), (0, 14), textcoords="offset points", **look)
+    ax.set(xlim=(-0.3, len(ways) - 0.6), ylim=(0, 1), ylabel="width: from 0.1 to 0.9, in p")
     ax.legend(fontsize=9, loc="lower right")
     return fig
 
