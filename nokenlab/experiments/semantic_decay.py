@@ -17,6 +17,7 @@ from nokenlab.measures import kl
 from nokenlab.nokens import fill, rescale, shell, word_vector
 
 WORD = "word"
+CALIPER = 1.5  # words and nokens are matched where neither is more than so many times as sure as the other
 NOISE_SEEDS = 1_000_000  # noise must not lie in the direction of a noken, which has the seeds from 0 on
 
 
@@ -25,10 +26,10 @@ def subjects(
 ) -> tuple[pd.DataFrame, Tensor]:
     """What is to be shaken: tokens of words, and `count` nokens at each distance from the centroid.
 
-    Words that end in the same token count once. Returns a table with a row a subject: subject (its name),
-    family ("word", "r = 0.5", …), norm, distance (from the centroid), medians (the same in distances of
-    the median token), token (the nearest other one, by Euclidean distance) and nearest (that distance);
-    and the vectors, (subjects, width), float32 on the CPU.
+    Words that end in the same token count once. Each noken has a direction of its own. Returns a table with
+    a row a subject: subject (its name), family ("word", "r = 0.5", …), norm, distance (from the centroid),
+    medians (the same in distances of the median token), token (the nearest other one, by Euclidean distance)
+    and nearest (that distance); and the vectors, (subjects, width), float32 on the CPU.
     Raises ValueError for words, radii or a count of which there can be no subjects.
     """
     if not all(word.strip() for word in words) or (not len(words) and not len(radii)):
@@ -40,14 +41,15 @@ def subjects(
     ids = {}
     for word in words:
         ids.setdefault(lab.ids(f" {word}")[-1].item(), word)
-    seeds, centroid = [seed + i for i in range(count)], lab.space.centroid.cpu()
-    shells = [shell(centroid, seeds, radius) for radius in radii]
+    centroid = lab.space.centroid.cpu()
+    seeds = {radius: range(seed + i * count, seed + (i + 1) * count) for i, radius in enumerate(radii)}
+    shells = [shell(centroid, seeds[radius], radius) for radius in radii]
     vectors = torch.cat([*(word_vector(lab, word)[None] for word in ids.values()), *shells])
     tokens, nearest = _nearest(lab, vectors, list(ids))
     distance = (vectors - centroid).norm(dim=-1)
     columns = {
-        "subject": [*ids.values(), *(f"r {radius:g} no. {s}" for radius in radii for s in seeds)],
-        "family": [WORD] * len(ids) + [f"r = {radius:g}" for radius in radii for _ in seeds],
+        "subject": [*ids.values(), *(f"r {radius:g} no. {s}" for radius in radii for s in seeds[radius])],
+        "family": [WORD] * len(ids) + [f"r = {radius:g}" for radius in radii for _ in range(count)],
         "norm": vectors.norm(dim=-1).tolist(),
         "distance": distance.tolist(),
         "medians": (distance / lab.space.median_distance).tolist(),
@@ -92,6 +94,24 @@ def to_full_stop(lab: Lab, ids: list[int], logs: list[float]) -> tuple[str, floa
     return first_sentence(lab.text(ids[:end])), float(np.exp(sum(logs[:end]))), ids[:end]
 
 
+def equally_sure(subjects: pd.DataFrame) -> np.ndarray:
+    """Which subjects have a partner, a word and a noken each, whose definition is as sure: (subjects,).
+
+    One to one: the nearest pair on the logarithm of `sure` first, then the nearest of those that are left, up
+    to `CALIPER` (nearest neighbours without replacement). What noise does to them has no say in it.
+    """
+    sure, word = np.log(subjects["sure"].to_numpy()), (subjects["family"] == WORD).to_numpy()
+    words, nokens = np.flatnonzero(word), np.flatnonzero(~word)
+    apart = np.abs(sure[words, None] - sure[nokens])  # (words, nokens)
+    matched = np.zeros(len(subjects), dtype=bool)
+    for pair in apart.argsort(axis=None, kind="stable")[: (apart <= np.log(CALIPER)).sum()]:
+        row, column = np.unravel_index(pair, apart.shape)
+        both = [words[row], nokens[column]]
+        if not matched[both].any():
+            matched[both] = True
+    return matched
+
+
 def disturb(
     lab: Lab,
     subjects: pd.DataFrame,
@@ -104,24 +124,27 @@ def disturb(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Noise of each magnitude on each subject, in `draws` directions of its own, the same at each magnitude.
 
-    Returns the subjects with two columns more, definition and sure (see `originals`), and a table with a
-    row a subject, magnitude and draw: subject, family, magnitude, medians, seed, grown (the length over
-    that without noise), angle (to the vector without noise, degrees), kept (the whole definition is the
-    same, token for token), first (its first token is), kl (bits, of the first token's distribution from
-    that without noise), kl_turned (the same for the noisy vector rescaled to its length without noise).
+    Returns the subjects with columns more: prompt, definition and sure (see `originals`), matched (see
+    `equally_sure`); and a table with a row a subject, magnitude and draw: subject, family, prompt, matched,
+    magnitude, medians, seed, grown (the length over that without noise), angle (to the vector without noise,
+    degrees), kept (the whole definition is the same, token for token), first (its first token is), kl (bits,
+    of the first token's distribution from that without noise), kl_turned (the same for the noisy vector
+    rescaled to its length without noise), kl_along (for the vector without noise, rescaled to that with it).
     Raises ValueError for magnitudes, draws or max_new_tokens that are no such thing.
     """
     _check_noise(magnitudes, draws, max_new_tokens)
     said = originals(lab, vectors, prompt, max_new_tokens)
+    subjects = subjects.assign(prompt=prompt).join(said.drop(columns="ids"))
+    subjects["matched"] = equally_sure(subjects)
     still = lab.logits(fill(lab, prompt, vectors))  # (subjects, vocab)
     magnitudes, parts = sorted(map(float, magnitudes)), []
     for row, clean, ids, reference in zip(subjects.itertuples(), vectors, said["ids"], still, strict=True):
         seeds = range(seed + row.Index * draws, seed + (row.Index + 1) * draws)
-        columns = _shaken(lab, prompt, clean, magnitudes, seeds, ids, reference)
-        parts.append(pd.DataFrame({"subject": row.subject, "family": row.family} | columns))
+        head = {name: getattr(row, name) for name in ("subject", "family", "prompt", "matched")}
+        parts.append(pd.DataFrame(head | _shaken(lab, prompt, clean, magnitudes, seeds, ids, reference)))
     table = pd.concat(parts, ignore_index=True)
-    table.insert(3, "medians", table["magnitude"] / lab.space.median_distance)
-    return subjects.join(said.drop(columns="ids")), table
+    table.insert(5, "medians", table["magnitude"] / lab.space.median_distance)
+    return subjects, table
 
 
 def becomes(
@@ -173,15 +196,17 @@ def _shaken(
 ) -> dict[str, list]:
     """The columns of `disturb` for one vector (width,), its definition's ids and its next logits (vocab,)."""
     found = torch.cat([noisy(clean, m, seeds) for m in magnitudes])  # (magnitudes * seeds, width)
-    turned = rescale(found, clean.norm().item())
+    grown = found.norm(dim=-1) / clean.norm()  # (magnitudes * seeds,)
+    turned, along = rescale(found, clean.norm().item()), clean * grown[:, None]
     cosine = torch.cosine_similarity(found, clean[None], dim=-1).clamp(-1, 1)
     return {
         "magnitude": [m for m in magnitudes for _ in seeds],
         "seed": list(seeds) * len(magnitudes),
-        "grown": (found.norm(dim=-1) / clean.norm().item()).tolist(),
+        "grown": grown.tolist(),
         "angle": cosine.acos().rad2deg().tolist(),
         **_follow(lab, fill(lab, prompt, found), ids, reference),
         "kl_turned": kl(lab.logits(fill(lab, prompt, turned)), reference).tolist(),
+        "kl_along": kl(lab.logits(fill(lab, prompt, along)), reference).tolist(),
     }
 
 

@@ -22,9 +22,9 @@ BORNE = {
 
 
 def decay_lines(shares: pd.DataFrame) -> Figure:
-    """Kept definitions and divergence against the noise, a line a family, from a `shares` table by family.
+    """Kept definitions and divergence against the noise, a line a family, from a `shares` table.
 
-    Left the kept share with its Wilson 95 % interval; right the median KL of the first token.
+    Left the kept share with its interval over subjects; right the median KL of the first token.
     """
     fig, (left, right) = figure(10, 4.4, columns=2)
     families = list(shares["family"].unique())
@@ -42,29 +42,44 @@ def decay_lines(shares: pd.DataFrame) -> Figure:
         _plain_ticks(above.xaxis)
         above.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.axhline(0.5, color="0.7", linestyle=":", zorder=0)
-    left.set(ylim=(-0.02, 1.03), ylabel="share of definitions kept (bars: 95 %)")
+    left.set(ylim=(-0.02, 1.03), ylabel="share of definitions kept (bars: 95 %, over subjects)")
     right.set(yscale="log", ylabel="KL of the first token from no noise, bits")
     right.axhline(BITS, color="0.7", linestyle=":", zorder=0)
     legend_outside(fig, [left], 7)
     return fig
 
 
-def half_dots(halves: pd.DataFrame, subjects: pd.DataFrame, magnitudes: list[float]) -> Figure:
+def difference_lines(against: pd.DataFrame) -> Figure:
+    """Nokens' kept shares less words', against the noise, a line a family, from an `against_words` table."""
+    fig, ax = figure(10, 4)
+    families = list(against["family"].unique())
+    for i, family in enumerate(families, 1):  # in the colours of `decay_lines`
+        rows = against[against["family"] == family]
+        x = rows["magnitude"] * 1.04 ** (i - len(families) / 2)  # bars beside each other
+        look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "markersize": 5, "elinewidth": 0.8}
+        ax.errorbar(x, rows["difference"], reach(rows, "difference"), label=shown(family), **look)
+    ax.axhline(0, color=COLOURS[0], linestyle=":", label="words")
+    _noise_axis(ax, "x", against["magnitude"])
+    ax.set(xlabel=NOISE, ylabel="share kept, less words' share\n(bars: 95 %, over subjects)")
+    legend_outside(fig, [ax], 7)
+    return fig
+
+
+def half_dots(subjects: pd.DataFrame, magnitudes: list[float]) -> Figure:
     """What each subject bears against the distance to its nearest other token; words alone, and all.
 
-    From `halves` and `subjects` tables. Hollow signs are off the scale: ▽ already below
+    From a table of subjects with the columns of `halves`. Hollow signs are off the scale: ▽ already below
     the smallest magnitude, △ not even at the largest.
     """
-    joined = halves.merge(subjects, on=["subject", "family"])
     limits = min(magnitudes) / 1.4, max(magnitudes) * 1.4
     fig, axes = figure(10, 7.6, rows=2, columns=2, sharex="col", squeeze=False)
     for (words, every), (column, label) in zip(axes, BORNE.items(), strict=True):
-        for i, (family, rows) in enumerate(joined.groupby("family", sort=False)):
+        for i, (family, rows) in enumerate(subjects.groupby("family", sort=False)):
             _dots(every, rows["nearest"], rows[column], limits, i, family)
         every.set(ylim=limits, xscale="log")
         _noise_axis(every, "y", magnitudes)
         _plain_ticks(every.xaxis)
-        _word_dots(words, joined[joined["family"] == WORD], column, limits)
+        _word_dots(words, subjects[subjects["family"] == WORD], column, limits)
         words.set_ylabel(label)
     for ax, title in zip(axes[0], ("words alone", "words and nokens"), strict=True):
         ax.set_title(title, fontsize=10)
@@ -73,19 +88,23 @@ def half_dots(halves: pd.DataFrame, subjects: pd.DataFrame, magnitudes: list[flo
     return fig
 
 
-def turned_lines(turned: pd.DataFrame) -> Figure:
-    """How much of the change is left when the noise only turns the vector, from an `only_turned` table."""
-    fig, ax = figure(10, 3.6)
-    for i, (name, rows) in enumerate(turned.groupby("subjects", sort=False)):
-        rows = rows.sort_values("magnitude")
-        x = rows["magnitude"] * 1.03 ** (2 * i - 1)  # bars beside each other
-        look = {"color": OKABE_ITO[[7, 5][i]], "marker": MARKERS[i], "linewidth": 1.8, "capsize": 3}
-        ax.errorbar(x, rows["share"], reach(rows, "share"), label=name, **look)
-    ax.axhline(1, color="0.5", linestyle=":", label="as much as the noise itself")
-    _noise_axis(ax, "x", turned["magnitude"])
-    ax.set(ylim=(0, None), xlabel=NOISE, ylabel="KL, only turned / KL")
-    ax.set_title("How much of the change is left at the length without noise (bars: 95 %)", fontsize=11)
-    ax.legend(fontsize=9, loc="lower left")
+def turned_lines(table: pd.DataFrame) -> Figure:
+    """How much of the change a turn alone makes, and length alone, from a `turned_or_longer` table."""
+    fig, axes = figure(10, 3.8, columns=2, sharey=True)
+    titles = {"turned": "only turned: the length held", "longer": "only longer: the direction held"}
+    for ax, (share, title) in zip(axes, titles.items(), strict=True):
+        for i, (name, rows) in enumerate(table.groupby("subjects", sort=False)):
+            x = rows["magnitude"] * 1.03 ** (2 * i - 1)  # bars beside each other
+            look = {"color": OKABE_ITO[[7, 5][i]], "marker": MARKERS[i], "linewidth": 1.8, "capsize": 3}
+            ax.errorbar(
+                x, rows[share], reach(rows, share, f"{share}_low", f"{share}_high"), label=name, **look
+            )
+        ax.axhline(1, color="0.5", linestyle=":", label="as much as the noise itself")
+        _noise_axis(ax, "x", table["magnitude"])
+        ax.set_xlabel(NOISE)
+        ax.set_title(title, fontsize=10)
+    axes[0].set(ylim=(0, None), ylabel="KL, as a share of that of the noise\n(bars: 95 %, over subjects)")
+    legend_outside(fig, [axes[0]], 3)
     return fig
 
 

@@ -1,6 +1,7 @@
 """Noise on words and nokens: what is added, and what counts as kept."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers.noise import noise_table
@@ -22,6 +23,8 @@ def test_subjects_lie_where_they_say_and_the_nearest_token_is_another(lab):
     assert table["token"][0] != " dog" and table["nearest"].min() > 0
     away = (lab.space.vectors - found[4]).norm(dim=-1)
     assert table["nearest"][4] == pytest.approx(away.min().item(), rel=1e-4)
+    towards = torch.nn.functional.normalize(found[2:] - lab.space.centroid, dim=-1)
+    assert (towards @ towards.T - torch.eye(4)).abs().max() < 0.3  # nokens share no direction
     second = (lab.space.vectors - found[0]).norm(dim=-1).topk(2, largest=False).values[1]
     assert table["nearest"][0] == pytest.approx(second.item(), rel=1e-4)
 
@@ -71,12 +74,52 @@ def test_noise_too_small_to_matter_keeps_all_and_turning_keeps_the_angle(tiny):
     _, table = semantic_decay.disturb(tiny, subjects, vectors, PROMPT, [1e-7, 50.0], 3, max_new_tokens=3)
     tiniest, largest = table[table["magnitude"] < 1], table[table["magnitude"] > 1]
     assert tiniest["kept"].all() and tiniest["first"].all()
-    assert tiniest[["kl", "kl_turned"]].max().max() < 1e-3
+    assert tiniest[["kl", "kl_turned", "kl_along"]].max().max() < 1e-3
     assert (largest["kl"] > tiniest["kl"].max()).all()
     assert tiniest["grown"].tolist() == pytest.approx([1.0] * 9, abs=1e-3)
     assert (largest["grown"] > 1).all() and (largest["angle"] > 10).all()
     assert (table["kept"] <= table["first"]).all()
     assert list(table) == list(noise_table({}))  # the tests of what is counted make theirs by hand
+
+
+def test_turned_and_longer_are_what_they_say(tiny):
+    subjects, vectors = semantic_decay.subjects(tiny, ["dog"], [], 1)
+    _, table = semantic_decay.disturb(tiny, subjects, vectors, PROMPT, [0.5, 2.0], 2, max_new_tokens=2)
+    clean = vectors[0]
+    noisy = torch.cat([semantic_decay.noisy(clean, row.magnitude, [row.seed]) for row in table.itertuples()])
+    longer = noisy.norm(dim=-1, keepdim=True)  # (rows, 1)
+    assert table["grown"].tolist() == pytest.approx((longer[:, 0] / clean.norm()).tolist(), rel=1e-4)
+    for column, vectors in (
+        ("kl_turned", noisy / longer * clean.norm()),
+        ("kl_along", clean / clean.norm() * longer),
+    ):
+        logits = tiny.logits(fill(tiny, PROMPT, torch.cat([clean[None], vectors])))
+        assert table[column].tolist() == pytest.approx(nl.kl(logits[1:], logits[0]).tolist(), abs=1e-4)
+
+
+def test_a_word_and_a_noken_that_are_equally_sure_are_a_pair():
+    families = ["word"] * 3 + ["r = 1", "r = 2", "r = 2"]
+    near = semantic_decay.CALIPER * 0.99
+
+    def matched(sure: list[float]) -> list[bool]:
+        return semantic_decay.equally_sure(pd.DataFrame({"family": families, "sure": sure})).tolist()
+
+    assert matched([0.5, 0.1, 0.01, 0.5, 0.1, 0.01]) == [True] * 6
+    assert matched([0.5, 0.1, 0.01, 0.9, 0.3, 0.03]) == [False] * 6  # none is near enough
+    assert matched([0.1, 0.1, 0.9, 0.1, 0.4, 0.01]) == [True, False, False, True, False, False]  # one to one
+    # the nearest pair first: the second word takes the noken that the first could have had
+    assert matched([0.1 * near, 0.1, 0.9, 0.1, 0.01, 0.01]) == [False, True, False, True, False, False]
+    assert matched([0.1 * near, 1, 0.9, 0.1, 0.01, 0.01]) == [True, False, False, True, False, False]
+    assert not semantic_decay.equally_sure(pd.DataFrame({"family": ["word"], "sure": [1.0]})).any()
+
+
+def test_all_columns_are_there(tiny):
+    subjects, vectors = semantic_decay.subjects(tiny, ["dog", "music"], [5.0], 2)
+    subjects, table = semantic_decay.disturb(tiny, subjects, vectors, PROMPT, [0.5], 1, max_new_tokens=2)
+    assert set(subjects["prompt"]) == set(table["prompt"]) == {PROMPT}
+    assert subjects["matched"].tolist() == semantic_decay.equally_sure(subjects).tolist()
+    assert table.groupby("subject", sort=False)["matched"].first().tolist() == subjects["matched"].tolist()
+    assert (subjects["family"] == "word")[subjects["matched"]].sum() * 2 == subjects["matched"].sum()
 
 
 def test_a_text_ends_with_its_full_stop(lab):

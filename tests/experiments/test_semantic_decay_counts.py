@@ -5,14 +5,18 @@ import pandas as pd
 import pytest
 from helpers.noise import noise_table
 
+from nokenlab.experiments import claims
 from nokenlab.experiments.semantic_decay_counts import (
     EXPLANATIONS,
+    against_words,
+    alike,
     by_family,
     crossing,
     explained,
     halves,
-    only_turned,
+    matching,
     shares,
+    turned_or_longer,
 )
 
 
@@ -24,51 +28,106 @@ def test_the_crossing_is_on_the_logarithm_and_says_what_it_cannot_know():
     assert crossing([1.0, 10.0], [0.6, 0.4], 0.5) == 0
 
 
-def test_shares_and_halves_count():
-    table = noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "z": [1, 0, 0]})
-    words = shares(table).query("family == 'word'")
+def test_shares_count_subjects_and_not_rows():
+    few, many = (noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "z": [1, 0, 0]}) for _ in range(2))
+    words = shares(few).query("family == 'word'")
     assert words["rows"].tolist() == [8] * 3 and words["kept"].tolist() == [1, 0.75, 0.5]
-    assert (words["low"] < words["kept"]).all() and words["high"].tolist()[0] == 1
-    borne = halves(table).set_index("subject")
+    assert words["n_units"].tolist() == [2] * 3 and set(words["unit"]) == {"subject"}
+    assert words[["low", "high"]].to_numpy().tolist() == [[1, 1], [0.5, 1], [0, 1]]
+    assert shares(few).query("family == 'r = 1'")["low"].isna().all()  # one subject
+    ten_times = shares(pd.concat([many] * 10)).query("family == 'word'")
+    assert ten_times[["low", "high"]].equals(words[["low", "high"]])  # more draws are no more subjects
+
+
+def test_draws_of_a_subject_are_alike():
+    same = alike(noise_table({"a": [4, 4, 4], "b": [0, 0, 0], "c": [0, 0, 0]})).iloc[0]
+    assert same["icc"] == pytest.approx(1) and same["design_effect"] == pytest.approx(4)
+    assert (same["n_units"], same["rows"]) == (3, 12) and same["worth"] == pytest.approx(3)
+    table = noise_table({name: [50] * 3 for name in "abcdefgh"}, draws=100)
+    table["kept"] = np.random.default_rng(0).random(len(table)) < 0.5
+    assert abs(alike(table)["icc"][0]) < 0.01  # by chance alone
+    assert alike(noise_table({"a": [1, 1, 1]}))["icc"].isna().all()
+    assert alike(noise_table({"a": [1, 1, 0], "b": [1, 0, 0]}, draws=1))["icc"].isna().all()
+
+
+def test_nokens_stand_beside_all_words_and_beside_those_that_are_matched():
+    found = against_words(noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "y": [3, 2, 0], "z": [1, 0, 0]}))
+    assert found["family"].tolist() == ["r = 1"] * 3 + ["matched"] * 3
+    assert found["n_units"].tolist() == [2] * 3 + [1] * 3 and found["n_words"].tolist() == [2] * 3 + [1] * 3
+    assert found["difference"].tolist() == pytest.approx([-0.5, -0.5, -0.5, -0.75, -0.5, 0])
+    assert found["low"][0] == -0.75 and found["high"][0] == -0.25 and found["low"][3:].isna().all()
+    itself = noise_table({"a": [4, 2, 0], "b": [4, 4, 4]})
+    twins = itself.assign(family="r = 1", subject=itself["subject"] + " too")
+    assert (against_words(pd.concat([itself, twins]))["difference"][:3] == 0).all()
+
+
+def test_how_sure_the_matched_are():
+    subjects = pd.DataFrame({"family": ["word", "word", "r = 1", "r = 2"], "sure": [0.5, 0.2, 0.4, 0.1]})
+    found = matching(subjects.assign(matched=[True, False, True, False])).set_index("family")
+    assert found.index.tolist() == ["word", "r = 1", "r = 2", "nokens"]
+    assert found["n_units"].tolist() == [2, 1, 1, 2] and found["matched"].tolist() == [1, 1, 0, 1]
+    assert found["matched_sure"].tolist()[:2] == [0.5, 0.4] and found["sure"]["nokens"] == 0.25
+
+
+def test_halves_and_their_medians():
+    borne = halves(noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "z": [1, 0, 0]}))
     assert borne["half"].tolist() == pytest.approx([10, float("inf"), 0])
     assert borne["half_first"].tolist() == [float("inf")] * 3
     assert borne["moved"].tolist() == pytest.approx([10] * 3)  # kl is magnitude / 100, so 0.1 bit at 10
-    subjects = pd.DataFrame({"subject": ["a", "b", "z"], "family": ["word", "word", "r = 1"], "norm": 10.0})
-    subjects = subjects.assign(nearest=1.0, distance=2.0)
-    families = by_family(borne.reset_index(), subjects)
-    assert families["subjects"].tolist() == [2, 1] and families["half"].tolist() == [float("inf"), 0]
+    families = by_family(borne.assign(family=["word", "word", "r = 1"], norm=10.0, nearest=1.0, distance=2.0))
+    assert families["n_units"].tolist() == [2, 1] and families["half"].tolist() == [float("inf"), 0]
     assert families["degrees"].tolist() == pytest.approx([45, 45])
 
 
-def test_only_turned_is_the_ratio_of_the_means_with_an_interval_over_subjects():
+def test_turned_and_longer_are_ratios_of_means_with_intervals_over_subjects():
     table = noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "y": [1, 0, 0], "z": [1, 0, 0]})
-    turned = only_turned(table)
-    assert turned["subjects"].tolist() == ["words"] * 3 + ["nokens"] * 3
-    assert turned[["share", "low", "high"]].to_numpy().ravel().tolist() == pytest.approx([2.0] * 18)
+    found = turned_or_longer(table)
+    assert found["subjects"].tolist() == ["words"] * 3 + ["nokens"] * 3 and set(found["n_units"]) == {2}
+    for share, value in (("turned", 2.0), ("longer", 0.25)):
+        assert found[[share, f"{share}_low", f"{share}_high"]].stack().tolist() == pytest.approx([value] * 18)
     table.loc[table["subject"] == "a", "kl_turned"] = 0.0  # b alone keeps its 2, a has 0: 1 on the whole
-    words = only_turned(table)[:3]
-    assert words["share"].tolist() == pytest.approx([1.0] * 3)
-    assert words["low"].tolist() == [0.0] * 3 and words["high"].tolist() == pytest.approx([2.0] * 3)
-    one = only_turned(noise_table({"a": [4, 2, 0]}))
-    assert one["share"].tolist() == pytest.approx([2.0] * 3) and one[["low", "high"]].isna().all(axis=None)
+    words = turned_or_longer(table)[:3]
+    assert words["turned"].tolist() == pytest.approx([1.0] * 3)
+    assert words["turned_low"].tolist() == [0.0] * 3
+    assert words["turned_high"].tolist() == pytest.approx([2.0] * 3)
+    one = turned_or_longer(noise_table({"a": [4, 2, 0]}))
+    assert one["turned"].tolist() == pytest.approx([2.0] * 3) and one["turned_low"].isna().all()
 
 
 def test_what_a_subject_bears_is_set_against_each_explanation():
-    names = list("abcde")
-    subjects = pd.DataFrame({"subject": names, "family": "word", "norm": 1.0, "nearest": range(5)})
-    subjects = subjects.assign(distance=[-n for n in range(5)], sure=[1, 0, 4, 3, 2])
-    borne = pd.DataFrame({"subject": names, "family": "word", "half": [0, 1, 2, 3, np.inf], "moved": 1.0})
-    found = explained(borne, subjects).set_index(["of", "explanation"])
-    assert len(found) == 2 * len(EXPLANATIONS) and (found["count"] == 5).all()
+    table = pd.DataFrame({"subject": list("abcde"), "family": "word", "norm": 1.0, "nearest": range(5)})
+    table = table.assign(distance=[-n for n in range(5)], sure=[1, 0, 4, 3, 2], moved=1.0)
+    found = explained(table.assign(half=[0, 1, 2, 3, np.inf])).set_index(["of", "explanation"])
+    assert len(found) == 2 * len(EXPLANATIONS) and (found["n_units"] == 5).all()
     assert found["rho"]["half", "nearest"] == pytest.approx(1)
     assert found["rho"]["half", "distance"] == pytest.approx(-1)
     assert np.isnan(found["rho"]["half", "norm"]) and found.loc["moved"]["rho"].isna().all()  # nothing varies
+    tests = found["p"].dropna()
+    assert len(tests) == 3 and found["holm"]["half", "nearest"] == pytest.approx(3 * tests.min())
 
 
 def test_without_words_nokens_alone_are_counted():
     table = noise_table({name: [4, 2, 0] for name in "wxyz"})
-    subjects = pd.DataFrame({"subject": list("wxyz"), "family": "r = 1"}).assign(
-        **dict.fromkeys(EXPLANATIONS, 1.0)
-    )
-    assert only_turned(table)["subjects"].unique().tolist() == ["nokens"]
-    assert explained(halves(table), subjects)["subjects"].unique().tolist() == ["nokens"]
+    subjects = halves(table).assign(family="r = 1", matched=False, **dict.fromkeys(EXPLANATIONS, 1.0))
+    assert turned_or_longer(table)["subjects"].unique().tolist() == ["nokens"]
+    assert explained(subjects)["subjects"].unique().tolist() == ["nokens"]
+    assert against_words(table)["difference"].isna().all()
+    assert matching(subjects)["family"].tolist() == ["r = 1", "nokens"]
+
+
+def test_every_claim_finds_its_rows():
+    names = "abcdefuvwxyz"
+    table = noise_table({name: [4, i % 4, i % 2] for i, name in enumerate(names)})
+    table = table.replace({"magnitude": {1.0: 0.2, 10.0: 0.5, 100.0: 2.0}, "family": {"r = 1": "r = 0.5"}})
+    table = pd.concat([table, table[table["family"] != "word"].assign(family="r = 5")])
+    table["matched"] = True
+    subjects = halves(noise_table({name: [4, i % 4, 0] for i, name in enumerate(names)}))
+    numbers = {name: np.random.default_rng(1).random(len(names)) for name in EXPLANATIONS}
+    subjects = subjects.assign(family=["word"] * 6 + ["r = 1"] * 6, prompt="<noken> is", **numbers)
+    asked = claims.read_claims("10-semantic-decay")
+    answers = claims.answers(asked, {"noise": table, "subjects": subjects})
+    assert answers["claim"].tolist() == [claim.claim for claim in asked]
+    units = answers.set_index("claim")["n_units"]
+    assert units["words keep most definitions at noise 0.2"] == 6
+    assert units["nokens near the centroid bear less than words"] == 12
+    assert units["half follows sureness"] == 6

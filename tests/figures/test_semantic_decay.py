@@ -1,16 +1,15 @@
 """Figures of semantic decay show what their tables say."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from helpers.noise import noise_table
 
-from nokenlab.experiments.semantic_decay_counts import halves, only_turned, shares
-from nokenlab.figures.semantic_decay import decay_lines, half_dots, turned_lines
+from nokenlab.experiments.semantic_decay_counts import against_words, halves, shares, turned_or_longer
+from nokenlab.figures.semantic_decay import decay_lines, difference_lines, half_dots, turned_lines
 
 NOISE = [1.0, 10.0, 100.0]
 TABLE = noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "c": [3, 1, 0], "z": [1, 0, 0]})
-SUBJECTS = pd.DataFrame({"subject": list("abcz"), "family": ["word"] * 3 + ["r = 1"], "nearest": range(1, 5)})
+SUBJECTS = halves(TABLE).assign(family=["word"] * 3 + ["r = 1"], nearest=range(1, 5))
 
 
 def heights(ax) -> list[list[float]]:
@@ -18,7 +17,7 @@ def heights(ax) -> list[list[float]]:
 
 
 def test_a_line_a_family_with_bars_from_low_to_high():
-    table = shares(TABLE)
+    table = shares(noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "y": [3, 2, 0], "z": [1, 0, 0]}))
     fig = decay_lines(table)
     left, right = fig.axes
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["word", "r = 1"]
@@ -30,7 +29,7 @@ def test_a_line_a_family_with_bars_from_low_to_high():
 
 
 def test_dots_with_their_names_and_hollow_signs_for_what_is_off_the_scale():
-    fig = half_dots(halves(TABLE), SUBJECTS, NOISE)
+    fig = half_dots(SUBJECTS, NOISE)
     words, every = fig.axes[:2]
     assert [text.get_text() for text in words.texts] == ["a", "b", "c"]
     assert np.nansum(heights(every)[0]) == pytest.approx(10 + 10**0.5)  # a and c are measured
@@ -43,15 +42,24 @@ def test_dots_with_their_names_and_hollow_signs_for_what_is_off_the_scale():
 
 
 def test_without_words_the_axes_for_them_are_empty():
-    nokens = SUBJECTS["family"] != "word"
-    fig = half_dots(halves(TABLE[TABLE["subject"] == "z"]), SUBJECTS[nokens], NOISE)
+    fig = half_dots(SUBJECTS[SUBJECTS["family"] != "word"], NOISE)
     fig.canvas.draw()
     assert not fig.axes[0].texts and sum(len(line.get_xdata()) for line in fig.axes[0].lines) == 0
 
 
+def test_differences_are_lines_about_the_words():
+    against = against_words(TABLE)
+    fig = difference_lines(against)
+    for _, rows in against.groupby("family"):
+        assert rows["difference"].tolist() in heights(fig.axes[0])
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["words", "r = 1", "matched"]
+    fig.canvas.draw()  # one noken has no interval
+
+
 def test_turned_lines_are_the_shares():
-    turned = only_turned(TABLE)
+    turned = turned_or_longer(TABLE)
     fig = turned_lines(turned)
     for name, rows in turned.groupby("subjects"):
-        assert rows["share"].tolist() in heights(fig.axes[0]), name
+        for ax, share in zip(fig.axes, ("turned", "longer"), strict=True):
+            assert rows[share].tolist() in heights(ax), name
     fig.canvas.draw()  # one noken has no interval
