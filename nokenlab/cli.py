@@ -1,4 +1,4 @@
-"""The command line: list the notebooks, run them, run one many times, make a page of one, fetch a model."""
+"""The command line: list the notebooks, run them, run one many times, make pages, fetch a model."""
 
 import argparse
 import os
@@ -45,7 +45,7 @@ def _complain(error: Exception) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nokenlab", description="A notebook workbook for nokens.")
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="list | run | sweep | export | fetch")
+    commands = parser.add_subparsers(required=True, metavar="list | run | sweep | findings | export | fetch")
 
     _command(commands, "list", _list, "the notebooks and their parameters")
 
@@ -65,11 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_results(sweep)
     sweep.add_argument("--dry-run", action="store_true", help="check the file and say what would be done")
     sweep.add_argument("--force", action="store_true", help="do runs again that are done")
+    taken = "take rows of runs that other code, data or versions made, and mark them"
+    sweep.add_argument("--keep-stale", action="store_true", help=taken)
     sweep.add_argument("--plain", action="store_true", help="start Python anew for each run; slower")
 
     single = _command(commands, "export", _export, "a notebook as one page, with its sliders")
     single.add_argument("notebook", metavar="NOTEBOOK", help="run first, unless it has its outputs")
     single.add_argument("page", metavar="FILE.html", type=Path, help="works with no Python and no network")
+
+    _add_results(_command(commands, "findings", _findings, "a page of what the sweeps say of the claims"))
 
     fetch = _command(commands, "fetch", _fetch, "download a model for later")
     fetch.add_argument("model", nargs="?", metavar="MODEL", help="a hub id; the default model if none")
@@ -159,19 +163,29 @@ def _sweep(args) -> int:
     folder = args.results / "sweeps" / sweep.name
     if args.dry_run:
         records = done.read_records(sweep, folder)
-        todo = len(done.left(sweep, records, args.force))
+        todo = len(done.left(sweep, records, args.force, args.keep_stale))
         took = done.seconds_a_run(sweep, records, args.results)
         guess = "how long is not known: none has been run yet"
         if took is not None:
             guess = f"about {took * todo / args.workers / 60:.1f} min ({took:.1f} s a run)"
         print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {guess}")
+        if todo:
+            print(done.why(sweep, records, args.force, args.keep_stale))
         return 0
-    records = driver.run_sweep(sweep, folder, args.workers, args.scheduler, args.force, args.plain)
-    return 1 if done.left(sweep, records) else 0
+    options = (args.workers, args.scheduler, args.force, args.plain, args.keep_stale)
+    records = driver.run_sweep(sweep, folder, *options)
+    return 1 if done.left(sweep, records, keep_stale=args.keep_stale) else 0
 
 
 def _export(args) -> int:
     print(export_page(notebooks.find(args.notebook), args.page))
+    return 0
+
+
+def _findings(args) -> int:
+    from nokenlab.runs import findings  # pandas comes with it
+
+    print(findings.write(args.results))
     return 0
 
 

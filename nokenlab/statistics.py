@@ -1,5 +1,6 @@
 """Intervals and tests, over SciPy. The unit of analysis is the caller's to say: one value a unit."""
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,17 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
         raise ValueError(f"{hits} out of {count} is no share")
     low, high = stats.binomtest(int(hits), int(count)).proportion_ci(method="wilson")
     return float(low), float(high)
+
+
+def newcombe(a_hits: int, a_count: int, b_hits: int, b_count: int) -> tuple[float, float]:
+    """The 95 % interval of a difference of two shares, a less b: low, high.
+
+    Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions", 1998,
+    method 10: the distances of both Wilson intervals' ends, put together as sides of a right angle.
+    """
+    a, b = a_hits / a_count, b_hits / b_count
+    (a_low, a_high), (b_low, b_high) = wilson(a_hits, a_count), wilson(b_hits, b_count)
+    return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
 
 
 def bootstrap(

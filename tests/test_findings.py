@@ -1,100 +1,126 @@
-"""Numbers of results/findings.md, counted again by hand from the tables of the sweeps; its words are free."""
+"""findings.md and findings.csv are recounted from the kept rows, and a changed number is found."""
 
-import csv
-import math
-import re
+import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import recount_findings as recount
+import yaml
 
-RESULTS = Path(__file__).parent.parent / "results"
-ROWS = [line for line in (RESULTS / "findings.md").read_text("utf-8").splitlines() if line.startswith("|")]
+from nokenlab.experiments import claims
+from nokenlab.runs import findings
 
-
-def table(sweep, name):
-    """The rows of one table of a sweep."""
-    with open(RESULTS / "sweeps" / sweep / "table.csv", newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["table"] == name]
+PROMPTS = ["A definition of <noken> is", "Say '<noken>' | again:"]
 
 
-def numbers(text):
-    """The numbers of a text in their order: "r = 1,000: 76 of 200 (32 to 45 %)" has 1000, 76, 200, 32, 45."""
-    return [float(found.replace(",", "")) for found in re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)]
+def test_every_number_of_the_findings_is_recounted():
+    page = (recount.ROOT / "results" / "findings.md").read_text(encoding="utf-8")
+    assert recount.faults(recount.said(), recount.recount(), page) == []
 
 
-def said(*groups):
-    """Whether one row of the findings has every group of numbers, those of a group next to each other."""
-
-    def has(row, group):
-        return any(row[i : i + len(group)] == group for i in range(len(row)))
-
-    return any(all(has(numbers(row), list(group)) for group in groups) for row in ROWS)
+def test_the_page_is_what_the_questions_and_findings_csv_make():
+    file, results = recount.ROOT / "notebooks" / "questions.yaml", recount.ROOT / "results"
+    entries = claims.read(file)["withdrawn"]
+    page = findings.page(claims.read_claims(file=file), entries, findings.read_csv(results / "findings.csv"))
+    assert page == (results / "findings.md").read_text(encoding="utf-8")
 
 
-def counted(k, n):
-    """k, n and the bounds of Wilson's 95 % interval in per cent, as the findings round them."""
-    middle, z = k + 1.959964**2 / 2, 1.959964
-    spread = z * math.sqrt(k * (n - k) / n + z * z / 4)
-    return k, n, *(round(100 * (middle + sign * spread) / (n + z * z)) for sign in (-1, 1))
+@pytest.fixture
+def place(made, tmp_path):
+    """A copy of `made`, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "copy"))
 
 
-def persons(kind, radius):
-    """How many definitions of a radius speak of a person, from both prompts; after the radius."""
-    some = [row for row in table("definitions", "themes") if row["theme"] == "a person"]
-    some = [row for row in some if row["kind"] == kind and float(row["radius"]) == radius]
-    assert len(some) == 2
-    return radius, *counted(sum(int(row["hits"]) for row in some), sum(int(row["rows"]) for row in some))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Results with rows of every statistic, and questions of them; two prompts that disagree on one."""
+    luck, rows = np.random.default_rng(0), []
+    for prompt, shift in zip(PROMPTS, (1, -1), strict=True):
+        for kind in ("a", "b"):
+            for unit in range(30):
+                x = luck.normal(shift * (kind == "a") + 3, 0.5, size=3)
+                yes = luck.random() < (0.8 if kind == "a" else 0.1)
+                rows += [{"prompt": prompt, "kind": kind, "unit": unit, "x": v, "yes": yes} for v in x]
+    table = pd.DataFrame(rows).assign(no=False, y=lambda t: t["x"] + luck.normal(0, 0.3, len(t)))
+    tmp_path = tmp_path_factory.mktemp("made")
+    folder = tmp_path / "results" / "sweeps" / "some"
+    folder.mkdir(parents=True)
+    table.to_parquet(folder / "rows.parquet")
+    asked = [
+        ("mean", "x", "> 2.5", {"a": "kind == 'a'"}),
+        ("mean", "yes", "> 0.5", {"a": "kind == 'a'"}),
+        ("mean", "no", "< 0.2", {"a": "kind == 'a'"}),
+        ("mean", "x", "> 0", {"a": "unit < 5"}),
+        ("paired difference", "x", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
+        ("paired difference", "no", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
+        ("paired ratio", "x", "> 1", {"a": "kind == 'a'", "b": "kind == 'b'"}),
+        ("ratio of columns", "y / x", "< 1.5", {}),
+        ("difference of groups", "x", "> 0", {"a": "kind == 'a' and unit < 12", "b": "kind == 'b'"}),
+        ("difference of groups", "yes", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
+        ("rank correlation", "x with y", "> 0", {"a": "kind == 'a'"}),
+        ("rank correlation", "x with yes", "> 0", {"a": "kind == 'b'"}),
+    ]
+    same = {"notebook": "01-some", "sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
+    same |= {"question": "Is it?", "beside": "nothing"}
+    names = ("statistic", "value", "rule")
+    entries = [
+        {"claim": f"claim {number}"} | same | dict(zip(names, row[:3], strict=True)) | row[3]
+        for number, row in enumerate(asked)
+    ]
+    entries.append(entries[0] | {"claim": "later", "sweep": "another"})
+    gone = {"said": "It is.", "notebook": "01-some", "why": "It was not.", "claims": ["claim 4", "later"]}
+    questions = tmp_path / "questions.yaml"
+    questions.write_text(yaml.safe_dump({"claims": entries, "withdrawn": [gone]}), encoding="utf-8")
+    findings.write(tmp_path / "results", questions)
+    return tmp_path
 
 
-def kept(family, magnitude):
-    """How many definitions stay word for word with noise of that length, from all runs."""
-    some = [row for row in table("semantic-decay", "shares") if row["family"] == family]
-    some = [row for row in some if float(row["magnitude"]) == magnitude]
-    return counted(
-        sum(round(float(row["kept"]) * int(row["rows"])) for row in some),
-        sum(int(row["rows"]) for row in some),
-    )
+def faults(place):
+    again = recount.recount(place / "results", place / "questions.yaml")
+    page = (place / "results" / "findings.md").read_text(encoding="utf-8")
+    return recount.faults(recount.said(place / "results"), again, page)
 
 
-def test_a_number_that_no_row_has_is_not_said():
-    assert numbers("r = 0.5, 1 of 4,800 (−2 to 3 %), p = 0.62.") == [0.5, 1, 4800, 2, 3, 0.62]
-    assert not said((0.5, 36, 200, 13, 23)) and not said((0.5, 35, 200, 13, 23), (1, 68, 200))
+def test_the_recount_agrees_on_every_statistic(place):
+    assert faults(place) == []
+    table = recount.said(place / "results")
+    assert len(table) == 24 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
+    assert table[["low", "holm"]].notna().sum().tolist() == [22, 4]  # of five units there is no interval
 
 
-def test_persons_come_and_go_with_the_radius():
-    assert said(*(persons("raw", r) for r in (0.5, 1, 10_000)), persons("token norm", 10_000))
+@pytest.mark.parametrize("name", [*recount.NUMBERS, "verdict"])
+def test_a_changed_cell_is_found(place, name):
+    file = place / "results" / "findings.csv"
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    row = table["p"].ne("").idxmax()
+    old = table.loc[row, name]
+    changed = "cannot tell" if name == "verdict" else str(float(old) + 0.0001) if "." in old else f"{old}1"
+    assert changed != old
+    table.loc[row, name] = changed
+    table.to_csv(file, index=False)
+    assert faults(place)
 
 
-def test_persons_need_no_centroid():
-    assert said(persons("origin", 0.5))
+@pytest.mark.parametrize("what", ["a number", "a row less", "a verdict"])
+def test_a_changed_page_is_found(place, what):
+    file = place / "results" / "findings.md"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("| A definition"))
+    changed = {
+        "a number": [lines[at].replace("| 30 |", "| 31 |")],
+        "a row less": [],
+        "a verdict": [lines[at].replace("holds", "cannot tell")],
+    }[what]
+    assert changed != [lines[at]]
+    file.write_text("\n".join(lines[:at] + changed + lines[at + 1 :]), encoding="utf-8")
+    assert faults(place)
 
 
-@pytest.mark.parametrize("held, digits", [("norm", (2, 2)), ("angle", (3, 1))])
-def test_what_is_left_with_one_held_is_the_ratio_of_the_two_changes(held, digits):
-    rows = [row for row in table("definitions", "survival") if row["held"] == held]
-    for row in rows:
-        ratio = float(row["kept"]) / float(row["raw"])
-        assert ratio == pytest.approx(float(row["share"]), rel=1e-4)
-    groups = []
-    for radius, places in zip((0.5, 10_000), digits, strict=True):
-        some = [row for row in rows if float(row["radius"]) == radius]
-        assert len(some) == 2  # the two prompts
-        shares = [round(float(row[name]), places) for row in some for name in ("share", "low", "high")]
-        groups.append((radius, *shares))
-    assert said(*groups)
-
-
-def test_definitions_decay_by_degrees():
-    first, *others = [(noise, *kept("word", noise)) for noise in (0.2, 0.5, 2)]
-    assert said(first, *((noise, k, low, high) for noise, k, _, low, high in others))
-
-
-def test_a_noken_bears_less_than_a_word():
-    first, *others = [(r, *kept(f"r = {r:g}", 0.2)) for r in (0.5, 2, 5)]
-    assert said(first, *((r, k, low, high) for r, k, _, low, high in others))
-
-
-def test_between_two_words_the_next_token_turns_once():
-    for row in table("between-words", "turn_summary"):
-        pairs = int(row["turn_summary.pairs"])
-        assert said(counted(int(row["once"]), pairs)) and int(row["third"]) == 0
+def test_changed_rows_are_found(place):
+    path = place / "results" / "sweeps" / "some" / "rows.parquet"
+    table = pd.read_parquet(path)
+    table.loc[0, "x"] += 0.1
+    table.to_parquet(path)
+    assert faults(place)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nokenlab.statistics import bootstrap, rank_correlation, ratio_of_means, wilson
+from nokenlab.statistics import (
+    bootstrap,
+    bootstrap_difference,
+    holm,
+    newcombe,
+    rank_correlation,
+    ratio_of_means,
+    wilson,
+)
 
 
 def mean(x, axis=-1):
@@ -110,3 +118,63 @@ def test_draws_without_a_value_are_left_out():
         2:
     ]  # in a third of the draws nothing varies
     assert low == pytest.approx(1) and high == pytest.approx(1)
+
+
+def test_the_bootstrap_of_a_difference_is_near_its_normal_interval():
+    a, b = np.random.default_rng(0).normal(1, 1, 300), np.random.default_rng(1).normal(0, 2, 200)
+    error = np.sqrt(a.var() / len(a) + b.var() / len(b))
+    middle = a.mean() - b.mean()
+    ends = bootstrap_difference(a, b)
+    assert ends == pytest.approx((middle - 1.96 * error, middle + 1.96 * error), abs=0.15 * error)
+    assert ends == bootstrap_difference(a, b) != bootstrap_difference(a, b, seed=1)
+
+
+def test_a_difference_holds_the_truth_about_as_often_as_it_says():
+    a, b = np.random.default_rng(2).normal(size=(300, 40)), np.random.default_rng(3).normal(2, 2, (300, 30))
+    pairs = [bootstrap_difference(*pair, draws=400) for pair in zip(a, b, strict=True)]
+    assert 0.90 < np.mean([low <= -2 <= high for low, high in pairs]) < 0.98
+
+
+def test_groups_are_drawn_apart_and_need_two_units():
+    assert bootstrap_difference([3, 3, 3], [1, 1]) == (2, 2)
+    assert np.isnan(bootstrap_difference([1.0], [1.0, 2.0])).all()
+    assert np.isnan(bootstrap_difference([1.0, 2.0], [])).all()
+
+
+def test_newcombe_is_that_of_his_paper():
+    assert newcombe(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)  # his table II, row (a)
+    assert newcombe(9, 10, 3, 10) == pytest.approx((0.1705, 0.8090), abs=5e-5)  # row (b)
+    assert newcombe(10, 10, 0, 20) == pytest.approx((0.6791, 1), abs=5e-5)  # row (g)
+    low, high = newcombe(7, 20, 3, 9)
+    assert newcombe(3, 9, 7, 20) == pytest.approx((-high, -low))
+
+
+def by_hand(p):
+    """Holm's p as its definition has it: the largest of (m - k + 1) p_k up to its own place, at most 1."""
+    m, order = len(p), sorted(p)
+    steps = [(m - k) * value for k, value in enumerate(order)]
+    return [min(1, max(steps[: order.index(value) + 1])) for value in p]
+
+
+@pytest.mark.parametrize(
+    "p",
+    [[0.01, 0.04, 0.03, 0.005], [0.5], [0.6, 0.7, 0.9], [0.001, 0.001, 0.2], [0.04, 0.011, 0.012, 0.5, 0.03]],
+)
+def test_holm_is_its_definition(p):
+    assert holm(p) == pytest.approx(by_hand(p))
+
+
+def test_holm_of_a_known_example():
+    # statsmodels: multipletests([0.01, 0.04, 0.03, 0.005], method="holm")[1]
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_does_not_count_what_is_nan():
+    found = holm([np.nan, 0.01, np.nan, 0.03])
+    assert np.isnan(found[[0, 2]]).all() and found[[1, 3]] == pytest.approx([0.02, 0.03])
+    assert holm([]).tolist() == [] and np.isnan(holm([np.nan])).all()
+
+
+def test_holm_says_a_false_thing_as_seldom_as_promised():
+    p = np.random.default_rng(0).random((2000, 8))
+    assert np.mean([holm(row).min() < 0.05 for row in p]) == pytest.approx(0.05, abs=0.015)

@@ -3,7 +3,9 @@
 They stand in `notebooks/questions.yaml`, committed before the run that answers them. Needs no torch.
 """
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +14,15 @@ import pandas as pd
 import yaml
 
 from nokenlab import statistics
-from nokenlab.errors import BadInput
+from nokenlab.errors import BadInput, first_line
 
-QUESTIONS = Path(__file__).parents[2] / "notebooks" / "questions.yaml"
+ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
+FILE = "questions.yaml"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
+FEWEST = (
+    10  # units for a bootstrap: of fewer its 95 % interval holds the truth in less than nine of ten cases
+)
+NAN = float("nan")
 
 
 class Claim(NamedTuple):
@@ -43,136 +50,186 @@ class Claim(NamedTuple):
     b: str = ""
 
 
-def read_claims(notebook: str | None = None, file: Path = QUESTIONS) -> list[Claim]:
-    """The claims of a notebook, or of all. Raises BadInput for an entry that lacks something."""
-    found = []
-    for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["claims"]:
-        try:
-            claim = Claim(**entry)
-        except TypeError as error:
-            raise BadInput(f"{file.name}: {entry.get('claim', 'a claim')}: {error}") from None
-        if claim.statistic not in STATISTICS:
-            raise BadInput(f"{file.name}: {claim.claim}: statistic is one of {', '.join(STATISTICS)}")
-        found.append(claim)
-    return [claim for claim in found if notebook in (None, claim.notebook)]
+def read(file: Path | None = None) -> dict:
+    """What `questions.yaml` says: that beside the package, else of ./notebooks or of this folder.
+
+    Raises BadInput where there is none, or no `claims` in it.
+    """
+    places = [ROOT / "notebooks" / FILE, Path("notebooks") / FILE, Path(FILE)]
+    file = file or next((place for place in places if place.is_file()), places[1])
+    try:
+        found = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}; claims are kept there") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("claims"), list):
+        raise BadInput(f"{file} wants a list `claims:`")
+    return found
+
+
+def read_claims(notebook: str | None = None, file: Path | None = None) -> list[Claim]:
+    """The claims of a notebook, or of all. Raises BadInput, in one line, for an entry that is not whole."""
+    claims = [_claim(entry) for entry in read(file)["claims"]]
+    for name, count in Counter(claim.claim for claim in claims).items():
+        if count > 1:
+            raise BadInput(f"{FILE}: {name}: is there twice")
+    return [claim for claim in claims if notebook in (None, claim.notebook)]
+
+
+def _claim(entry: object) -> Claim:
+    name = entry.get("claim", "a claim") if isinstance(entry, dict) else entry
+    try:
+        claim = Claim(**entry)
+    except TypeError as error:
+        raise BadInput(f"{FILE}: {name}: {first_line(error).removeprefix('Claim.__new__() ')}") from None
+    if claim.statistic not in STATISTICS:
+        raise BadInput(f"{FILE}: {name}: statistic is one of {', '.join(STATISTICS)}")
+    if not re.fullmatch(r"[<>] -?\d+(\.\d+)?", str(claim.rule)):
+        raise BadInput(f"{FILE}: {name}: rule wants < or > and a number, such as '> 0', got {claim.rule!r}")
+    between = {"rank correlation": " with ", "ratio of columns": " / "}.get(claim.statistic, "")
+    if between and str(claim.value).count(between) != 1:
+        raise BadInput(f"{FILE}: {name}: value wants two columns, such as 'x{between}y', got {claim.value!r}")
+    return claim
 
 
 def answers(claims: list[Claim], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """What the rows of some tables, by name, answer: a row a claim and value of its `each` column.
 
-    Columns: claim, each (that value), unit, n_units, statistic, estimate, low, high (95 %, units drawn anew;
-    Wilson's for a share), p and holm (of a correlation: its permutation test, and Holm's correction over all
-    correlations of this table), rule, verdict. Claims whose table is not there are left out.
+    Columns: claim, question, each (that value), unit, n_units (of both groups), statistic, estimate, low,
+    high (95 %, see `STATISTICS`), p and holm (of a correlation: its permutation test, and Holm's correction
+    over all correlations of this table), rule, verdict. Claims whose table is not there are left out.
+    Raises BadInput, in one line, where a table lacks a column.
     """
     rows = [row for claim in claims if claim.table in tables for row in _answer(claim, tables[claim.table])]
-    table = pd.DataFrame(rows)
-    if table.empty:
-        return table
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table["holm"] = statistics.holm(table["p"])
-    table["verdict"] = [
-        verdict(*row) for row in table[["low", "high", "rule", "holm"]].itertuples(index=False)
-    ]
+    table["verdict"] = list(map(verdict, table["low"], table["high"], table["rule"], table["holm"]))
     return table
 
 
-def verdict(low: float, high: float, rule: str, holm: float = float("nan")) -> str:
+COLUMNS = (
+    *("claim", "question", "each", "unit", "n_units", "statistic"),
+    *("estimate", "low", "high", "p", "holm", "rule", "verdict"),
+)
+
+
+def _answer(claim: Claim, table: pd.DataFrame) -> Iterator[dict]:
+    same = {name: getattr(claim, name) for name in ("claim", "question", "unit", "statistic", "rule")}
+    try:
+        groups = table.groupby(claim.each, sort=False, observed=True) if claim.each else [("", table)]
+        for value, rows in groups:
+            count, estimate, low, high, p = STATISTICS[claim.statistic](claim, rows)
+            low, high = (low, high) if low < high else (NAN, NAN)  # nothing differs: none
+            found = {"n_units": count, "estimate": estimate, "low": low, "high": high, "p": p}
+            yield same | {"each": value} | found
+    except (KeyError, NameError, SyntaxError, TypeError) as error:
+        raise BadInput(f"{claim.claim}: table {claim.table} cannot answer: {first_line(error)}") from None
+
+
+def verdict(low: float, high: float, rule: str, holm: float = NAN) -> str:
     """What a rule, such as "> 0", says of an interval: met by all of it, by none of it, or undecided.
 
-    A correlation is undecided too where Holm's p is 0.05 or more.
+    A correlation is undecided too where Holm's p is 0.05 or more; and all is where there is no interval.
     """
     sign, bound = rule.split()
     met = [end > float(bound) if sign == ">" else end < float(bound) for end in (low, high)]
-    if np.isnan([low, high]).any() or holm >= 0.05 or met[0] != met[1]:
+    if not np.isfinite([low, high]).all() or holm >= 0.05 or met[0] != met[1]:
         return UNDECIDED
     return HOLDS if met[0] else FAILS
 
 
-def _answer(claim: Claim, table: pd.DataFrame) -> Iterator[dict]:
-    groups = table.groupby(claim.each, sort=False) if claim.each else [("", table)]
-    for value, rows in groups:
-        estimate, low, high, p, count = STATISTICS[claim.statistic](claim, rows)
-        yield {
-            "claim": claim.claim,
-            "each": value,
-            "unit": claim.unit,
-            "n_units": count,
-            "statistic": claim.statistic,
-            "estimate": estimate,
-            "low": low,
-            "high": high,
-            "p": p,
-            "rule": claim.rule,
-        }
+def shown(answers: pd.DataFrame) -> pd.DataFrame:
+    """The same to read: question, each, n_units, "estimate (low to high)", rule and verdict."""
+    ends = zip(answers["estimate"], answers["low"], answers["high"], strict=True)
+    table = answers[["question", "each", "n_units", "rule", "verdict"]].copy()
+    table.insert(3, "estimate (low to high)", [interval(*row) for row in ends])
+    return table
 
 
-def _by_unit(claim: Claim, rows: pd.DataFrame, where: str) -> pd.Series:
-    """One number a unit: the mean of its rows."""
-    return rows.query(where or "index == index").groupby(claim.unit)[claim.value].mean()
+def interval(estimate: float, low: float, high: float) -> str:
+    """Three numbers as "0.91 (0.88 to 0.95)"; "0.91 (no interval)" for NaN."""
+    ends = f"{low:.3g} to {high:.3g}" if np.isfinite([low, high]).all() else "no interval"
+    return f"{estimate:.3g} ({ends})".replace("-", "−")
 
 
-def _pairs(claim: Claim, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The two sides of each unit that has both."""
-    both = pd.concat(
-        [_by_unit(claim, rows, side) for side in (claim.a, claim.b)], axis=1, join="inner"
-    ).dropna()
-    return both.iloc[:, 0].to_numpy(float), both.iloc[:, 1].to_numpy(float)
+def _units(claim: Claim, rows: pd.DataFrame, where: str, *columns: str) -> pd.DataFrame:
+    """One number a unit and column: the mean of its rows."""
+    some = rows.query(where) if where else rows
+    return some.groupby(claim.unit, observed=True)[list(columns)].mean().dropna().astype(float)
+
+
+def _pairs(claim: Claim, rows: pd.DataFrame) -> np.ndarray:
+    """Both sides of each unit that has both: (2, units)."""
+    a, b = (_units(claim, rows, side, claim.value) for side in (claim.a, claim.b))
+    return pd.concat([a, b], axis=1, join="inner").to_numpy().T
+
+
+def _drawn(statistic: Callable, *columns: np.ndarray) -> tuple:
+    """n, the estimate, and its interval when units are drawn anew, if there are enough of them."""
+    count = len(columns[0])
+    if not count:
+        return 0, NAN, NAN, NAN, NAN
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(statistic(*columns, axis=-1))
+        low, high = statistics.bootstrap(statistic, *columns) if count >= FEWEST else (NAN, NAN)
+    return count, estimate, low, high, NAN
+
+
+def _yes_or_no(*groups: np.ndarray) -> bool:
+    """Whether each unit is a 0 or a 1."""
+    return all(len(group) and np.isin(group, (0, 1)).all() for group in groups)
 
 
 def _mean(claim: Claim, rows: pd.DataFrame) -> tuple:
-    values = _by_unit(claim, rows, claim.a).dropna().to_numpy(float)
-    return values.mean(), *statistics.bootstrap(np.mean, values), float("nan"), len(values)
-
-
-def _share(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """Of units, each of which has it or has not: its rows agree."""
-    values = _by_unit(claim, rows, claim.a).dropna().to_numpy(float)
-    hits = int((values > 0.5).sum())
-    return hits / len(values), *statistics.wilson(hits, len(values)), float("nan"), len(values)
+    values = _units(claim, rows, claim.a, claim.value)[claim.value].to_numpy()
+    if _yes_or_no(values):
+        return len(values), values.mean(), *statistics.wilson(values.sum(), len(values)), NAN
+    return _drawn(np.mean, values)
 
 
 def _difference(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """Of each unit in rows a and in rows b."""
     a, b = _pairs(claim, rows)
-    return (a - b).mean(), *statistics.bootstrap(np.mean, a - b), float("nan"), len(a)
+    if _yes_or_no(a, b) and not (a - b).any():  # no unit differs; so many could
+        reach = statistics.wilson(0, len(a))[1]
+        return len(a), 0.0, -reach, reach, NAN
+    return _drawn(np.mean, a - b)
 
 
 def _ratio(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """Of the means of both sides; units are drawn whole."""
-    a, b = _pairs(claim, rows)
-    interval = statistics.bootstrap(statistics.ratio_of_means, a, b)
-    return a.mean() / b.mean(), *interval, float("nan"), len(a)
+    return _drawn(statistics.ratio_of_means, *_pairs(claim, rows))
 
 
 def _ratio_of_columns(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """Of the means of two columns; units are drawn whole."""
-    above, below = claim.value.split(" / ")
-    both = rows.query(claim.a or "index == index").groupby(claim.unit)[[above, below]].mean().dropna()
-    a, b = both[above].to_numpy(float), both[below].to_numpy(float)
-    interval = statistics.bootstrap(statistics.ratio_of_means, a, b)
-    return a.mean() / b.mean(), *interval, float("nan"), len(a)
+    both = _units(claim, rows, claim.a, *claim.value.split(" / "))
+    return _drawn(statistics.ratio_of_means, *both.to_numpy().T)
 
 
 def _between(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """The mean of units in rows a less that of other units in rows b."""
-    a, b = (_by_unit(claim, rows, side).dropna().to_numpy(float) for side in (claim.a, claim.b))
-    interval = statistics.bootstrap_difference(a, b)
-    return a.mean() - b.mean(), *interval, float("nan"), len(a) + len(b)
+    a, b = (_units(claim, rows, side, claim.value)[claim.value].to_numpy() for side in (claim.a, claim.b))
+    count, low, high = len(a) + len(b), NAN, NAN
+    if _yes_or_no(a, b):
+        low, high = statistics.newcombe(a.sum(), len(a), b.sum(), len(b))
+    elif min(len(a), len(b)) >= FEWEST:
+        low, high = statistics.bootstrap_difference(a, b)
+    estimate = a.mean() - b.mean() if len(a) and len(b) else NAN
+    return count, estimate, low, high, NAN
 
 
 def _correlation(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """Spearman's, of two columns."""
-    x, y = claim.value.split(" with ")
-    some = rows.query(claim.a or "index == index").groupby(claim.unit)[[x, y]].mean().dropna()
-    rho, p, low, high = statistics.rank_correlation(some[x], some[y])
-    return rho, low, high, p, len(some)
+    both = _units(claim, rows, claim.a, *claim.value.split(" with "))
+    rho, p, low, high = statistics.rank_correlation(*both.to_numpy().T)
+    low, high = (low, high) if len(both) >= FEWEST else (NAN, NAN)
+    return len(both), rho, low, high, p
 
 
+# Intervals: units drawn anew, each with all its rows, a pair as one; Wilson's and Newcombe's where each unit
+# is 0 or 1. None for fewer than FEWEST units to draw, nor where nothing differs.
 STATISTICS = {
-    "mean": _mean,
-    "share": _share,
-    "paired difference": _difference,
-    "paired ratio": _ratio,
-    "ratio of columns": _ratio_of_columns,
-    "difference of groups": _between,
-    "rank correlation": _correlation,
+    "mean": _mean,  # of units in rows a; of 0 and 1 it is a share
+    "paired difference": _difference,  # of each unit in rows a and in rows b
+    "paired ratio": _ratio,  # of the means of both sides
+    "ratio of columns": _ratio_of_columns,  # of their means
+    "difference of groups": _between,  # the mean of units in rows a less that of other units in rows b
+    "rank correlation": _correlation,  # Spearman's, of two columns
 }
