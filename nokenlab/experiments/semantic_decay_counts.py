@@ -1,18 +1,19 @@
 """What noise does to definitions, counted: kept shares, how much a subject bears, and what that follows.
 
 From the tables of `semantic_decay`. A unit is a subject, a word or a noken, never a row: the draws of one
-subject are alike. Intervals are 95 %, from subjects drawn anew; those of a few subjects are too narrow, and
+subject are alike. Intervals are 95 %, from subjects drawn anew, and NaN for fewer than `FEWEST` subjects;
 where all subjects are the same they have no width. The measures beside the kept share, and the controls, are
 ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from nokenlab.experiments.claims import FEWEST
 from nokenlab.experiments.semantic_decay import WORD
 from nokenlab.statistics import bootstrap, bootstrap_difference, holm, rank_correlation, ratio_of_means
 
@@ -30,7 +31,7 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
     for (family, magnitude), some in table.groupby(["family", "magnitude"], sort=False):
         units = some.groupby("subject")
         means = units[["kept", "first"]].mean()
-        parts = [value for name in means for value in (means[name].mean(), *bootstrap(np.mean, means[name]))]
+        parts = [value for name in means for value in (means[name].mean(), *_interval(np.mean, means[name]))]
         head = (family, magnitude, some["medians"].iloc[0], "subject", len(means), len(some))
         rows.append((*head, some["angle"].median(), *parts, units["kl"].median().median()))
     names = ["family", "magnitude", "medians", "unit", "n_units", "rows", "angle"]
@@ -89,7 +90,8 @@ def against_words(table: pd.DataFrame) -> pd.DataFrame:
         for magnitude in sorted(units["magnitude"].unique()):
             a, b = (side["kept"][side["magnitude"] == magnitude] for side in both)
             head = (name, magnitude, "subject", len(a), len(b), a.mean(), b.mean())
-            rows.append((*head, a.mean() - b.mean(), *bootstrap_difference(a, b)))
+            interval = bootstrap_difference(a, b) if min(len(a), len(b)) >= FEWEST else (np.nan, np.nan)
+            rows.append((*head, a.mean() - b.mean(), *interval))
     names = ["family", "magnitude", "unit", "n_units", "n_words", "kept", "words"]
     names += ["difference", "low", "high"]
     return pd.DataFrame(rows, columns=names)
@@ -154,7 +156,7 @@ def turned_or_longer(table: pd.DataFrame) -> pd.DataFrame:
             units = one.groupby("subject")[["kl", "kl_turned", "kl_along"]].mean()
             parts = []
             for part in ("kl_turned", "kl_along"):
-                interval = bootstrap(ratio_of_means, units[part], units["kl"])
+                interval = _interval(ratio_of_means, units[part], units["kl"])
                 parts += [units[part].mean() / units["kl"].mean(), *interval]
             head = (name, magnitude, one["medians"].iloc[0], "subject", len(units), one["grown"].median())
             rows.append((*head, *units.mean(), *parts))
@@ -174,11 +176,17 @@ def explained(subjects: pd.DataFrame) -> pd.DataFrame:
     for name, some in _groups(subjects).items():
         for of in ("half", "moved"):
             for explanation in EXPLANATIONS:
-                found = rank_correlation(some[explanation], some[of])
-                rows.append((name, "subject", len(some), of, explanation, *found))
+                rho, p, *interval = rank_correlation(some[explanation], some[of])
+                low, high = interval if len(some) >= FEWEST else (np.nan, np.nan)
+                rows.append((name, "subject", len(some), of, explanation, rho, p, low, high))
     names = ["subjects", "unit", "n_units", "of", "explanation", "rho", "p", "low", "high"]
     table = pd.DataFrame(rows, columns=names)
     return table.assign(holm=holm(table["p"]))
+
+
+def _interval(statistic: Callable[..., np.ndarray], *columns: pd.Series) -> tuple[float, float]:
+    """`bootstrap`'s, over subjects, where they are enough."""
+    return bootstrap(statistic, *columns) if len(columns[0]) >= FEWEST else (np.nan, np.nan)
 
 
 def _groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

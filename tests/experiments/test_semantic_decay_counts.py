@@ -29,13 +29,14 @@ def test_the_crossing_is_on_the_logarithm_and_says_what_it_cannot_know():
 
 
 def test_shares_count_subjects_and_not_rows():
-    few, many = (noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "z": [1, 0, 0]}) for _ in range(2))
-    words = shares(few).query("family == 'word'")
-    assert words["rows"].tolist() == [8] * 3 and words["kept"].tolist() == [1, 0.75, 0.5]
-    assert words["n_units"].tolist() == [2] * 3 and set(words["unit"]) == {"subject"}
-    assert words[["low", "high"]].to_numpy().tolist() == [[1, 1], [0.5, 1], [0, 1]]
-    assert shares(few).query("family == 'r = 1'")["low"].isna().all()  # one subject
-    ten_times = shares(pd.concat([many] * 10)).query("family == 'word'")
+    kept = {name: [4, 2, 0] for name in "abcde"} | {name: [4, 4, 4] for name in "fghij"}
+    table = noise_table(kept | {"z": [1, 0, 0]})
+    words = shares(table).query("family == 'word'")
+    assert words["rows"].tolist() == [40] * 3 and words["kept"].tolist() == [1, 0.75, 0.5]
+    assert words["n_units"].tolist() == [10] * 3 and set(words["unit"]) == {"subject"}
+    assert words[["low", "high"]].to_numpy().ravel().tolist() == pytest.approx([1, 1, 0.6, 0.9, 0.2, 0.8])
+    assert shares(table).query("family == 'r = 1'")["low"].isna().all()  # one subject
+    ten_times = shares(pd.concat([table] * 10)).query("family == 'word'")
     assert ten_times[["low", "high"]].equals(words[["low", "high"]])  # more draws are no more subjects
 
 
@@ -55,10 +56,11 @@ def test_nokens_stand_beside_all_words_and_beside_those_that_are_matched():
     assert found["family"].tolist() == ["r = 1"] * 3 + ["matched"] * 3
     assert found["n_units"].tolist() == [2] * 3 + [1] * 3 and found["n_words"].tolist() == [2] * 3 + [1] * 3
     assert found["difference"].tolist() == pytest.approx([-0.5, -0.5, -0.5, -0.75, -0.5, 0])
-    assert found["low"][0] == -0.75 and found["high"][0] == -0.25 and found["low"][3:].isna().all()
-    itself = noise_table({"a": [4, 2, 0], "b": [4, 4, 4]})
+    assert found["low"].isna().all()  # of so few
+    itself = noise_table({name: [4, i % 4, i % 2] for i, name in enumerate("abcdefghij")})
     twins = itself.assign(family="r = 1", subject=itself["subject"] + " too")
-    assert (against_words(pd.concat([itself, twins]))["difference"][:3] == 0).all()
+    same = against_words(pd.concat([itself, twins]))[1:3]
+    assert same["difference"].tolist() == [0, 0] and (same["low"] < 0).all() and (same["high"] > 0).all()
 
 
 def test_how_sure_the_matched_are():
@@ -80,18 +82,18 @@ def test_halves_and_their_medians():
 
 
 def test_turned_and_longer_are_ratios_of_means_with_intervals_over_subjects():
-    table = noise_table({"a": [4, 2, 0], "b": [4, 4, 4], "y": [1, 0, 0], "z": [1, 0, 0]})
+    table = noise_table({name: [4, 2, 0] for name in "abcdefghijqrstuvwxyz"})
     found = turned_or_longer(table)
-    assert found["subjects"].tolist() == ["words"] * 3 + ["nokens"] * 3 and set(found["n_units"]) == {2}
+    assert found["subjects"].tolist() == ["words"] * 3 + ["nokens"] * 3 and set(found["n_units"]) == {10}
     for share, value in (("turned", 2.0), ("longer", 0.25)):
         assert found[[share, f"{share}_low", f"{share}_high"]].stack().tolist() == pytest.approx([value] * 18)
-    table.loc[table["subject"] == "a", "kl_turned"] = 0.0  # b alone keeps its 2, a has 0: 1 on the whole
+    table.loc[table["subject"] < "f", "kl_turned"] = 0.0  # five have their 2, five 0: 1 on the whole
     words = turned_or_longer(table)[:3]
     assert words["turned"].tolist() == pytest.approx([1.0] * 3)
-    assert words["turned_low"].tolist() == [0.0] * 3
-    assert words["turned_high"].tolist() == pytest.approx([2.0] * 3)
-    one = turned_or_longer(noise_table({"a": [4, 2, 0]}))
-    assert one["turned"].tolist() == pytest.approx([2.0] * 3) and one["turned_low"].isna().all()
+    assert words["turned_low"].tolist() == pytest.approx([0.4] * 3)
+    assert words["turned_high"].tolist() == pytest.approx([1.6] * 3)
+    few = turned_or_longer(noise_table({"a": [4, 2, 0]}))
+    assert few["turned"].tolist() == pytest.approx([2.0] * 3) and few["turned_low"].isna().all()
 
 
 def test_what_a_subject_bears_is_set_against_each_explanation():
