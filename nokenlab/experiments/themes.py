@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 OWN = Path(__file__).parent / "themes.yaml"
@@ -21,7 +22,10 @@ def read_themes(path: str = "default") -> dict[str, list[str]]:
         raise ValueError(f"{path} cannot be read as themes: {error}") from None
     if not isinstance(found, dict) or not found or not all(map(_is_words, found.values())):
         raise ValueError(f"{path} must have lines such as `a hole: [hole, opening]`, with words in each list")
-    return {str(theme): words for theme, words in found.items()}
+    themes = {str(theme): words for theme, words in found.items()}
+    if len({column(theme) for theme in [*themes, NONE]}) <= len(themes):
+        raise ValueError(f"{path} has two themes of one name, or one that is called {NONE!r}")
+    return themes
 
 
 def matches(text: str, themes: dict[str, list[str]]) -> list[str]:
@@ -29,6 +33,18 @@ def matches(text: str, themes: dict[str, list[str]]) -> list[str]:
     return [
         theme for theme, words in themes.items() if re.search(_pattern(tuple(words)), text, re.IGNORECASE)
     ]
+
+
+def marks(texts: pd.Series, themes: dict[str, list[str]]) -> pd.DataFrame:
+    """Which themes each text has: a column of booleans a theme (see `column`), and one for none of them."""
+    found = [matches(text, themes) or [NONE] for text in texts]
+    columns = {column(theme): [theme in some for some in found] for theme in [*themes, NONE]}
+    return pd.DataFrame(columns, index=texts.index)
+
+
+def column(theme: str) -> str:
+    """A theme as the name of a column: "a hole" is a_hole, "small, flat or round" small_flat_or_round."""
+    return re.sub(r"\W+", "_", theme)
 
 
 def _pattern(words: tuple[str, ...]) -> str:
