@@ -132,7 +132,7 @@ def _table(rows: pd.DataFrame) -> str:
     for row in rows.itertuples():
         holm = [f"{row.holm:.3g}"] if tested else []
         numbers = [str(row.n_units), claims.interval(row.estimate, row.low, row.high), *holm]
-        lines.append([escape(str(row.each)) or "(one prompt)", *numbers, row.verdict])
+        lines.append([escape(str(row.each)) or "all rows", *numbers, row.verdict])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
