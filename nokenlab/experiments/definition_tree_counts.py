@@ -13,9 +13,10 @@ def by_depth(table: pd.DataFrame) -> pd.DataFrame:
     """Where all the probability is after each token, from a `trees` table: a row a subject and depth.
 
     on + ended + cut_rank + cut_threshold + cut_room is 1. Columns: subject, depth, nodes, on (in
-    branches that have not ended), ended (in those that have, at this depth or before), cut_rank,
-    cut_threshold, cut_room (left the tree at this depth or before), entropy (bits, of the next token:
-    the mean of this depth's nodes that were asked, each weighing its cumulative probability).
+    branches that have not ended), ended (in those that have, at this depth or before), inside (on +
+    ended: still in the tree), cut_rank, cut_threshold, cut_room (left the tree at this depth or before),
+    entropy (bits, of the next token: the mean of this depth's nodes that were asked, each weighing its
+    cumulative probability).
     """
     complete = table["ends"].isin(COMPLETE)
     masses = table.assign(
@@ -29,6 +30,7 @@ def by_depth(table: pd.DataFrame) -> pd.DataFrame:
     found["entropy"] = found.pop("bits") / found.pop("asked").where(lambda asked: asked > 0)
     found.insert(0, "nodes", by.size())
     found["ended"] = found.groupby("subject", sort=False)["ended"].cumsum()
+    found.insert(3, "inside", found["on"] + found["ended"])
     before = found.groupby("subject", sort=False)[CUTS].shift(fill_value=0.0)  # what follows a node is deeper
     found[CUTS] = before.groupby("subject", sort=False).cumsum()
     return found.reset_index()

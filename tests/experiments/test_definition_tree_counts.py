@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from helpers.trees import hand_made, small_trees
 
+from nokenlab.experiments import claims
+from nokenlab.experiments.definition_tree import CUTS
 from nokenlab.experiments.definition_tree_counts import branches, by_depth, by_subject, greedy, overlap
 
 
@@ -17,7 +19,26 @@ def test_counts_of_a_tree_that_was_made_by_hand():
     assert shared["shared"] == 0.25 and shared["share"] == pytest.approx(0.25 / 0.6)
     depths = by_depth(hand_made())
     assert depths["ended"].tolist() == pytest.approx([0, 0.75, 0, 0.6])
+    assert depths["inside"].tolist() == pytest.approx([1, 0.75, 1, 0.6])
     assert depths["cut_rank"].tolist() == [0, 0.25, 0, 0.4]
+
+
+def test_what_is_inside_is_all_that_was_not_cut_and_never_grows():
+    depths = by_depth(small_trees())
+    assert depths["inside"].tolist() == pytest.approx((1 - depths[CUTS].sum(axis=1)).tolist(), abs=1e-9)
+    for _, one in depths.groupby("subject"):
+        assert one["inside"].is_monotonic_decreasing and one["inside"].iloc[0] == 1
+
+
+def test_the_claim_reads_what_is_inside_at_its_own_setting_and_a_subject_is_one_fact():
+    depths = by_depth(small_trees())
+    rows = pd.concat(depths.assign(prompt=prompt, k=5, threshold=1e-5) for prompt in ("a", "b"))
+    rows = pd.concat([rows, rows.assign(k=20, inside=0.0)])
+    (asked,) = claims.read_claims("11-definition-tree")
+    found = claims.answers([asked], {"depths": rows})
+    assert (found["n_units"] == depths["subject"].nunique()).all()
+    by_hand = depths[depths["depth"] == 3]["inside"].mean()
+    assert found["estimate"].tolist() == pytest.approx([by_hand] * len(found))
 
 
 def test_branches_are_sorted_whole_ones_first_and_say_which_is_greedy():
