@@ -1,5 +1,7 @@
 """The cloud of tokens as a whole: who strays, who was hardly trained, how lopsided it is."""
 
+from collections import defaultdict
+
 import pandas as pd
 import torch
 from torch import Tensor
@@ -10,7 +12,15 @@ from nokenlab.lab import Lab
 from nokenlab.nokens import NOKEN, fill
 from nokenlab.statistics import wilson
 
-REPEAT = f"Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:{NOKEN},"
+# The first two ask for words with a space in front, the others for words without. They were chosen by how
+# many random tokens of that kind are repeated.
+REPEAT = (
+    f"Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:{NOKEN},",
+    f"Echo: apple -> apple\nEcho: river -> river\nEcho: green -> green\nEcho:{NOKEN} ->",
+    f'Say "apple": "apple"\nSay "river": "river"\nSay "green": "green"\nSay "{NOKEN}": "',
+    '"apple" is spelled "apple", "river" is spelled "river", "green" is spelled "green" and '
+    f'"{NOKEN}" is spelled "',
+)
 _IMPOSSIBLE = (0xC0, 0xC1, *range(0xF5, 0x100))  # bytes no UTF-8 text has
 
 
@@ -96,14 +106,17 @@ def pair_cosines(lab: Lab, pairs: int = 5000, seed: int = 0) -> pd.DataFrame:
 def lopsidedness(lab: Lab, cosines: pd.DataFrame) -> pd.DataFrame:
     """How anisotropic the cloud is, from a `pair_cosines` table. Columns: quantity, value.
 
+    Centring makes the mean cosine of a cloud of any shape about 0; the spread (standard deviation) tells.
+
     The participation ratio is (sum of variances)² / sum of squared variances: how many directions carry the
     cloud, `width` for a round one and 1 for a line.
     """
     variances, table = lab.space.principal[0].double(), components(lab)
-    mean = cosines.groupby("of")["cosine"].mean()
+    mean, spread = (cosines.groupby("of")["cosine"].agg(how) for how in ("mean", "std"))
     rows = [
         ("mean cosine of two tokens as they are", mean["tokens as they are"]),
-        ("mean cosine once the centroid is taken off", mean["centred"]),
+        ("spread of cosines once the centroid is taken off", spread["centred"]),
+        ("spread of cosines in a round cloud", spread["round cloud"]),
         ("width", lab.width),
         ("participation ratio", (variances.sum() ** 2 / (variances**2).sum()).item()),
         ("components for half of the variance", int((table["cumulative"] < 0.5).sum()) + 1),
@@ -161,7 +174,26 @@ def random_ids(lab: Lab, count: int, seed: int = 0) -> list[int]:
     return ids[torch.randperm(len(ids), generator=torch.Generator().manual_seed(seed))[:count]].tolist()
 
 
-def repeats(lab: Lab, ids: list[int]) -> pd.DataFrame:
+def matched_ids(lab: Lab, ids: list[int], seed: int = 0) -> list[int]:
+    """For each token a random other one of the same `_kind`: no mark, none of `ids`, none twice.
+
+    Raises ValueError where there are not so many.
+    """
+    waiting = defaultdict(list)  # kind -> places in `ids` that have no partner yet
+    for place, id in enumerate(ids):
+        waiting[_kind(lab, id)].append(place)
+    found: dict[int, int] = {}
+    for other in random_ids(lab, len(lab.space), seed):
+        if len(found) == len(ids):
+            break
+        if other not in ids and (places := waiting[_kind(lab, other)]):
+            found[places.pop(0)] = other
+    if len(found) < len(ids):
+        raise ValueError(f"only {len(found)} of {len(ids)} tokens have another of their kind; ask for fewer")
+    return [found[place] for place in range(len(ids))]
+
+
+def repeats(lab: Lab, ids: list[int], prompt: str = REPEAT[0]) -> pd.DataFrame:
     """Can the model say a token again? After three examples, each token is put in by its embedding.
 
     Columns: token, id, rank and probability (of the token itself as the next), said (the likeliest next
@@ -169,7 +201,7 @@ def repeats(lab: Lab, ids: list[int]) -> pd.DataFrame:
     """
     tokens = torch.tensor(ids)
     vectors = lab.space.vectors[lab.space.rows(tokens).to(lab.device)]
-    logits = lab.logits(fill(lab, REPEAT, vectors)).cpu()  # (ids, vocab)
+    logits = lab.logits(fill(lab, prompt, vectors)).cpu()  # (ids, vocab)
     own = logits.gather(1, tokens[:, None])
     rank = (logits > own).sum(dim=1) + 1
     return pd.DataFrame(
@@ -184,26 +216,45 @@ def repeats(lab: Lab, ids: list[int]) -> pd.DataFrame:
     )
 
 
-def checked(lab: Lab, k: int = 20, seed: int = 0) -> pd.DataFrame:
-    """`repeats` of k glitch candidates and, beside them, of as many random tokens.
+def matched(lab: Lab, k: int = 20, seed: int = 0) -> pd.DataFrame:
+    """`repeats` of k glitch candidates and of their `matched_ids`, in each prompt of `REPEAT`.
 
-    Columns: of ("candidate", "random token"), those of `repeats`, distance (as in `glitch_candidates`).
+    Columns: token_id, of ("candidate", "matched token"), token, space (in front of it), decile (of its id
+    among all tokens', 0 to 9), repeated, rank, probability, said, prompt, distance (as in
+    `glitch_candidates`).
     """
-    groups = {"candidate": glitch_candidates(lab, k)["id"].tolist(), "random token": random_ids(lab, k, seed)}
-    away = _away_from_untrained(lab)
-    tables = {of: repeats(lab, ids) for of, ids in groups.items()}
-    table = pd.concat(tables, names=["of", None]).reset_index("of").reset_index(drop=True)
-    return table.assign(distance=away[lab.space.rows(torch.tensor(table["id"].tolist()))].tolist())
+    candidates = glitch_candidates(lab, k)["id"].tolist()
+    ids = candidates + matched_ids(lab, candidates, seed)
+    space, decile = zip(*(_kind(lab, id) for id in ids), strict=True)
+    told = {
+        "of": ["candidate"] * len(candidates) + ["matched token"] * len(candidates),
+        "space": space,
+        "decile": decile,
+        "distance": _away_from_untrained(lab)[lab.space.rows(torch.tensor(ids))].tolist(),
+    }
+    tables = [repeats(lab, ids, prompt).assign(prompt=prompt, **told) for prompt in REPEAT]
+    table = pd.concat(tables, ignore_index=True).rename(columns={"id": "token_id"})
+    first = ["token_id", "of", "token", "space", "decile", "repeated", "rank", "probability", "said"]
+    return table[[*first, "prompt", "distance"]]
 
 
 def repeat_rates(table: pd.DataFrame) -> pd.DataFrame:
-    """A `checked` table by kind. Columns: of, asked, repeated (counts), low, high (Wilson 95 % interval of
-    the share that is repeated), median_rank."""
+    """A `matched` table by prompt, leading space and kind. Columns: prompt, space, of, asked, repeated
+    (counts), low, high (Wilson 95 % interval of the share repeated; a token is one fact), median_rank.
+    """
     rows = []
-    for of, some in table.groupby("of", sort=False):
-        hits = int(some["repeated"].sum())
-        rows.append((of, len(some), hits, *wilson(hits, len(some)), some["rank"].median()))
-    return pd.DataFrame(rows, columns=["of", "asked", "repeated", "low", "high", "median_rank"])
+    for prompt, asked in table.groupby("prompt", sort=False):
+        for kind, some in asked.groupby(["space", "of"]):
+            hits = int(some["repeated"].sum())
+            rows.append((prompt, *kind, len(some), hits, *wilson(hits, len(some)), some["rank"].median()))
+    columns = ["prompt", "space", "of", "asked", "repeated", "low", "high", "median_rank"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _kind(lab: Lab, id: int) -> tuple[bool, int]:
+    """What tokens are matched on: a space in front or none, and the decile of the id, 0 to 9."""
+    row = lab.space.rows(torch.tensor([id])).item()
+    return lab.token(id).startswith(" "), row * 10 // len(lab.space)
 
 
 def _away_from_untrained(lab: Lab) -> Tensor:

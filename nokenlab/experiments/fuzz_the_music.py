@@ -25,15 +25,22 @@ def fuzz(
 ) -> tuple[pd.DataFrame, Tensor]:
     """The prompt as it is, then with the token at `position` replaced, as in `random_nokens.substitutes`.
 
-    A table of one row a clip, and the clips (rows, samples), all drawn from the seed `draw`. Columns: clip
-    (its name), prompt, position, seed (none for the true token), scale, norm (of the vector at `position`),
-    and those of `sound.measure`, whose distance is from the first row.
+    All are drawn from the seed `draw`. Beside them, as a baseline, the prompt as it is once more a seed, with
+    other luck: drawn from `draw` + 1 + seed. A table of one row a clip, and the clips (rows, samples).
+    Columns: clip (its name), prompt, position, seed (none for the true token), scale (of `substitutes`, or
+    "other luck"), draw, norm (of the vector at `position`), and those of `sound.measure`, whose distance is
+    from the first row. With `draw` None all take the likeliest sound: no luck, and no such rows.
     """
     parts = substitutes(lab, prompt, position, seeds)
+    if draw is not None:
+        parts["other luck"] = parts["true token"].repeat(len(seeds), 1)
     rows = nokens.replace(lab.embed(prompt), position, torch.cat(list(parts.values())))
-    clips = lab.play(rows, seconds, seed=draw, guidance=guidance)
     drawn = [None, *[*seeds] * (len(parts) - 1)]
     scales = [scale for scale, vectors in parts.items() for _ in vectors]
+    lucky = zip(scales, drawn, strict=True)
+    draws = [draw + 1 + seed if scale == "other luck" else draw for scale, seed in lucky]
+    played = zip(rows.split(1), draws, strict=True)
+    clips = torch.cat([lab.play(row, seconds, seed=seed, guidance=guidance) for row, seed in played])
     settings = pd.DataFrame(
         {
             "clip": [_name(scale, seed) for scale, seed in zip(scales, drawn, strict=True)],
@@ -41,6 +48,7 @@ def fuzz(
             "position": position,
             "seed": pd.array(drawn, dtype="Int64"),
             "scale": scales,
+            "draw": pd.array(draws, dtype="Int64"),
             "norm": rows[:, position].float().norm(dim=-1).tolist(),
         }
     )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nokenlab.embedder import Embedder
 from nokenlab.lab import Lab
-from nokenlab.measures import next_token
+from nokenlab.measures import entropy, kl, next_token
 from nokenlab.nokens import random_nokens, replace, rescale
 
 SCALES = ("true token", "article", "token norm", "real token")
@@ -71,6 +71,37 @@ def replacements(
             "response": responses,
         }
     )
+
+
+def by_position(lab: Lab, prompt: str, positions: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
+    """How far each vector moves the next token, by the place it takes: one row a position, kind and seed.
+
+    The vectors are those of `substitutes`, the same at every position. Columns: prompt, position, kind
+    ("article", "token norm", "real token"), seed, norm, entropy (of the next token, bits), kl (from the
+    next-token distribution of the prompt as it was, bits). Raises ValueError as `substitutes` does.
+    """
+    x, tables = lab.embed(prompt), []  # (1, tokens, width)
+    for position in positions:
+        parts = substitutes(lab, prompt, position, seeds)
+        vectors = torch.cat(list(parts.values()))  # (rows, width); row 0 is the prompt as it was
+        logits = lab.logits(replace(x, position, vectors))  # (rows, vocab)
+        rows = {
+            "prompt": prompt,
+            "position": position,
+            "kind": [kind for kind, some in parts.items() for _ in some],
+            "seed": [None, *[*seeds] * (len(parts) - 1)],
+            "norm": vectors.norm(dim=-1).tolist(),
+            "entropy": entropy(logits).tolist(),
+            "kl": kl(logits, logits[0]).tolist(),
+        }
+        tables.append(pd.DataFrame(rows)[1:].astype({"seed": int}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def median_moves(table: pd.DataFrame) -> pd.DataFrame:
+    """A `by_position` table in short: the median kl, bits; a row a prompt and kind, a column a position."""
+    medians = table.pivot_table("kl", ["prompt", "kind"], "position", aggfunc="median", sort=False)
+    return medians.add_prefix("position ").rename_axis(columns=None).reset_index()
 
 
 def medians(table: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.figures.style import OKABE_ITO, figure
+from nokenlab.figures.style import OKABE_ITO, figure, wrap
 
 
 def variance_lines(components: pd.DataFrame) -> Figure:
@@ -46,20 +46,24 @@ def cosine_bars(cosines: pd.DataFrame) -> Figure:
     return fig
 
 
-def repeat_dots(checked: pd.DataFrame) -> Figure:
-    """Can it be said again? Distance to the hardly trained against the token's own probability.
+def repeat_dots(matched: pd.DataFrame) -> Figure:
+    """Can it be said again? Distance to the hardly trained against the token's own probability, by prompt.
 
-    `checked` has a `repeats` table's columns, with `of` ("candidate", "random token") and `distance`.
+    `matched` has a `matched` table's columns, with `of` ("candidate", "matched token") and `distance`.
     """
-    fig, ax = figure(10, 4.2)
-    for i, (of, rows) in enumerate(checked.groupby("of", sort=False)):
-        label = f"{of}: {int(rows['repeated'].sum())} of {len(rows)} repeated"
-        look = {"color": OKABE_ITO[[5, 0][i]], "alpha": 0.75, "markersize": 8, "label": label}
-        ax.plot(rows["distance"], rows["probability"].clip(lower=1e-9), "so"[i], **look)
-    ax.set_yscale("log")
-    ax.set(
-        xlabel="distance to the middle of what was hardly trained", ylabel="probability of saying it again"
-    )
-    ax.set_title("Asked to repeat a token")
-    ax.legend(fontsize=9)
+    prompts = list(matched.groupby("prompt", sort=False))
+    rows = (len(prompts) + 1) // 2
+    fig, axes = figure(10, 0.6 + 2.7 * rows, rows=rows, columns=2, sharex=True, sharey=True, squeeze=False)
+    for ax, (prompt, asked) in zip(axes.flat, prompts, strict=False):
+        for i, (of, some) in enumerate(asked.groupby("of", sort=False)):
+            label = f"{of}: {int(some['repeated'].sum())} of {len(some)} repeated"
+            look = {"color": OKABE_ITO[[5, 0][i]], "alpha": 0.75, "markersize": 6, "label": label}
+            ax.plot(some["distance"], some["probability"].clip(lower=1e-9), "so"[i], **look)
+        ax.set_yscale("log")
+        ax.set_title(wrap(prompt.split("\n")[-1], 62, lines=1), fontsize=10)
+        ax.legend(fontsize=8)
+    for ax in axes[-1]:
+        ax.set_xlabel("distance to the middle of what was hardly trained")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("probability of saying it")
     return fig

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nokenlab.experiments import embedding_space
+from nokenlab.experiments import claims, embedding_space
 
 
 def test_strays_are_the_ends_and_counted(any_lab):
@@ -28,12 +28,16 @@ def test_components_add_up_and_their_ends_are_the_ends(any_lab):
 def test_a_random_cloud_is_round_and_the_models_own_is_not(lab, tiny):
     cosines = embedding_space.pair_cosines(lab, 500)
     values = embedding_space.lopsidedness(lab, cosines).set_index("quantity")["value"]
-    assert abs(values["mean cosine once the centroid is taken off"]) < 0.03
+    off = "spread of cosines once the centroid is taken off"
+    assert abs(cosines[cosines["of"] == "centred"]["cosine"].mean()) < 0.03  # of any cloud
+    assert values[off] > 2 * values["spread of cosines in a round cloud"]
+    assert values["spread of cosines in a round cloud"] == pytest.approx(lab.width**-0.5, rel=0.1)
     assert values["mean cosine of two tokens as they are"] > 0.3
     cosines = embedding_space.pair_cosines(tiny, 500)
     values = embedding_space.lopsidedness(tiny, cosines).set_index("quantity")["value"]
     assert abs(values["mean cosine of two tokens as they are"]) < 0.1
     assert values["participation ratio"] > 0.9 * tiny.width
+    assert values[off] == pytest.approx(values["spread of cosines in a round cloud"], rel=0.15)
     assert embedding_space.pair_cosines(lab, 5).equals(embedding_space.pair_cosines(lab, 5))
 
 
@@ -58,11 +62,30 @@ def test_random_ids_are_all_tokens_but_the_marks_and_the_seed_draws_them(lab):
 def test_common_words_are_repeated_and_candidates_are_not(lab):
     words = [lab.ids(word)[0].item() for word in (" apple", " house", " river")]
     assert embedding_space.repeats(lab, words)["repeated"].all()
-    table = embedding_space.checked(lab, 5)
-    assert table["of"].value_counts().to_dict() == {"candidate": 5, "random token": 5}
+    table = embedding_space.matched(lab, 5)
     assert not table[table["of"] == "candidate"]["repeated"].any()
-    rates = embedding_space.repeat_rates(table).set_index("of")
-    assert rates.loc["candidate", ["asked", "repeated", "low"]].tolist() == [5, 0, 0]
+    found = claims.answers(claims.read_claims("07-embedding-space"), {"matched": table})
+    assert found["each"].tolist() == list(embedding_space.REPEAT) and (found["n_units"] == 10).all()
+    rates = embedding_space.repeat_rates(table)
+    assert rates.groupby(["prompt", "of"])["asked"].sum().eq(5).all()
+    assert not rates[rates["of"] == "candidate"]["repeated"].any()
+
+
+def test_each_candidate_has_a_partner_of_its_kind(any_lab):
+    table = embedding_space.matched(any_lab, 6, seed=1)
+    for _, asked in table.groupby("prompt"):
+        sides = [asked[asked["of"] == of].reset_index(drop=True) for of in ("candidate", "matched token")]
+        assert sides[0][["space", "decile"]].equals(sides[1][["space", "decile"]])
+        assert asked["token_id"].nunique() == 12  # none twice, none its own partner
+        assert asked["space"].tolist() == [token.startswith(" ") for token in asked["token"]]
+    assert table["decile"].between(0, 9).all()
+    assert not set(table["token_id"]) & set(any_lab.tokenizer.added_tokens_decoder)
+    assert embedding_space.matched_ids(any_lab, [300], 0) != embedding_space.matched_ids(any_lab, [300], 1)
+
+
+def test_a_token_without_another_of_its_kind_is_named(lab):
+    with pytest.raises(ValueError, match="ask for fewer"):
+        embedding_space.matched_ids(lab, embedding_space.random_ids(lab, len(lab.space) - 50))
 
 
 def test_nonsense_is_refused(tiny):

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 import nokenlab as nl
+from nokenlab.experiments import claims
 from nokenlab.experiments.random_nokens import (
     SCALES,
+    by_position,
+    median_moves,
     medians,
     nearness,
     real_tokens,
@@ -88,6 +91,34 @@ def test_medians_by_scale(table):
     found = medians(table).set_index("scale")
     assert list(found.index) == list(SCALES) and found["rows"].tolist() == [1, 3, 3, 3]
     assert found.loc["article", "kl"] == table[table["scale"] == "article"]["kl"].median()
+
+
+def test_positions_agree_with_the_table_of_one_position_and_answer_the_claims(table, lab):
+    moved = by_position(lab, PROMPT, [0, 3], SEEDS)
+    assert list(moved.columns) == ["prompt", "position", "kind", "seed", "norm", "entropy", "kl"]
+    assert len(moved) == 2 * 3 * len(SEEDS)
+    first = moved[moved["position"] == 0]
+    assert first["kind"].tolist() == table["scale"].tolist()[1:]
+    assert first["seed"].tolist() == table["seed"].tolist()[1:]
+    for measure in ("norm", "entropy", "kl"):
+        assert first[measure].to_numpy() == pytest.approx(table[measure].to_numpy()[1:], rel=1e-3, abs=1e-3)
+    later = moved[moved["position"] == 3]
+    assert later["norm"].tolist() == pytest.approx(first["norm"].tolist())  # the same vectors
+    medians = median_moves(moved).set_index("kind")["position 3"]
+    assert medians["article"] == later[later["kind"] == "article"]["kl"].median()
+    found = claims.answers(claims.read_claims("03-random-nokens"), {"nokens": moved})
+    assert found["n_units"].tolist() == [len(SEEDS), 2 * len(SEEDS)]  # pairs; two groups
+    short = moved[moved["kind"] == "token norm"].groupby("position")["kl"].mean()
+    assert found["estimate"][0] == pytest.approx(short[3] / short[0])
+
+
+def test_the_same_vector_moves_nothing(tiny, monkeypatch):
+    """The null: put back what stands there, and every kl is 0."""
+    own = tiny.embed(PROMPT)[0, 2].float().cpu()[None]
+    parts = dict.fromkeys(SCALES, own)
+    monkeypatch.setattr("nokenlab.experiments.random_nokens.substitutes", lambda *_: parts)
+    moved = by_position(tiny, PROMPT, [2], [7])
+    assert moved["kl"].tolist() == pytest.approx([0, 0, 0], abs=1e-6) and moved["seed"].tolist() == [7] * 3
 
 
 def test_random_nokens_are_near_no_token(lab):

@@ -28,9 +28,12 @@ def test_each_clouds_mean_cosine_is_marked():
 
 
 def test_each_token_is_a_dot_and_the_repeated_ones_are_counted():
-    columns = {"of": ["candidate", "candidate", "random token"], "distance": [0.1, 0.2, 3.0]}
-    columns |= {"probability": [1e-6, 0.0, 0.5], "repeated": [False, False, True]}
-    (ax,) = figures.repeat_dots(pd.DataFrame(columns)).axes
-    assert labels(ax) == ["candidate: 0 of 2 repeated", "random token: 1 of 1 repeated"]
+    columns = {"of": ["candidate", "candidate", "matched token"] * 2, "distance": [0.1, 0.2, 3.0] * 2}
+    columns |= {"probability": [1e-6, 0.0, 0.5] * 2, "repeated": [False, False, True, True, False, False]}
+    columns["prompt"] = ["first\nRepeat:<noken>,"] * 3 + ["Echo:<noken>"] * 3
+    ax, other = figures.repeat_dots(pd.DataFrame(columns)).axes
+    assert (ax.get_title(), other.get_title()) == ("Repeat:<noken>,", "Echo:<noken>")
+    assert labels(ax) == ["candidate: 0 of 2 repeated", "matched token: 1 of 1 repeated"]
+    assert labels(other) == ["candidate: 1 of 2 repeated", "matched token: 0 of 1 repeated"]
     assert [line.get_xdata().tolist() for line in ax.lines] == [[0.1, 0.2], [3.0]]
     assert ax.lines[0].get_ydata().min() > 0  # no logarithm of 0
