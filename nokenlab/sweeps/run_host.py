@@ -115,6 +115,7 @@ def _python(module: str, connection: socket.socket, threads: int, *args: str) ->
     fixed = {
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",  # it starts its threads when it is imported
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # so does the allocator of pyarrow, of pandas
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # so that asking for a GPU does not open it
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # as kernels have it
     }
