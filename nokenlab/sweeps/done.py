@@ -1,16 +1,16 @@
-"""Whether a run of a sweep is done: who it is, what was kept of it, and whether that is there whole."""
+"""Whether a run of a sweep is done: who it is, what was kept of it, whether that is whole and not stale."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nokenlab
 from nokenlab.errors import BadInput
 from nokenlab.models import default_model
-from nokenlab.runs.notebooks import cells
+from nokenlab.sweeps import made_by
 
 if TYPE_CHECKING:
     from nokenlab.sweeps.spec import Run, Sweep
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 RECORD = "sweep.json"  # in the folder of each run
 
 
-def identity(notebook: Path, parameters: dict, revision: str | None, threads: int) -> str:
-    """Who a run is: a hash of the notebook's cells, all parameters, the model's revision, nokenlab's version.
-
-    Outputs in the notebook do not count. The number of threads does: it can change the last digits.
-    """
-    source = [(cell["cell_type"], cell["source"]) for cell in cells(notebook)]
-    parts = [source, parameters, revision, nokenlab.__version__, threads]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+def identity(notebook: Path, parameters: dict) -> str:
+    """Who a run is, and so its folder: a hash of the notebook's name and all parameters."""
+    return hashlib.sha256(json.dumps([notebook.stem, parameters], sort_keys=True).encode()).hexdigest()[:20]
 
 
 def model_revision(model: str) -> str:
@@ -42,7 +37,7 @@ def model_revision(model: str) -> str:
 
 
 def read_records(sweep: Sweep, folder: Path) -> dict[str, dict]:
-    """The records, by identity, of those runs that lie whole in the folder of their sweep, failed or done.
+    """The records, by identity, of those runs that lie whole in the folder of their sweep, stale ones too.
 
     Every file is read and hashed: a command does this once and passes the records on.
     """
@@ -50,19 +45,41 @@ def read_records(sweep: Sweep, folder: Path) -> dict[str, dict]:
     return {who: record for who, record in found.items() if record and record["identity"] == who}
 
 
-def is_done(run: Run, records: dict[str, dict]) -> bool:
-    """Whether a run is there whole and came to its end."""
-    return records.get(run.identity, {}).get("status") == "done"
+def is_done(run: Run, records: dict[str, dict], keep_stale: bool = False) -> bool:
+    """Whether a run is there whole, came to its end, and was made by what would make it now.
+
+    With `keep_stale` what made it does not matter.
+    """
+    there = records.get(run.identity, {}).get("status") == "done"
+    return there and (keep_stale or not is_stale(run, records))
 
 
-def left(sweep: Sweep, records: dict[str, dict], force: bool = False) -> list[Run]:
-    """The runs that are not done yet: new, failed, damaged; all of them with `force`."""
-    return [run for run in sweep.runs if force or not is_done(run, records)]
+def is_stale(run: Run, records: dict[str, dict]) -> bool:
+    """Whether a run is there and came to its end, but something else made it than would make it now."""
+    record = records.get(run.identity, {})
+    return record.get("status") == "done" and record.get("made_by") != run.made_by
+
+
+def left(sweep: Sweep, records: dict[str, dict], force: bool = False, keep_stale: bool = False) -> list[Run]:
+    """The runs that are not done: new, failed, damaged, or stale but for `keep_stale`; all with `force`."""
+    return [run for run in sweep.runs if force or not is_done(run, records, keep_stale)]
+
+
+def why(sweep: Sweep, records: dict[str, dict], force: bool = False, keep_stale: bool = False) -> str:
+    """How many runs are to do, and why, in one line of under 200 letters."""
+    todo = left(sweep, records, force, keep_stale)
+    kinds = Counter(_kind(run, records) for run in todo)
+    stale = [run for run in todo if _kind(run, records) == "stale"]
+    pairs = [(records[run.identity].get("made_by"), run.made_by) for run in stale]
+    parts = [f"{sweep.name}: {len(todo)} of {len(sweep.runs)} to do"]
+    if len(stale) < len(todo):
+        parts.append(", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    return made_by.line(": ".join(parts + [made_by.difference(pairs)] * bool(stale)))
 
 
 def seconds_a_run(sweep: Sweep, records: dict[str, dict], results: Path) -> float | None:
     """What a run took on average: from runs of this sweep, else from the notebook's own run in `results`."""
-    took = [records[run.identity]["seconds"] for run in sweep.runs if is_done(run, records)]
+    took = [records[run.identity]["seconds"] for run in sweep.runs if is_done(run, records, keep_stale=True)]
     if not took:
         try:
             own = results / sweep.notebook.stem / "run.json"
@@ -70,6 +87,14 @@ def seconds_a_run(sweep: Sweep, records: dict[str, dict], results: Path) -> floa
         except (OSError, ValueError, KeyError, TypeError):
             return None
     return sum(took) / len(took)
+
+
+def _kind(run: Run, records: dict[str, dict]) -> str:
+    if run.identity not in records:
+        return "new"
+    if records[run.identity]["status"] != "done":
+        return "failed before"
+    return "stale" if is_stale(run, records) else "done before"
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -80,7 +105,8 @@ def hashes(folder: Path) -> dict[str, str]:
 def failed(task: dict, reason: str) -> dict:
     """The record of a run of which there is nothing but the reason why."""
     record = {"identity": task["identity"], "status": "failed", "error": reason}
-    return record | {"parameters": task["parameters"], "seconds": None, "files": {}}
+    record |= {"parameters": task["parameters"], "made_by": task["made_by"]}
+    return record | {"seconds": None, "files": {}}
 
 
 def _record(folder: Path) -> dict | None:

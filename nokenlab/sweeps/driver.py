@@ -14,12 +14,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-import nokenlab
 from nokenlab.errors import BadInput, first_line
 from nokenlab.runs.files import swap, to_json
 from nokenlab.runs.provenance import command
 from nokenlab.sweeps.cluster import dask_executor
-from nokenlab.sweeps.done import RECORD, failed, left, read_records
+from nokenlab.sweeps.done import RECORD, failed, left, read_records, why
+from nokenlab.sweeps.kept_rows import write_rows
+from nokenlab.sweeps.made_by import CHOSEN
 from nokenlab.sweeps.run_host import RunHost
 from nokenlab.sweeps.spec import Run, Sweep
 from nokenlab.sweeps.table import write_tables
@@ -32,18 +33,21 @@ def run_sweep(
     scheduler: str | None = None,
     force: bool = False,
     plain: bool = False,
+    keep_stale: bool = False,
 ) -> dict[str, dict]:
     """Do the runs that are left, `workers` at once here or on a dask `scheduler`, into `folder`/runs.
 
-    Each run's folder appears there whole when it ends. The tables, and a line that says how many runs are
-    done, come last, also after Ctrl-C. Returns the records of the runs by identity, as `read_records`.
-    Raises BadInput when another driver is at work.
+    A line says first how many there are, and why. Each run's folder appears there whole when it ends. The
+    tables, and a line that says how many runs are done, come last, also after Ctrl-C. Runs that are stale are
+    left, unless `keep_stale`: then the tables mark them. Returns the records of the runs by identity, as
+    `read_records`. Raises BadInput when another driver is at work, or at the end for rows too many to keep.
     """
     with only_driver(folder), _workplace(folder) as place:
         records = read_records(sweep, folder)
-        tasks = [_task(sweep, run, plain) for run in left(sweep, records, force)]
+        tasks = [_task(sweep, run, plain) for run in left(sweep, records, force, keep_stale)]
         try:
             if tasks:
+                print(why(sweep, records, force, keep_stale))
                 model = "model" in sweep.runs[0].parameters
                 here = _here(place, workers, model)
                 with dask_executor(scheduler) if scheduler else here as (executor, work):
@@ -52,9 +56,12 @@ def run_sweep(
                         if record["error"]:
                             tqdm.write(f"failed: {task['command']}: {record['error']}", file=sys.stderr)
         finally:
-            write_tables(sweep, folder, records)
-            done = len(sweep.runs) - len(left(sweep, records))
+            write_tables(sweep, folder, records, keep_stale)
+            refused = write_rows(sweep, folder, records, keep_stale)
+            done = len(sweep.runs) - len(left(sweep, records, keep_stale=keep_stale))
             print(f"{sweep.name}: {done} of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
+    if refused:
+        raise BadInput(f"{sweep.name}: {'; '.join(refused)}")
     return records
 
 
@@ -140,7 +147,8 @@ def _here(place: Path, workers: int, model: bool) -> Iterator[tuple[Executor, Ru
 def _task(sweep: Sweep, run: Run, plain: bool) -> dict:
     """All that another process needs to know of a run."""
     return {
-        "nokenlab": nokenlab.__version__,
+        "made_by": run.made_by,
+        "environment": {name: os.environ[name] for name in CHOSEN if name in os.environ},
         "identity": run.identity,
         "notebook": sweep.notebook.stem,
         "source": sweep.source,

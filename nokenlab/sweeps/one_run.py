@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
-import nokenlab
 from nokenlab.errors import RunFailed, first_line
 from nokenlab.runs.files import to_json, write_whole
 from nokenlab.runs.notebook_run import run_notebook
+from nokenlab.sweeps import made_by
 from nokenlab.sweeps.done import failed, hashes
 
 
@@ -54,21 +54,28 @@ def receive(connection: socket.socket) -> tuple[dict, bytes]:
 
 
 def perform(task: dict, provisioner: str | None = None) -> tuple[dict, bytes]:
-    """Run the notebook of a task in `task["place"]`. Returns its record, and its files as zip, if any."""
-    if task["nokenlab"] != nokenlab.__version__:
-        return failed(task, f"nokenlab is {nokenlab.__version__} here, not {task['nokenlab']}"), b""
+    """Run the notebook of a task in `task["place"]`. Returns its record, and its files as zip, if any.
+
+    Where other code, data or versions would make it than the driver has, or these change meanwhile, it fails.
+    """
+    os.environ.update(task["environment"])
+    if other := _difference(task, made_by.HERE):
+        return failed(task, other), b""
     place, folder = Path(task["place"]), Path(task["place"]) / "run"
     os.environ["JUPYTER_RUNTIME_DIR"] = os.environ["TMPDIR"] = tempfile.tempdir = str(place)
     os.environ["OMP_NUM_THREADS"] = str(task["threads"])
     notebook = place / f"{task['notebook']}.ipynb"
     notebook.write_text(task["source"], encoding="utf-8")
     record = {"identity": task["identity"], "status": "done", "error": None}
-    record |= {"parameters": task["parameters"], "threads": task["threads"]}
+    record |= {name: task[name] for name in ("parameters", "threads", "made_by")}
     record |= {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     begin = time.perf_counter()
     try:
         run = run_notebook(notebook, task["given"], folder, task["time_limit"], provisioner)
         write_whole(folder / "run.json", to_json(run | {"command": task["command"]}))
+        record["git"] = run["git"]
+        if other := _difference(task, made_by.MEANWHILE):
+            raise RunFailed(notebook, other, folder / notebook.name)
     except (RunFailed, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -78,6 +85,12 @@ def perform(task: dict, provisioner: str | None = None) -> tuple[dict, bytes]:
             shutil.copyfile(error.executed, folder / notebook.name)
     record["seconds"] = round(time.perf_counter() - begin, 2)
     return record | {"files": hashes(folder)}, _zip(folder)
+
+
+def _difference(task: dict, words: tuple[str, str, str]) -> str:
+    """What differs here and now from what makes the run, in one line; no text where nothing does."""
+    made = task["made_by"]
+    return made_by.line(made_by.difference([(made, made_by.here_and_now(made))], words))
 
 
 def _zip(folder: Path) -> bytes:

@@ -12,26 +12,32 @@ import yaml
 from nokenlab.errors import BadInput, did_you_mean, first_line
 from nokenlab.runs import notebooks
 from nokenlab.runs.parameters import check, read
+from nokenlab.sweeps import made_by
 from nokenlab.sweeps.done import identity, model_revision
 
-KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure", "tables")
+KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure", "tables", "rows")
 MOST = 100_000  # runs; more is a slip
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what is given to the notebook, all its parameters, and who it is (see `identity`)."""
+    """One run: what is given to the notebook, all its parameters, who it is (see `done.identity`).
+
+    `made_by` is what would make it now (see `made_by.py`).
+    """
 
     given: dict
     parameters: dict
     identity: str
+    made_by: dict
 
 
 @dataclass(frozen=True)
 class Sweep:
     """A notebook and its runs.
 
-    `axes`: the names that differ from run to run; `figure`: columns to draw; `tables`: to keep, all if none.
+    `axes`: the names that differ from run to run; `figure`: columns to draw; `tables`: those for table.csv,
+    all but those of `rows` if none; `rows`: those to keep as Parquet files.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Sweep:
     threads: int
     figure: tuple[str, ...]
     tables: tuple[str, ...]
+    rows: tuple[str, ...]
 
 
 def load_sweep(file: Path) -> Sweep:
@@ -52,7 +59,8 @@ def load_sweep(file: Path) -> Sweep:
     grid: lists, each value with each. zip: lists of one length, walked together. list: runs written out.
     Those three multiply. time_limit: seconds a run may take (3600). threads: of each run (1).
     figure: the columns, or table.column, to draw over a numeric axis (all numbers). tables: those of the
-    notebook's tables whose rows go into table.csv (all).
+    notebook's tables whose rows go into table.csv (all that are not in rows). rows: those tables that are
+    each kept as a Parquet file.
     """
     file = Path(file)
     spec = _read(file)
@@ -60,6 +68,7 @@ def load_sweep(file: Path) -> Sweep:
         notebook = _notebook(spec.get("notebook"), file.parent)
         time_limit = _number(spec, "time_limit", 3600, float)
         threads = _number(spec, "threads", 1, int)
+        kept = {name: tuple(_list(spec, name, str)) for name in ("figure", "tables", "rows")}
         given = _combine(spec)
         known = read(notebook)
         given = [_check(known, one, number) for number, one in enumerate(given, 1)]
@@ -68,19 +77,18 @@ def load_sweep(file: Path) -> Sweep:
     defaults = {name: p.default for name, p in known.items()}
     models = {str((defaults | one).get("model")) for one in given} if "model" in known else set()
     revisions = {model: model_revision(model) for model in models}
-    runs = []
+    made, runs = made_by.of_notebook(notebook, threads), []
     for one in given:
         parameters = defaults | one
-        revision = revisions.get(parameters.get("model"))
-        runs.append(Run(one, parameters, identity(notebook, parameters, revision, threads)))
+        makers = made_by.of_run(made, parameters, revisions.get(parameters.get("model")))
+        runs.append(Run(one, parameters, identity(notebook, parameters), makers))
     first: dict[str, int] = {}
     for number, run in enumerate(runs, 1):
         if (twin := first.setdefault(run.identity, number)) != number:
             raise BadInput(f"{file.name}: runs {twin} and {number} are the same: {run.given}")
     axes = [name for name in defaults if any(r.parameters[name] != runs[0].parameters[name] for r in runs)]
-    columns, tables = (tuple(_list(spec, name, str)) for name in ("figure", "tables"))
     source = notebook.read_text(encoding="utf-8")
-    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, columns, tables)
+    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, **kept)
 
 
 class _Loader(yaml.SafeLoader):

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nokenlab.runs.files import to_csv, write_whole
-from nokenlab.sweeps.done import is_done
+from nokenlab.runs.files import to_csv, to_json, write_whole
+from nokenlab.sweeps.done import is_done, is_stale
+from nokenlab.sweeps.made_by import digest
 from nokenlab.sweeps.spec import Sweep
 
 if TYPE_CHECKING:
@@ -21,56 +22,90 @@ SHADES = 8  # lines in one panel; with more of them the mean is drawn alone
 PANELS = 6
 
 
-def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict]) -> None:
-    """Write table.csv, runs.csv and, where an axis is numeric, figure.png into `folder`, each whole."""
-    table = rows(sweep, folder, records)
+def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> None:
+    """Write table.csv, runs.csv, made_by.json and, where an axis is numeric, figure.png, each whole.
+
+    With `keep_stale` rows of stale runs are in the tables too, and a column `stale` marks them.
+    """
+    table = rows(sweep, folder, records, keep_stale)
     write_whole(folder / "table.csv", to_csv(table))
-    write_whole(folder / "runs.csv", to_csv(runs(sweep, records)))
+    write_whole(folder / "runs.csv", to_csv(runs(sweep, records, keep_stale)))
+    write_whole(folder / "made_by.json", to_json(_makers(sweep, records)))
     if figure := draw(sweep, table):
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
         write_whole(folder / "figure.png", png.getvalue())
 
 
-def rows(sweep: Sweep, folder: Path, records: dict[str, dict]) -> pd.DataFrame:
-    """Every row of every table of the runs that are done, as text.
+def rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
+    """Every row of every table of the runs that are done, as text, but of those kept as Parquet files.
 
     Columns: run (from 1, in the order of the sweep), the parameters, table (its name), then the columns of
     the tables. One that is named as a parameter becomes table.column. Cells a table does not have are empty.
+    With `keep_stale` a column stale comes after run.
     """
     import pandas as pd
 
     parts = []
+    first = ["run", "stale"] if keep_stale else ["run"]
     for number, run in enumerate(sweep.runs, 1):
-        paths = sorted((folder / "runs" / run.identity).glob("*.csv")) if is_done(run, records) else []
-        for path in paths:
-            if sweep.tables and path.stem not in sweep.tables:
+        if not is_done(run, records, keep_stale):
+            continue
+        marks = {"run": str(number), "stale": str(is_stale(run, records)).lower()}
+        head = {name: marks[name] for name in first} | {n: text_of(v) for n, v in run.parameters.items()}
+        for path in sorted((folder / "runs" / run.identity).glob("*.csv")):
+            if path.stem not in sweep.tables if sweep.tables else path.stem in sweep.rows:
                 continue
-            try:
-                part = pd.read_csv(path, dtype=str, keep_default_na=False)
-            except pd.errors.EmptyDataError:
-                continue
-            head = {"run": str(number)} | {n: _text(v) for n, v in run.parameters.items()}
+            part = read_table(path)
             head["table"] = path.stem
             part = part.rename(columns={name: f"{path.stem}.{name}" for name in part if name in head})
             parts.append(pd.concat([pd.DataFrame([head] * len(part), columns=list(head)), part], axis=1))
     if not parts:
-        return pd.DataFrame(columns=["run", *sweep.runs[0].parameters, "table"])
+        return pd.DataFrame(columns=[*first, *sweep.runs[0].parameters, "table"])
     return pd.concat(parts, ignore_index=True).fillna("")
 
 
-def runs(sweep: Sweep, records: dict[str, dict]) -> pd.DataFrame:
-    """One row a run. Columns: run, those parameters that differ, status, seconds, error, folder."""
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that a run wrote, every cell as its text; one without columns is empty."""
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+
+
+def runs(sweep: Sweep, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
+    """One row a run. Columns: run, those parameters that differ, status, seconds, error, folder, made_by.
+
+    made_by is the commit, with a + where files had changed since, and the name of what made it in
+    made_by.json. With `keep_stale` there is a column stale; else a stale run has that for its status.
+    """
     import pandas as pd
 
     found = []
     for number, run in enumerate(sweep.runs, 1):
         record = records.get(run.identity, {})
-        axes = {name: _text(run.parameters[name]) for name in sweep.axes}
-        ended = {"status": record.get("status", "not run"), "seconds": record.get("seconds")}
-        ended |= {"error": record.get("error"), "folder": run.identity}
-        found.append({"run": number} | axes | ended)
+        stale = is_stale(run, records)
+        row = {"run": number} | {name: text_of(run.parameters[name]) for name in sweep.axes}
+        row |= {"stale": stale} if keep_stale else {}
+        status = "stale" if stale and not keep_stale else record.get("status", "not run")
+        row |= {"status": status, "seconds": record.get("seconds"), "error": record.get("error")}
+        found.append(row | {"folder": run.identity, "made_by": _trace(record)})
     return pd.DataFrame(found)
+
+
+def _trace(record: dict) -> str:
+    """What a run can be traced by: the commit, and the digest of what made it."""
+    git = record.get("git") or {}
+    commit = (git.get("commit") or "")[:9] + "+" * bool(git.get("dirty"))
+    return "/".join(filter(None, [commit, digest(record["made_by"]) if "made_by" in record else ""]))
+
+
+def _makers(sweep: Sweep, records: dict[str, dict]) -> dict[str, dict]:
+    """What made the runs that are there, by the digests in runs.csv."""
+    found = [records.get(run.identity, {}).get("made_by") for run in sweep.runs]
+    return {digest(made): made for made in found if made}
 
 
 def draw(sweep: Sweep, table: pd.DataFrame) -> Figure | None:
@@ -110,7 +145,7 @@ def _numeric_columns(sweep: Sweep, table: pd.DataFrame) -> dict[str, pd.Series]:
     """The numbers of the columns to draw, NaN where there is none: the sweep's own choice, else all."""
     import pandas as pd
 
-    known = {"run", "table", *sweep.runs[0].parameters}
+    known = {"run", "stale", "table", *sweep.runs[0].parameters}
     names = sweep.figure or [name for name in table if name not in known]
     numbers = {name: pd.to_numeric(_column(table, name), errors="coerce") for name in names}
     return dict(islice(((n, column) for n, column in numbers.items() if column.notna().any()), PANELS))
@@ -138,5 +173,6 @@ def _numeric(sweep: Sweep, name: str) -> bool:
     return all(type(run.parameters[name]) in (int, float) for run in sweep.runs)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A parameter's value as a cell of a table has it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

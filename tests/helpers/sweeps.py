@@ -38,13 +38,14 @@ with open(Path(os.environ["SWEEP_LOG"]), "a") as log: log.write(f"{scale}\\n")
 class Place:
     """A folder with a notebook `small` and a sweep `s`, and the command that runs it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, write=True):
         self.folder, self.results = folder, folder / "results"
         self.here = self.results / "sweeps" / "s"
         self.log = folder / "log"
-        self.log.write_text("")
-        notebook(folder, "small", CELL, LOG)
-        self.spec("grid: {scale: [3, 1, 2]}")
+        if write:
+            self.log.write_text("")
+            notebook(folder, "small", CELL, LOG)
+            self.spec("grid: {scale: [3, 1, 2]}")
 
     def spec(self, text):
         (self.folder / "s.yaml").write_text(f"notebook: small.ipynb\n{text}\n")

@@ -57,7 +57,7 @@ def test_a_sweep_its_table_and_its_resumption(place, capsys):
     assert rows[0]["table"] == "halves" and rows[0]["seeds"] == "[1, 2]" and rows[0]["word"] == "a | b"
     assert rows[0]["halves.word"] == "x" and rows[0]["text"] == "a, b\n\r"
     assert place.runs("status") == ["done"] * 3 and place.runs("error") == [""] * 3
-    assert names(place.here) == [".lock", "figure.png", "runs", "runs.csv", "table.csv"]
+    assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
     run = place.here / "runs" / place.runs("folder")[0]
     assert names(run) == ["halves.csv", "run.json", "small.ipynb", "sweep.json"]
     assert json.loads((run / "sweep.json").read_text())["threads"] == 1
@@ -183,7 +183,7 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
     assert driver.returncode == 130 and "Traceback" not in error
     assert "the same command goes on from there" in error
     assert place.runs("status") == ["done", "done", "not run", "not run"]
-    assert names(place.here) == [".lock", "figure.png", "runs", "runs.csv", "table.csv"]
+    assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
     wait_for(lambda: not processes(place.folder))
 
 
@@ -209,7 +209,7 @@ def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
         assert before.items() <= kept.items()
     place.run("--workers", "2")
     assert kept.items() <= found().items() and len(found()) == 30
-    assert names(place.here) == [".lock", "figure.png", "runs", "runs.csv", "table.csv"]
+    assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
     table, place.results = place.table(), tmp_path / "again"
     place.here = place.results / "sweeps" / "s"
     used, me = [], psutil.Process()

@@ -6,7 +6,7 @@ from helpers.small_notebooks import notebook
 import nokenlab
 from nokenlab.errors import BadInput
 from nokenlab.runs import notebooks
-from nokenlab.sweeps import done
+from nokenlab.sweeps import done, made_by
 from nokenlab.sweeps.spec import load_sweep
 
 
@@ -80,6 +80,7 @@ def test_no_axes_is_one_run_with_all_parameters(write):
         ("list: [{word: b}, {word: b, scale: 1}]", "s.yaml: runs 1 and 2 are the same"),
         ("time_limit: 0", "s.yaml: time_limit wants a number above 0, got 0"),
         ("threads: 1.5", "s.yaml: threads wants a whole number above 0, got 1.5"),
+        ("rows: halves", "s.yaml: rows wants a list of names"),
         ("threads: true", "s.yaml: threads wants a whole number"),
         (
             f"grid: {{seeds: {[[i] for i in range(400)]}, scale: {list(range(400))}}}",
@@ -98,42 +99,45 @@ def test_a_file_that_is_not_there(tmp_path):
         load_sweep(tmp_path / "none.yaml")
 
 
-def test_identity_is_of_source_parameters_version_threads_and_not_of_outputs(write, monkeypatch):
+def test_who_a_run_is_and_what_made_it_are_two_things(write, monkeypatch):
     path = write("")
     book = path.with_name("small.ipynb")
 
-    def identity():
-        return load_sweep(path).runs[0].identity
+    def seen():
+        (run,) = load_sweep(path).runs
+        return run.identity, made_by.digest(run.made_by)
 
-    first = identity()
+    first, makers = seen()
     nb = json.loads(book.read_text())
     nb["cells"][-1] |= {"outputs": [{"output_type": "stream", "name": "stdout", "text": "x"}]}
     book.write_text(json.dumps(nb))
-    assert identity() == first
-    seen = {first}
+    assert seen() == (first, makers)
     write("parameters: {scale: 2}")
-    seen.add(identity())
+    other, same = seen()
+    assert other != first and same == makers
     write("threads: 2")
-    seen.add(identity())
+    found = [seen()]
     nb["cells"][-1]["source"] = "x = 2"
     book.write_text(json.dumps(nb))
     write("")
-    seen.add(identity())
+    found.append(seen())
     monkeypatch.setattr(nokenlab, "__version__", "99")
-    seen.add(identity())
-    assert len(seen) == 5
+    found.append(seen())
+    assert {who for who, _ in found} == {first}
+    assert len({makers, *(made for _, made in found)}) == 4
 
 
-def test_the_revision_of_the_model_is_part_of_the_identity(tmp_path, monkeypatch):
+def test_the_revision_of_the_model_made_a_run(tmp_path, monkeypatch):
     notebook(tmp_path, "model", "x = 1", parameters='model: str = "default"')
     (tmp_path / "s.yaml").write_text("notebook: model.ipynb")
-    first = load_sweep(tmp_path / "s.yaml").runs[0].identity
+    first = load_sweep(tmp_path / "s.yaml").runs[0]
     monkeypatch.setattr(done.default_model, "REVISION", "other")
-    assert load_sweep(tmp_path / "s.yaml").runs[0].identity != first
+    second = load_sweep(tmp_path / "s.yaml").runs[0]
+    assert first.identity == second.identity
+    assert second.made_by == first.made_by | {"model": "other"} != first.made_by
 
 
 def test_the_shipped_sweeps_are_good():
     files = sorted((notebooks.ROOT / "notebooks" / "sweeps").glob("*.yaml"))
     assert len(files) >= 3
-    for file in files:
-        assert len(load_sweep(file).runs) > 1
+    assert sum(len(load_sweep(file).runs) for file in files) > 2 * len(files)

@@ -1,0 +1,89 @@
+"""What a notebook can reach, told from texts alone."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+from helpers.small_notebooks import notebook
+
+from nokenlab.runs.notebooks import cells, numbered
+from nokenlab.sweeps import sources
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A small package in place of nokenlab; returns what a cell reaches of it."""
+    texts = {
+        "nokenlab/__init__.py": '_HOME = {"core": ["lerp"], "room.far": ["Far"]}',
+        "nokenlab/core.py": "def lerp():\n    from nokenlab.room import lazy",
+        "nokenlab/room/__init__.py": "",
+        "nokenlab/room/lazy.py": 'OWN = "words.yaml", "asked.yaml", "none.yaml"',
+        "nokenlab/room/far.py": 'from importlib import import_module\nimport_module("nokenlab.named")',
+        "nokenlab/named.py": "import os",
+        "nokenlab/typed.py": "if TYPE_CHECKING:\n    import nokenlab.named\nelse:\n    import nokenlab.core",
+        "nokenlab/alone.py": "",
+        "nokenlab/room/words.yaml": "",
+        "nokenlab/words.yaml": "",
+        "notebooks/asked.yaml": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(sources, "PACKAGE", tmp_path / "nokenlab")
+    return lambda *cell: sources.reached(notebook(tmp_path, "small", *cell))
+
+
+LAZY = ["__init__.py", "core.py", "room/__init__.py", "room/lazy.py"]
+
+
+@pytest.mark.parametrize(
+    "cell, code",
+    [
+        ("x = 1", []),
+        ("import nokenlab as nl", ["__init__.py"]),
+        ("import nokenlab as nl\nnl.lerp()", LAZY),
+        ("from nokenlab import lerp", LAZY),
+        ("import nokenlab\ndef f():\n    return nokenlab.lerp", LAZY),
+        ("from nokenlab.core import lerp as x", LAZY),
+        ("import nokenlab.typed", sorted([*LAZY, "typed.py"])),
+        (
+            "import nokenlab as nl\nx = nl.Far",
+            ["__init__.py", "named.py", "room/__init__.py", "room/far.py"],
+        ),
+        ("import other.nokenlab.core, nokenlabs.core\nnl = 1\nnl.lerp", []),
+        ("%matplotlib inline\n!ls\nfrom nokenlab import alone", ["__init__.py", "alone.py"]),
+    ],
+)
+def test_imports_are_followed_into_functions_and_names(package, cell, code):
+    assert package(cell)[0] == code
+
+
+def test_data_files_beside_the_module_that_names_them_count(package):
+    assert package("from nokenlab.room import lazy")[1] == ["../notebooks/asked.yaml", "room/words.yaml"]
+    assert package("from nokenlab import alone")[1] == []
+
+
+def test_what_is_no_python_reaches_all(package):
+    code = package("x = !ls")[0]
+    assert "alone.py" in code and len(code) == 8
+
+
+def test_what_python_imports_for_a_notebook_was_foreseen():
+    """Its imports, the names of `nl` it uses, and what makes a model fast, in a process of its own."""
+    (path,) = [path for path in numbered() if path.stem == "04-lerp"]
+    code = "\n".join(c["source"] for c in cells(path) if c["cell_type"] == "code")
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.stmt | ast.expr)]
+    lines = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines += sorted({x for n in nodes if re.fullmatch(r"nl\.\w+", x := ast.unparse(n))})
+    lines += ["from nokenlab.fast import setup"] if "nl.load" in lines else []
+    lines += [
+        "import sys",
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('nokenlab')))",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+    found = {name.split("/nokenlab/")[-1] for name in done.stdout.split()}
+    assert len(found) > 5 and found <= set(sources.reached(path)[0])
