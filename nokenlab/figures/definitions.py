@@ -26,14 +26,15 @@ REAL = "real token"  # has no radius, and is a dashed line
 def theme_panels(frequencies: pd.DataFrame, most: int = 5) -> Figure:
     """Share of definitions with a theme against the radius: a column a prompt, a row a kind of noken.
 
-    From a `frequencies` table; the themes that are most frequent anywhere in the first kind. Bars are 95 %
-    intervals over nokens, dashed lines the shares among real tokens.
+    From a `frequencies` table; the most frequent themes of the first kind. Bars are 95 % intervals over
+    nokens, dashed lines the shares among real tokens. No radius 0, where all nokens are one.
     """
+    frequencies = frequencies[frequencies["radius"] != 0]
     prompts, kinds = frequencies["prompt"].unique(), frequencies["kind"].unique()
-    first = frequencies[(frequencies["kind"] == kinds[0]) & (frequencies["radius"] > 0)]
+    first = frequencies[frequencies["kind"] == kinds[0]]
     themes = first.groupby("theme", sort=False)["hits"].sum().nlargest(most).index
     kinds = [kind for kind in kinds if kind != REAL]
-    size = max(10, 5 * len(prompts)), 2.7 * len(kinds)
+    size = max(10, 5 * len(prompts)), 0.8 + 2.3 * len(kinds)
     fig, axes = figure(*size, rows=len(kinds), columns=len(prompts), sharey=True, squeeze=False)
     for column, prompt in zip(axes.T, prompts, strict=True):
         of_prompt = frequencies[frequencies["prompt"] == prompt]
@@ -103,35 +104,33 @@ def _middle_halves(ax: Axes, probed: pd.DataFrame, value: str) -> None:
 def held_lines(survival: pd.DataFrame, lengths: pd.DataFrame) -> Figure:
     """What is left with the norm held, and what the length does alone, from `survival` and `lengths` tables.
 
-    A line a prompt, on the right a line for words' and one for nokens' directions too. Bars: 95 %, over
-    nokens on the left, over directions on the right.
+    A colour a prompt; on the right words' directions are solid and nokens' dashed. Bars: 95 %, over nokens
+    on the left, over directions on the right.
     """
-    fig, (left, right) = figure(10, 4.6, columns=2)
+    fig, (left, right) = figure(10, 4.8, columns=2)
     for i, (prompt, rows) in enumerate(survival.groupby("prompt", sort=False)):
         label = f"norm held, {rows['n_units'].max()} nokens: {wrap(prompt, 60)}"
-        _held(left, rows, "share", i, survival["prompt"].nunique(), label)
-    groups = lengths.groupby(["prompt", "of"], sort=False)
-    for i, ((prompt, of), rows) in enumerate(groups):
-        label = f"angle held, {rows['n_units'].max()} {of}s' directions: {wrap(prompt, 60)}"
-        _held(right, rows[rows["radius"] > 0], "kl", i, len(groups), label)
+        _held(left, rows, "share", i, "-", label)
+        for of, some in lengths[lengths["prompt"] == prompt].groupby("of", sort=False):
+            label = f"angle held, {some['n_units'].max()} {of}s: {wrap(prompt, 60)}"
+            _held(right, some[some["radius"] > 0], "kl", i, "-" if of == "word" else "--", label)
     places = survival.drop_duplicates("radius").sort_values("radius")
     for ax in (left, right):
         ticks_in_medians(ax, places["radius"], places["medians"])
         ax.set_ylim(bottom=0)
     left.axhline(1, color="0.5", linestyle=":")
-    left.set(title="Norm held at the centroid's", ylabel="change / raw change")
-    right.set(title="Angle held", ylabel="change by length alone, bits")
+    left.set_ylabel("change with the norm held / raw change")
+    right.set_ylabel("change by the length alone, bits")
     fig.supxlabel(RADIUS, fontsize=10)
-    legend_outside(fig, [left, right], columns=1, where="lower center")
+    legend_outside(fig, [left, right], columns=2)
     return fig
 
 
-def _held(ax: Axes, rows: pd.DataFrame, value: str, line: int, lines: int, label: str) -> None:
-    """A line of a prompt, dashed in the panel of lengths."""
+def _held(ax: Axes, rows: pd.DataFrame, value: str, line: int, style: str, label: str) -> None:
     rows = rows.sort_values("radius")
     look = {"color": OKABE_ITO[line % 8], "marker": MARKERS[line % 7], "linewidth": 1.5, "capsize": 3}
-    look["linestyle"] = "-" if value == "share" else "--"
-    ax.errorbar(_beside(len(rows), line, lines), rows[value], reach(rows, value), label=label, **look)
+    x, bars = _beside(len(rows), line, 2), reach(rows, value)
+    ax.errorbar(x, rows[value], bars, label=label, linestyle=style, **look)
 
 
 def _beside(points: int, line: int, lines: int) -> list[float]:
