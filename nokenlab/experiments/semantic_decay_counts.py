@@ -45,7 +45,8 @@ def alike(table: pd.DataFrame) -> pd.DataFrame:
     One-way analysis of variance at each magnitude, its mean squares averaged over magnitudes. Columns:
     family, n_units, rows (at each magnitude), icc (intra-class correlation; 0: no more alike than draws of
     different subjects, 1: all the same), design_effect (1 + (draws - 1) icc: how many rows count as one),
-    worth (rows / design_effect: so many independent rows would say as much). NaN for one subject or one draw.
+    worth (rows / design_effect: so many independent rows would say as much). NaN for fewer than
+    `FEWEST` subjects, and for one draw.
     """
     rows = []
     for family, some in table.assign(kept=table["kept"].astype(float)).groupby("family", sort=False):
@@ -53,6 +54,7 @@ def alike(table: pd.DataFrame) -> pd.DataFrame:
         means = cells.mean().unstack()  # (magnitudes, subjects)
         draws = len(some) / means.size
         between, within = draws * means.var(axis=1).mean(), cells.var().mean()
+        between = between if means.shape[1] >= FEWEST else np.nan
         icc = (between - within) / (between + (draws - 1) * within)
         effect, count = 1 + (draws - 1) * icc, draws * means.shape[1]
         rows.append((family, means.shape[1], int(count), icc, effect, count / effect))

@@ -41,14 +41,15 @@ def test_shares_count_subjects_and_not_rows():
 
 
 def test_draws_of_a_subject_are_alike():
-    same = alike(noise_table({"a": [4, 4, 4], "b": [0, 0, 0], "c": [0, 0, 0]})).iloc[0]
+    names = "abcdefghij"
+    same = alike(noise_table({name: [4 * (name > "e")] * 3 for name in names})).iloc[0]
     assert same["icc"] == pytest.approx(1) and same["design_effect"] == pytest.approx(4)
-    assert (same["n_units"], same["rows"]) == (3, 12) and same["worth"] == pytest.approx(3)
-    table = noise_table({name: [50] * 3 for name in "abcdefgh"}, draws=100)
+    assert (same["n_units"], same["rows"]) == (10, 40) and same["worth"] == pytest.approx(10)
+    table = noise_table({name: [50] * 3 for name in names}, draws=100)
     table["kept"] = np.random.default_rng(0).random(len(table)) < 0.5
     assert abs(alike(table)["icc"][0]) < 0.01  # by chance alone
-    assert alike(noise_table({"a": [1, 1, 1]}))["icc"].isna().all()
-    assert alike(noise_table({"a": [1, 1, 0], "b": [1, 0, 0]}, draws=1))["icc"].isna().all()
+    assert alike(noise_table({"a": [1, 1, 1], "b": [0, 0, 0]}))["icc"].isna().all()  # two subjects
+    assert alike(noise_table({name: [1, name > "e", 0] for name in names}, draws=1))["icc"].isna().all()
 
 
 def test_nokens_stand_beside_all_words_and_beside_those_that_are_matched():
