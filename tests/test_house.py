@@ -71,4 +71,4 @@ def test_a_notebook_shadows_no_module_and_its_cells_are_short(path):
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     assert not bound & own_modules(tree)
     shown = [len("".join(c["source"]).splitlines()) for c in code if c not in parameters]
-    assert max(shown) <= 12, "short cells show the mechanism; the rest is nokenlab's"
+    assert max(shown) < 8, "short cells show the mechanism; the rest is nokenlab's"
