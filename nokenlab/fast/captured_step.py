@@ -99,6 +99,10 @@ class Forward(torch.nn.Module):
     def __init__(self, model, past: Cache):
         super().__init__()
         self.model, self.past = model, past
+        self.register_buffer("end", past.layers[0].end)  # buffers: a trace holds others for ever
+        for i, layer in enumerate(past.layers):
+            self.register_buffer(f"keys_{i}", layer.keys)
+            self.register_buffer(f"values_{i}", layer.values)
 
     def forward(self, embeddings: Tensor, closed: Tensor, positions: Tensor) -> Tensor:
         """Logits of the next token, (rows, vocab)."""

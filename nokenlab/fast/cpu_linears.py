@@ -32,9 +32,11 @@ def pack_linears(model: Module) -> None:
     for module in model.modules():
         if type(module) is Linear:
             module.__class__ = PackedLinear
-            module.register_buffer("laid_out", laid_out(module.weight), persistent=False)  # to be traced
-            module.packed4 = in_four_bits(module.weight)
-            module.packed16 = in_float16(module.weight, module.bias) if module.packed4 is None else None
+            numbers, middles = in_four_bits(module.weight) or (None, None)
+            packed = {"laid_out": laid_out(module.weight), "numbers": numbers, "middles": middles}
+            for name, tensor in packed.items():  # buffers: a trace holds others for ever
+                module.register_buffer(name, tensor, persistent=False)
+            module.packed16 = in_float16(module.weight, module.bias) if numbers is None else None
 
 
 def is_intel() -> bool:
@@ -91,7 +93,7 @@ class PackedLinear(Linear):
         if _is_for_torch():
             return linear(x, self.weight, self.bias)
         few = len(x.reshape(-1, self.in_features)) <= FEW
-        if few and self.packed4 is not None:
+        if few and self.numbers is not None:
             return self._of_four_bits(x)
         if few and self.packed16 is not None:
             return torch.ops.quantized.linear_dynamic_fp16(x, self.packed16)
@@ -100,9 +102,8 @@ class PackedLinear(Linear):
         return linear(x, self.weight, self.bias)
 
     def _of_four_bits(self, x: Tensor) -> Tensor:
-        numbers, middles = self.packed4
         flat = x.reshape(-1, self.in_features).bfloat16()
-        out = torch.ops.aten._weight_int4pack_mm_for_cpu(flat, numbers, GROUP, middles)
+        out = torch.ops.aten._weight_int4pack_mm_for_cpu(flat, self.numbers, GROUP, self.middles)
         out = out.to(x.dtype).view(*x.shape[:-1], self.out_features)
         return out if self.bias is None else out + self.bias
 

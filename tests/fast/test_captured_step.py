@@ -136,6 +136,19 @@ def test_the_steps_used_last_are_kept_until_memory_ends():
     assert not pools[0].spare
 
 
+@pytest.mark.skipif(DEVICE != "cpu", reason="traced on a CPU only")
+def test_a_trace_holds_no_tensors_of_the_model(tmp_path):
+    """What a trace takes for a constant is never freed."""
+    lab = nl.load(save_tiny("llama", tmp_path), device=DEVICE, dtype="float32", fast=True)
+    lab.generate(TEXTS, 3)
+    (step,) = lab.decoders.spare.values()
+    constants = [node for node in step.forward.inlined_graph.nodes() if node.kind() == "prim::Constant"]
+    held = [
+        node.t("value") for node in constants if node.hasAttribute("value") and node.kindOf("value") == "t"
+    ]
+    assert all(tensor.numel() == 1 for tensor in held)
+
+
 def test_a_lab_that_is_let_go_of_frees_its_memory(tmp_path):
     for fast in (False, True):
         lab = nl.load(save_tiny("llama", tmp_path), device=DEVICE, dtype="float32", fast=fast)

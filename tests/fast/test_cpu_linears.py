@@ -72,7 +72,7 @@ def test_weights_that_are_not_of_four_bits_are_of_sixteen_for_few_rows(rows):
     layer, x = Linear(96, 32), numbers(rows, 96)
     plain = layer(x)
     pack_linears(layer)
-    assert layer.packed4 is None
+    assert layer.numbers is None
     found = layer(x)
     assert layer.packed16 is None or not torch.equal(found, plain)
     assert (found - plain).norm() < 1e-3 * plain.norm()
@@ -85,7 +85,7 @@ def test_other_formats_keep_their_results(dtype):
     x = numbers(3, 96, dtype=dtype)
     plain = layer(x)
     pack_linears(layer)
-    assert layer.packed4 is None and layer.packed16 is None
+    assert layer.numbers is None and layer.packed16 is None
     torch.testing.assert_close(layer(x), plain)
 
 
@@ -164,7 +164,7 @@ def test_torchs_own_product_stays_where_intel_made_the_processor(maker, kind, tm
 def test_all_of_the_default_model_but_its_vocabulary_is_of_four_bits(fast):
     changed = [m for m in fast.model.modules() if isinstance(m, PackedLinear)]
     assert len(changed) == 4 * fast.model.config.num_hidden_layers + 1  # qkv, out, gate and up, down
-    assert [m for m in changed if m.packed4 is None] == [fast.model.get_output_embeddings()]
+    assert [m for m in changed if m.numbers is None] == [fast.model.get_output_embeddings()]
 
 
 @pytest.mark.parametrize(
