@@ -110,20 +110,24 @@ class RunHost:
             process.wait()
 
 
-def _python(module: str, connection: socket.socket, threads: int, *args: str) -> subprocess.Popen:
-    """A new Python with `connection` for its standard input, out of reach of this terminal's Ctrl-C."""
-    fixed = {
+def environment(threads: int) -> dict[str, str]:
+    """What is fixed in the environment of runs, so that imports start no thread and open no GPU."""
+    return {
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",  # it starts its threads when it is imported
         "JE_ARROW_MALLOC_CONF": "background_thread:false",  # so does the allocator of pyarrow, of pandas
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # so that asking for a GPU does not open it
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # as kernels have it
     }
+
+
+def _python(module: str, connection: socket.socket, threads: int, *args: str) -> subprocess.Popen:
+    """A new Python with `connection` for its standard input, out of reach of this terminal's Ctrl-C."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *args],
         stdin=connection,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | fixed,
+        env=os.environ | environment(threads),
         start_new_session=True,
     )

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from nokenlab.sweeps import forkserver
+from nokenlab.sweeps.run_host import environment
 
 
 def imports(module):
@@ -30,7 +31,7 @@ def test_a_server_that_must_not_fork_says_why(tmp_path, monkeypatch):
 def test_the_libraries_of_a_model_start_no_thread_and_open_no_gpu():
     code = "import importlib, nokenlab.sweeps.forkserver as f\n"
     code += "for name in f.BASE + f.MODEL: importlib.import_module(name)\nprint(f.unsafe())"
-    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    env = os.environ | environment(threads=1)
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"
 
