@@ -19,9 +19,7 @@ from nokenlab.errors import BadInput, first_line
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
 FILE = "questions.yaml"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
-FEWEST = (
-    10  # units for a bootstrap: of fewer its 95 % interval holds the truth in less than nine of ten cases
-)
+FEWEST = 10  # units for a bootstrap: of fewer its 95 % interval holds the truth in under nine of ten cases
 NAN = float("nan")
 
 

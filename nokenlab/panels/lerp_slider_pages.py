@@ -53,7 +53,7 @@ def without_kernel(views: dict[str, dict]) -> str:
 
 def strip(runs: pd.DataFrame, letters: dict[str, str]) -> str:
     """The plateaus of one way, from `lerp.plateaus`: a block a plateau, the letter of its response in it."""
-    edges = ((runs["p_to"] + runs["p_from"].shift(-1)) / 2).iloc[:-1].tolist()
+    edges = lerp.flips(runs)
     low, high = _ends(runs)
     blocks = []
     for left, right, text in zip([low, *edges], [*edges, high], runs["response"], strict=True):
