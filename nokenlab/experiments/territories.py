@@ -20,6 +20,7 @@ from nokenlab.nokens import fill, shell, word_vector
 
 CENTROID = "centroid"  # a corner by this name is the mean of all tokens
 MOST_CELLS = 200  # a side; more must be meant
+Numbers = float | Sequence[float] | Tensor
 FLAT = 1e-4  # a triangle's height, as a share of its longest side, below which it is a line
 
 
@@ -38,7 +39,7 @@ class Plane:
     """A plane in the embedding space, (x, y) on the map being origin + x·axes[0] + y·axes[1].
 
     origin: (width,); axes: (2, width), orthonormal; both float32 on the CPU. x and y are distances in the
-    embedding space. corners: three. kind: "words", "principal" or "random nokens".
+    embedding space. kind: "words", "principal", "random nokens" or "random tokens".
     """
 
     origin: Tensor
@@ -46,11 +47,11 @@ class Plane:
     corners: tuple[Corner, Corner, Corner]
     kind: str = "words"
 
-    def vector(self, x: float | Sequence[float] | Tensor, y: float | Sequence[float] | Tensor) -> Tensor:
+    def vector(self, x: Numbers, y: Numbers) -> Tensor:
         """The nokens at points of the map, (points, width), float32 on the CPU."""
         return self.origin + _points(x, y).float() @ self.axes
 
-    def weights(self, x: float | Sequence[float] | Tensor, y: float | Sequence[float] | Tensor) -> Tensor:
+    def weights(self, x: Numbers, y: Numbers) -> Tensor:
         """How much of each corner is in a point, (points, 3): they sum to 1, and none is negative inside."""
         points = _points(x, y)  # (points, 2)
         at = [[corner.x, corner.y, 1.0] for corner in self.corners]
@@ -62,8 +63,7 @@ class Plane:
         return (1 + margin) * max(abs(value) for corner in self.corners for value in (corner.x, corner.y))
 
 
-def _points(x, y) -> Tensor:
-    """(points, 2), float64."""
+def _points(x: Numbers, y: Numbers) -> Tensor:
     points = np.broadcast_arrays(*(np.atleast_1d(np.asarray(value, dtype=float)) for value in (x, y)))
     return torch.from_numpy(np.stack(points, axis=-1))
 
@@ -93,12 +93,19 @@ def _corner(lab: Lab, name: str) -> tuple[Tensor, str]:
     return word_vector(lab, name), note if len(ids) > 1 else ""
 
 
-def random_plane(lab: Lab, seed: int) -> Plane:
-    """The plane through three random nokens, as far from the centroid as the median token is."""
+def random_plane(lab: Lab, seed: int, kind: str = "random nokens") -> Plane:
+    """The plane through three random nokens, as far from the centroid as the median token is.
+
+    Of kind "random tokens" they are three random real tokens.
+    """
+    if kind == "random tokens":
+        order = torch.randperm(len(lab.space), generator=torch.Generator().manual_seed(seed))
+        names = [lab.token(id) for id in lab.space.ids[order[:3]].tolist()]
+        return _plane(names, lab.space.vectors[order[:3]].float().cpu(), [f"random, seed {seed}"] * 3, kind)
     c, distance = lab.space.centroid.cpu(), lab.space.median_distance
-    seeds = [3 * seed, 3 * seed + 1, 3 * seed + 2]
+    seeds = range(3 * seed, 3 * seed + 3)
     names = [f"noken {number}" for number in seeds]
-    return _plane(names, shell(c, seeds, distance), [f"random, seed {n}" for n in seeds], "random nokens")
+    return _plane(names, shell(c, seeds, distance), [f"random, seed {n}" for n in seeds], kind)
 
 
 def principal_plane(lab: Lab) -> Plane:
@@ -106,8 +113,7 @@ def principal_plane(lab: Lab) -> Plane:
 
     Its corners are the centroid, and the points one median token's distance along either direction.
     """
-    distance = lab.space.median_distance
-    _, directions = lab.space.principal
+    distance, (_, directions) = lab.space.median_distance, lab.space.principal
     corners = (
         Corner(CENTROID, 0.0, 0.0, "the mean of all tokens"),
         Corner("direction 1", distance, 0.0, "along which tokens differ most"),
@@ -122,10 +128,8 @@ def _plane(names: Sequence[str], vectors: Tensor, notes: Sequence[str], kind: st
     sides = [(b - a).norm(), (c - b).norm(), (a - c).norm()]
     for (one, other), side in zip(((0, 1), (1, 2), (2, 0)), sides, strict=True):
         if side <= FLAT * max(sides):
-            raise ValueError(
-                f"{names[one]!r} and {names[other]!r} are one vector (of a word its last token counts); "
-                "three different corners are needed"
-            )
+            said = f"{names[one]!r} and {names[other]!r} are one vector (of a word its last token counts)"
+            raise ValueError(f"{said}; three different corners are needed")
     along = (b - a) / sides[0]
     up = (c - a) - ((c - a) @ along) * along
     if up.norm() <= FLAT * max(sides):
@@ -143,15 +147,14 @@ def territory_map(
     cells: int = 41,
     max_new_tokens: int = 12,
     margin: float = 0.5,
-    told_by: int | None = None,
+    told_by: int = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
     """What the model says, greedily, at each place of a square map of cells × cells nokens.
 
-    Two cells are of one territory where their answers begin with the same `told_by` tokens. By default that
-    is the fewest tokens that tell the answers of the three corners apart: all of them, where two corners say
-    the same. `margin` is how far the map goes beyond the corners, see `Plane.reach`. One row a cell, from the
-    lower left, x first.
+    Two cells are of one territory where their answers begin with the same `told_by` tokens; 0 is the fewest
+    that tell the answers of the three corners apart, or all of them, where two corners say the same.
+    `margin`: see `Plane.reach`. One row a cell, from the lower left, x first.
 
     Columns: x, y, weight_a, weight_b, weight_c (how much of each corner), norm, nearest (the real token that
     points most nearly the same way), next_token, probability (its), entropy (of the next token, bits),
@@ -160,8 +163,8 @@ def territory_map(
     Raises ValueError for a prompt without <noken>, and for more than 200 cells a side, with the time they
     would take.
     """
-    if cells < 2 or margin < 0 or (told_by is not None and not 1 <= told_by <= max_new_tokens):
-        wanted = "at least 2 cells, a margin of 0 or more, and told_by from 1 to max_new_tokens are needed"
+    if cells < 2 or margin < 0 or not 0 <= told_by <= max_new_tokens:
+        wanted = "at least 2 cells, a margin of 0 or more, and told_by from 0 to max_new_tokens are needed"
         raise ValueError(f"{wanted}; got {cells}, {margin} and {told_by}")
     fill(lab, prompt, plane.origin)  # what is wrong with a prompt is said before long work
     if cells > MOST_CELLS:
@@ -177,7 +180,7 @@ def mapped(
     x: Tensor,
     y: Tensor,
     max_new_tokens: int,
-    told_by: int | None = None,
+    told_by: int = 0,
     progress: bool = False,
 ) -> pd.DataFrame:
     """The table of `territory_map` at any points of a plane, x and y (points,)."""
@@ -289,11 +292,9 @@ def near_tokens(lab: Lab, plane: Plane, count: int = 30, margin: float = 0.5) ->
     xy = offsets @ plane.axes.T.to(device)  # (tokens, 2)
     off = (offsets.square().sum(-1) - xy.square().sum(-1)).clamp_min(0).sqrt()
     corners = torch.tensor([[corner.x, corner.y] for corner in plane.corners], device=device)
-    own = (torch.cdist(xy, corners).amin(-1) < 1e-3) & (off < 1e-2)
+    own = (torch.cdist(xy, corners).amin(-1) < 1e-3) & (off < 1e-2)  # rounding keeps it above 0
     inside = ((xy.abs().amax(-1) <= plane.reach(margin)) & ~own).nonzero().squeeze(1)
     best = inside[off[inside].argsort(stable=True)[:count]]
     ids = space.ids[best.cpu()].tolist()
-    columns = {"token": [space.text(id) for id in ids], "id": ids}
-    return pd.DataFrame(
-        columns | {"x": xy[best, 0].tolist(), "y": xy[best, 1].tolist(), "off": off[best].tolist()}
-    )
+    table = pd.DataFrame({"token": [space.text(id) for id in ids], "id": ids})
+    return table.assign(x=xy[best, 0].tolist(), y=xy[best, 1].tolist(), off=off[best].tolist())

@@ -152,7 +152,7 @@ def test_maps_that_cannot_be(lab, plane, monkeypatch):
     )
     with pytest.raises(ValueError, match=said):
         experiment.territory_map(lab, PROMPT, plane, cells=201, max_new_tokens=2)
-    for wrong in ({"cells": 1}, {"margin": -1}, {"told_by": 13}, {"told_by": 0}):
+    for wrong in ({"cells": 1}, {"margin": -1}, {"told_by": 13}, {"told_by": -1}):
         with pytest.raises(ValueError, match="at least 2 cells"):
             experiment.territory_map(lab, PROMPT, plane, **wrong)
     with pytest.raises(ValueError, match="max_new_tokens must be at least 1"):
