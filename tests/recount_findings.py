@@ -3,7 +3,7 @@
     python tests/recount_findings.py [RESULTS]
 
 prints each answer, ours and the recount. Nothing of nokenlab is imported. What is asked of which rows stands
-in notebooks/questions.yaml.
+in notebooks/questions.
 """
 
 import re
@@ -107,10 +107,10 @@ def holm(p):
     return (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
 
 
-def recount(results=ROOT / "results", questions=ROOT / "notebooks" / "questions.yaml"):
+def recount(results=ROOT / "results", questions=ROOT / "notebooks" / "questions"):
     """A row for each claim and prompt whose rows are kept."""
-    found = []
-    for claim in yaml.safe_load(questions.read_text(encoding="utf-8"))["claims"]:
+    found, files = [], sorted(questions.glob("[0-9]*.yaml"))
+    for claim in [entry for file in files for entry in yaml.safe_load(file.read_text("utf-8"))["claims"]]:
         path = results / "sweeps" / claim["sweep"] / f"{claim['table']}.parquet"
         rows = pd.read_parquet(path) if path.exists() else pd.DataFrame()
         each = rows.groupby(claim["each"], sort=False) if claim.get("each") and len(rows) else [("", rows)]

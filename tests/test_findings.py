@@ -21,9 +21,9 @@ def test_every_number_of_the_findings_is_recounted():
 
 
 def test_the_page_is_what_the_questions_and_findings_csv_make():
-    file, results = recount.ROOT / "notebooks" / "questions.yaml", recount.ROOT / "results"
-    entries = claims.read(file)["withdrawn"]
-    page = findings.page(claims.read_claims(file=file), entries, findings.read_csv(results / "findings.csv"))
+    folder, results = recount.ROOT / "notebooks" / "questions", recount.ROOT / "results"
+    entries = claims.read(folder / findings.WITHDRAWN, "withdrawn")
+    page = findings.page(claims.read_claims(), entries, findings.read_csv(results / "findings.csv"))
     assert page == (results / "findings.md").read_text(encoding="utf-8")
 
 
@@ -62,7 +62,7 @@ def made(tmp_path_factory):
         ("rank correlation", "x with y", "> 0", {"a": "kind == 'a'"}),
         ("rank correlation", "x with yes", "> 0", {"a": "kind == 'b'"}),
     ]
-    same = {"notebook": "01-some", "sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
+    same = {"sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
     same |= {"question": "Is it?", "beside": "nothing"}
     names = ("statistic", "value", "rule")
     entries = [
@@ -71,14 +71,16 @@ def made(tmp_path_factory):
     ]
     entries.append(entries[0] | {"claim": "later", "sweep": "another"})
     gone = {"said": "It is.", "notebook": "01-some", "why": "It was not.", "claims": ["claim 4", "later"]}
-    questions = tmp_path / "questions.yaml"
-    questions.write_text(yaml.safe_dump({"claims": entries, "withdrawn": [gone]}), encoding="utf-8")
+    questions = tmp_path / "questions"
+    questions.mkdir()
+    (questions / "01-some.yaml").write_text(yaml.safe_dump({"claims": entries}), encoding="utf-8")
+    (questions / "withdrawn.yaml").write_text(yaml.safe_dump({"withdrawn": [gone]}), encoding="utf-8")
     findings.write(tmp_path / "results", questions)
     return tmp_path
 
 
 def faults(place):
-    again = recount.recount(place / "results", place / "questions.yaml")
+    again = recount.recount(place / "results", place / "questions")
     page = (place / "results" / "findings.md").read_text(encoding="utf-8")
     return recount.faults(recount.said(place / "results"), again, page)
 

@@ -1,6 +1,7 @@
 """Claims: what was asked, in which rows, by which rule; and what the rows answer. The verdict is computed.
 
-They stand in `notebooks/questions.yaml`, committed before the run that answers them. Needs no torch.
+They stand in `notebooks/questions`, a file a notebook, committed before the run that answers them. Needs no
+torch.
 """
 
 import re
@@ -17,7 +18,7 @@ from nokenlab import statistics
 from nokenlab.errors import BadInput, first_line
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
-FILE = "questions.yaml"
+FOLDER = "questions"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
 FEWEST = 10  # units for a bootstrap: of fewer its 95 % interval holds the truth in under nine of ten cases
 NAN = float("nan")
@@ -26,7 +27,8 @@ NAN = float("nan")
 class Claim(NamedTuple):
     """One claim. How each statistic reads it, see `STATISTICS`.
 
-    claim: its short name. notebook, sweep: where it is asked, and the sweep that decides it. question: in
+    claim: its short name. notebook, sweep: where it is asked, which is its file's
+    name, and the sweep that decides it. question: in
     words; beside: the null, in words. table: the rows, by the name of their table. unit: the column whose
     values are one fact each. each: a column whose values are answered apart, never pooled. value: a column;
     two for a correlation ("x with y") and for a ratio of columns ("x / y"). a, b: which rows, as
@@ -48,46 +50,56 @@ class Claim(NamedTuple):
     b: str = ""
 
 
-def read(file: Path | None = None) -> dict:
-    """What `questions.yaml` says: that beside the package, else of ./notebooks or of this folder.
+def home() -> Path:
+    """The folder of questions: that beside the package, else of ./notebooks or of this folder."""
+    places = [ROOT / "notebooks" / FOLDER, Path("notebooks") / FOLDER, Path(FOLDER)]
+    return next((place for place in places if place.is_dir()), places[1])
 
-    Raises BadInput where there is none, or no `claims` in it.
-    """
-    places = [ROOT / "notebooks" / FILE, Path("notebooks") / FILE, Path(FILE)]
-    file = file or next((place for place in places if place.is_file()), places[1])
+
+def read(file: Path, key: str) -> list:
+    """The list that stands under `key` in a YAML file. Raises BadInput, in one line, where there is none."""
     try:
-        found = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}; claims are kept there") from None
+        raise BadInput(f"{file} cannot be read: {error.strerror}; {key} are kept there") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("claims"), list):
-        raise BadInput(f"{file} wants a list `claims:`")
+    if not isinstance(found, dict) or not isinstance(found.get(key), list):
+        raise BadInput(f"{file} wants a list `{key}:`")
+    return found[key]
+
+
+def read_claims(notebook: str | None = None, folder: Path | None = None) -> list[Claim]:
+    """The claims of a notebook, such as "08-definitions", or of all of a folder, by default `home`.
+
+    Raises BadInput, in one line, for a folder or notebook without any, and for an entry that is not whole.
+    """
+    folder = Path(folder or home())
+    files = [folder / f"{notebook}.yaml"] if notebook else sorted(folder.glob("[0-9]*.yaml"))
+    if not files:
+        raise BadInput(f"{folder} has no claims: a file a notebook is wanted, such as 08-definitions.yaml")
+    found = [_claim(entry, file) for file in files for entry in read(file, "claims")]
+    for name, count in Counter(claim.claim for claim in found).items():
+        if count > 1:
+            raise BadInput(f"{folder}: {name}: is there twice")
     return found
 
 
-def read_claims(notebook: str | None = None, file: Path | None = None) -> list[Claim]:
-    """The claims of a notebook, or of all. Raises BadInput, in one line, for an entry that is not whole."""
-    claims = [_claim(entry) for entry in read(file)["claims"]]
-    for name, count in Counter(claim.claim for claim in claims).items():
-        if count > 1:
-            raise BadInput(f"{FILE}: {name}: is there twice")
-    return [claim for claim in claims if notebook in (None, claim.notebook)]
-
-
-def _claim(entry: object) -> Claim:
+def _claim(entry: object, file: Path) -> Claim:
     name = entry.get("claim", "a claim") if isinstance(entry, dict) else entry
+    where = f"{file.name}: {name}:"
     try:
-        claim = Claim(**entry)
+        claim = Claim(notebook=file.stem, **entry)
     except TypeError as error:
-        raise BadInput(f"{FILE}: {name}: {first_line(error).removeprefix('Claim.__new__() ')}") from None
+        said = first_line(error).removeprefix("Claim.__new__() ")
+        raise BadInput(f"{where} {said}") from None
     if claim.statistic not in STATISTICS:
-        raise BadInput(f"{FILE}: {name}: statistic is one of {', '.join(STATISTICS)}")
+        raise BadInput(f"{where} statistic is one of {', '.join(STATISTICS)}")
     if not re.fullmatch(r"[<>] -?\d+(\.\d+)?", str(claim.rule)):
-        raise BadInput(f"{FILE}: {name}: rule wants < or > and a number, such as '> 0', got {claim.rule!r}")
+        raise BadInput(f"{where} rule wants < or > and a number, such as '> 0', got {claim.rule!r}")
     between = {"rank correlation": " with ", "ratio of columns": " / "}.get(claim.statistic, "")
     if between and str(claim.value).count(between) != 1:
-        raise BadInput(f"{FILE}: {name}: value wants two columns, such as 'x{between}y', got {claim.value!r}")
+        raise BadInput(f"{where} value wants two columns, such as 'x{between}y', got {claim.value!r}")
     return claim
 
 

@@ -1,4 +1,4 @@
-"""The findings: what the claims of `questions.yaml` come to in the rows that the sweeps kept, as a page."""
+"""The findings, as a page: what the claims of `notebooks/questions` come to in the rows that sweeps kept."""
 
 import io
 from collections import Counter
@@ -14,6 +14,7 @@ from nokenlab.runs.files import to_csv, write_whole
 from nokenlab.runs.results_page import escape
 
 NOT_RUN = "not run yet"
+WITHDRAWN = "withdrawn.yaml"
 INTRO = f"""\
 <!-- Written by `nokenlab findings`; it writes over what is changed here by hand. -->
 
@@ -21,7 +22,7 @@ INTRO = f"""\
 
 What the notebooks claim, and what the rows of their sweeps answer. All of it is about one small model,
 SmolLM2-135M-Instruct with 4-bit weights, and about it **alone**. Question, unit, null and rule of each
-claim were written into [`questions.yaml`](../notebooks/questions.yaml) before the run that answers it;
+claim were written into [`notebooks/questions`](../notebooks/questions) before the run that answers it;
 answers and verdicts are computed, not typed.
 
 - A **unit** is one fact: a seed, a word, a pair of words. All of its rows are averaged first, however many
@@ -40,14 +41,15 @@ counts each of them again from the kept rows, with pandas and SciPy alone."""
 KEYS = {"said", "notebook", "why", "now", "claims"}  # of what is withdrawn; `now` or `claims` may lack
 
 
-def write(results: Path, file: Path | None = None) -> Path:
+def write(results: Path, folder: Path | None = None) -> Path:
     """Write findings.csv and findings.md into `results`, from its kept rows, and return the page's path.
 
-    Rows are those of `results`/sweeps/NAME/TABLE.parquet. Raises BadInput, in one line, for questions or
-    tables that are not whole.
+    Questions are those of `folder`, see `claims.home`. Rows are those of `results`/sweeps/NAME/TABLE.parquet.
+    Raises BadInput, in one line, for questions or tables that are not whole.
     """
-    asked = claims.read_claims(file=file)
-    withdrawn = _withdrawn(claims.read(file).get("withdrawn") or [], asked)
+    folder = Path(folder or claims.home())
+    asked = claims.read_claims(folder=folder)
+    withdrawn = _withdrawn(claims.read(folder / WITHDRAWN, "withdrawn"), asked)
     if not Path(results).is_dir():
         raise BadInput(f"there is no results folder {results}")
     table = to_csv(answered(asked, results))
@@ -141,9 +143,9 @@ def _withdrawn(entries: list[dict], asked: list[Claim]) -> list[dict]:
     for entry in entries:
         keys = set(entry) if isinstance(entry, dict) else set()
         if not {"said", "notebook", "why"} <= keys <= KEYS or not keys & {"now", "claims"}:
-            raise BadInput(f"{claims.FILE}: withdrawn wants said, notebook, why, and now or claims: {entry}")
+            raise BadInput(f"{WITHDRAWN}: an entry wants said, notebook, why, and now or claims: {entry}")
         if unknown := set(entry.get("claims", [])) - names:
-            raise BadInput(f"{claims.FILE}: withdrawn names no claim of ours: {', '.join(sorted(unknown))}")
+            raise BadInput(f"{WITHDRAWN} names no claim of ours: {', '.join(sorted(unknown))}")
     return entries
 
 

@@ -20,15 +20,16 @@ def reached(notebook: Path) -> tuple[list[str], list[str]]:
     """The modules that a notebook can reach, and the data files they name, as paths from the package.
 
     An import inside a function counts; one for type checkers alone does not. A data file lies beside the
-    module that names it, or in the checkout's `notebooks/`. A notebook that is not plain Python, but for
-    lines of `%` and `!`, counts as one that reaches every module.
+    module that names it, or in the checkout's `notebooks/`; of the questions there, those of a notebook count
+    where it is named. A notebook that is not plain Python, but for lines of `%` and `!`, counts as one that
+    reaches every module.
     """
-    public = _public_names()
+    public, modules = _public_names(), set()
     try:
-        waiting = _files(_names(_parse(_code(notebook)), public))
+        nodes = _parse(_code(notebook))
+        waiting, data = _files(_names(nodes, public)), _data(nodes, notebook)
     except SyntaxError:
-        waiting = set(PACKAGE.rglob("*.py"))
-    modules, data = set(), set()
+        waiting, data = set(PACKAGE.rglob("*.py")), set(_questions())
     while waiting:
         path = waiting.pop()
         modules.add(path)
@@ -97,11 +98,17 @@ def _files(names: set[str]) -> set[Path]:
 
 
 def _data(nodes: list[ast.AST], module: Path) -> set[Path]:
-    """The data files that a module names in a string."""
+    """The data files that a module or notebook names in strings, and the questions of named notebooks."""
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     names = {text for text in texts if _FILE_NAME.fullmatch(text) and not text.endswith(".py")}
     places = (module.parent, PACKAGE.parent / "notebooks")
-    return {place / name for place in places for name in names if (place / name).is_file()}
+    found = {place / name for place in places for name in names if (place / name).is_file()}
+    return found | {path for path in _questions() if path.stem in texts}
+
+
+def _questions() -> Iterator[Path]:
+    """The files of questions, one a notebook and of its name."""
+    return (PACKAGE.parent / "notebooks" / "questions").glob("[0-9]*.yaml")
 
 
 def _from_package(paths: set[Path]) -> list[str]:

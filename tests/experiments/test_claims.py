@@ -17,7 +17,6 @@ from nokenlab.experiments.claims import FAILS, HOLDS, UNDECIDED, Claim, answers,
 NAN = float("nan")
 ENTRY = {
     "claim": "a is more",
-    "notebook": "08-definitions",
     "sweep": "definitions",
     "question": "Is a more than b?",
     "table": "rows",
@@ -30,7 +29,7 @@ ENTRY = {
     "rule": "> 0",
     "beside": "b",
 }
-PAIRED = Claim(**ENTRY)
+PAIRED = Claim(notebook="08-definitions", **ENTRY)
 
 
 def rows_of(units=20, draws=4, shift=1.0, seed=0, prompts=("one",)):
@@ -208,10 +207,10 @@ def test_what_is_shown_is_short():
 # The file
 
 
-def write(folder, *entries, **more):
-    file = folder / "questions.yaml"
-    file.write_text(yaml.safe_dump({"claims": list(entries)} | more), encoding="utf-8")
-    return file
+def write(folder, *entries, name="01-some"):
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump({"claims": list(entries)}), encoding="utf-8")
+    return folder
 
 
 def without(name):
@@ -234,22 +233,21 @@ def without(name):
 )
 def test_a_bad_entry_is_refused_in_one_line(tmp_path, entry, said):
     with pytest.raises(BadInput) as error:
-        read_claims(file=write(tmp_path, entry))
-    assert str(error.value).startswith("questions.yaml: ") and said in str(error.value)
+        read_claims(folder=write(tmp_path, entry))
+    assert str(error.value).startswith("01-some.yaml: ") and said in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_claim_that_is_there_twice_is_refused(tmp_path):
     with pytest.raises(BadInput, match="a is more: is there twice"):
-        read_claims(file=write(tmp_path, ENTRY, ENTRY))
+        read_claims(folder=write(tmp_path, ENTRY, ENTRY))
 
 
 @pytest.mark.parametrize("text", ["claims: [", "- a", "claims: 3", ""])
 def test_a_file_without_claims_is_refused_in_one_line(tmp_path, text):
-    file = tmp_path / "questions.yaml"
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(BadInput, match=r"questions\.yaml (is not YAML|wants a list)") as error:
-        read_claims(file=file)
+    (tmp_path / "01-some.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"01-some\.yaml (is not YAML|wants a list)") as error:
+        read_claims(folder=tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -270,10 +268,22 @@ def test_a_table_that_cannot_answer_is_told_in_one_line(changes, said):
     assert "\n" not in str(error.value)
 
 
-def test_the_claims_of_a_notebook_are_chosen(tmp_path):
-    file = write(tmp_path, ENTRY, ENTRY | {"claim": "b", "notebook": "09-other"})
-    assert [claim.claim for claim in read_claims("09-other", file)] == ["b"]
-    assert len(read_claims(file=file)) == 2
+def test_a_file_is_a_notebooks(tmp_path):
+    write(write(tmp_path, ENTRY, name="09-other"), ENTRY | {"claim": "b"})
+    write(tmp_path, ENTRY, name="withdrawn")  # is no notebook's
+    assert [claim.claim for claim in read_claims("01-some", tmp_path)] == ["b"]
+    both = read_claims(folder=tmp_path)
+    assert [(claim.notebook, claim.claim) for claim in both] == [
+        ("01-some", "b"),
+        ("09-other", ENTRY["claim"]),
+    ]
+    with pytest.raises(
+        BadInput, match=r"10-none\.yaml cannot be read: No such file or directory; claims are"
+    ):
+        read_claims("10-none", tmp_path)
+    write(tmp_path, ENTRY)
+    with pytest.raises(BadInput, match="a is more: is there twice"):  # in two files
+        read_claims(folder=tmp_path)
 
 
 def test_our_own_questions_are_whole():
@@ -285,12 +295,12 @@ def test_our_own_questions_are_whole():
 def test_questions_are_found_from_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "ROOT", tmp_path / "site-packages")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match=r"notebooks/questions\.yaml cannot be read: No such file"):
+    with pytest.raises(BadInput, match=r"^notebooks/questions has no claims: a file a notebook is wanted"):
         read_claims()
-    write(tmp_path, ENTRY)  # beside the notebook, as in JupyterLab
+    write(tmp_path / "questions", ENTRY)  # beside the notebook, as in JupyterLab
     assert len(read_claims()) == 1
     (tmp_path / "notebooks").mkdir()
-    write(tmp_path / "notebooks", ENTRY, ENTRY | {"claim": "another"})
+    write(tmp_path / "notebooks" / "questions", ENTRY, ENTRY | {"claim": "another"})
     assert len(read_claims()) == 2
 
 

@@ -11,7 +11,6 @@ from nokenlab.runs import findings
 
 ENTRY = {
     "claim": "it is more",
-    "notebook": "01-some",
     "sweep": "some",
     "question": "Is it more?",
     "table": "rows",
@@ -36,9 +35,14 @@ def write(tmp_path):
         prompts = zip(("It is <noken>", "None"), means, strict=True)
         rows = [{"prompt": p, "unit": u, "x": m + (u - 9.5) / 20} for p, m in prompts for u in range(20)]
         pd.DataFrame(rows).to_parquet(folder / "rows.parquet")
-        file = tmp_path / "questions.yaml"
-        file.write_text(yaml.safe_dump({"claims": entries, "withdrawn": list(withdrawn)}), encoding="utf-8")
-        return findings.write(tmp_path, file).read_text(encoding="utf-8")
+        questions = tmp_path / "questions"
+        questions.mkdir(exist_ok=True)
+        for name, said in {
+            "01-some": {"claims": entries},
+            "withdrawn": {"withdrawn": list(withdrawn)},
+        }.items():
+            (questions / f"{name}.yaml").write_text(yaml.safe_dump(said), encoding="utf-8")
+        return findings.write(tmp_path, questions).read_text(encoding="utf-8")
 
     return write
 
@@ -93,10 +97,10 @@ def test_what_is_withdrawn_stands_beside_what_holds_now(write):
 @pytest.mark.parametrize(
     "entry, said",
     [
-        (GONE | {"claims": ["it is less"]}, "withdrawn names no claim of ours: it is less"),
-        ({"said": "It is."}, "withdrawn wants said, notebook, why, and now or claims"),
-        (GONE | {"colour": "red"}, "withdrawn wants"),
-        ({k: v for k, v in GONE.items() if k != "claims"}, "withdrawn wants"),
+        (GONE | {"claims": ["it is less"]}, "withdrawn.yaml names no claim of ours: it is less"),
+        ({"said": "It is."}, "withdrawn.yaml: an entry wants said, notebook, why, and now or claims"),
+        (GONE | {"colour": "red"}, "an entry wants"),
+        ({k: v for k, v in GONE.items() if k != "claims"}, "an entry wants"),
     ],
 )
 def test_a_bad_entry_of_what_is_withdrawn_is_refused(write, entry, said):

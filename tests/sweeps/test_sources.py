@@ -27,6 +27,9 @@ def package(tmp_path, monkeypatch):
         "nokenlab/room/words.yaml": "",
         "nokenlab/words.yaml": "",
         "notebooks/asked.yaml": "",
+        "notebooks/questions/01-one.yaml": "",
+        "notebooks/questions/02-two.yaml": "",
+        "notebooks/questions/withdrawn.yaml": "",
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -65,9 +68,25 @@ def test_data_files_beside_the_module_that_names_them_count(package):
     assert package("from nokenlab import alone")[1] == []
 
 
+def test_of_the_questions_those_count_whose_notebook_is_named(package):
+    assert package("asked = '02-two', 'withdrawn'")[1] == ["../notebooks/questions/02-two.yaml"]
+    assert package("asked = '02', 'two', '03-three'")[1] == []
+
+
 def test_what_is_no_python_reaches_all(package):
-    code = package("x = !ls")[0]
+    code, data = package("x = !ls")
     assert "alone.py" in code and len(code) == 8
+    assert [name for name in data if "questions" in name] == [
+        "../notebooks/questions/01-one.yaml",
+        "../notebooks/questions/02-two.yaml",
+    ]
+
+
+def test_each_of_our_notebooks_has_its_own_questions_and_no_others():
+    for path in numbered():
+        asked = [name for name in sources.reached(path)[1] if "questions" in name]
+        own = f"../notebooks/questions/{path.stem}.yaml"
+        assert asked == ([own] if (sources.PACKAGE / own).is_file() else [])
 
 
 def test_what_python_imports_for_a_notebook_was_foreseen():
