@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ def borders(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, precision:
 
     `precision` is how far a point may lie from the border, as a share of a cell; the way between the cells is
     halved until then. Where a third territory lies on it, this is an end of the first cell's. Columns: x, y,
-    territory, other (those of the two cells).
+    territory, other (those of the two cells), cell, other_cell (their rows in the map).
     """
     first, second = _neighbours(table)
     differ = table["territory"].to_numpy()[first] != table["territory"].to_numpy()[second]
@@ -49,7 +48,8 @@ def borders(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, precision:
         here, there = torch.where(same, middle, here), torch.where(same, there, middle)
     x, y = ((here + there) / 2).T.tolist()
     names = table["territory"].to_numpy()
-    return pd.DataFrame({"x": x, "y": y, "territory": names[first], "other": names[second]})
+    columns = {"territory": names[first], "other": names[second], "cell": first, "other_cell": second}
+    return pd.DataFrame({"x": x, "y": y} | columns)
 
 
 def _neighbours(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -148,20 +148,23 @@ def counts(table: pd.DataFrame) -> dict[str, float]:
 
 def _border(table: pd.DataFrame) -> float:
     """The length of a `triangle`'s borders: within each small triangle, between the middles of its sides."""
-    steps = math.isqrt(2 * len(table)) - 1
-    row = {weights: number for number, weights in enumerate(_lattice(steps))}
-    up = [(row[a, b, c], row[a - 1, b + 1, c], row[a - 1, b, c + 1]) for a, b, c in row if a]
-    down = [(row[a, b, c], row[a - 1, b + 1, c], row[a, b + 1, c - 1]) for a, b, c in row if a and c]
-    small = np.array(up + down)  # (triangles, 3)
+    small = small_triangles(len(table))  # (triangles, 3)
     at, names = table[["x", "y"]].to_numpy()[small], table["territory"].to_numpy()[small]
-    sides = list(combinations(range(3), 2))
-    middles = np.stack([at[:, [i, j]].mean(axis=1) for i, j in sides], axis=1)  # (triangles, 3, 2)
-    differ = np.stack([names[:, i] != names[:, j] for i, j in sides], axis=1)  # none, two or all three
+    middles = (at + np.roll(at, -1, axis=1)) / 2  # (triangles, 3, 2)
+    differ = names != np.roll(names, -1, axis=1)  # (triangles, 3): none of the sides, two or all
     count = differ.sum(axis=1, keepdims=True).clip(min=1)
     meet = (middles * differ[..., None]).sum(
         axis=1
     ) / count  # of three sides that is the triangle's own middle
     return float(np.linalg.norm(middles - meet[:, None], axis=-1)[differ].sum())
+
+
+def small_triangles(points: int) -> np.ndarray:
+    """The smallest triangles between the so many points of a `triangle`, as its rows: (triangles, 3)."""
+    row = {weights: number for number, weights in enumerate(_lattice(math.isqrt(2 * points) - 1))}
+    up = [(row[a, b, c], row[a - 1, b + 1, c], row[a - 1, b, c + 1]) for a, b, c in row if a]
+    down = [(row[a, b, c], row[a, b + 1, c - 1], row[a - 1, b + 1, c]) for a, b, c in row if a and c]
+    return np.array(up + down)
 
 
 def compared(
