@@ -184,22 +184,18 @@ def mapped(
     progress: bool = False,
 ) -> pd.DataFrame:
     """The table of `territory_map` at any points of a plane, x and y (points,)."""
-    own = corner_answers(lab, prompt, plane, max_new_tokens)
-    vectors = plane.vector(x, y)  # (points, width)
     table = pd.DataFrame({"x": x.tolist(), "y": y.tolist()})
     table[["weight_a", "weight_b", "weight_c"]] = plane.weights(x, y).tolist()
+    vectors = plane.vector(x, y)  # (points, width)
     table["norm"] = vectors.norm(dim=-1).tolist()
     table["nearest"] = _nearest(lab, plane, x, y)
-    table = table.join(answered(lab, prompt, vectors, max_new_tokens, progress))
-    return named(lab, table, own, told_by or fewest(own["ids"]))
+    every = torch.cat([corner_vectors(plane), vectors])
+    return named(lab, plane, table, answered(lab, prompt, every, max_new_tokens, progress), told_by)
 
 
-def corner_answers(lab: Lab, prompt: str, plane: Plane, max_new_tokens: int) -> pd.DataFrame:
-    """What is said at the three corners: label, and the columns of `answered`."""
-    x, y = ([getattr(corner, axis) for corner in plane.corners] for axis in "xy")
-    table = answered(lab, prompt, plane.vector(x, y), max_new_tokens)
-    table.insert(0, "label", [corner.label for corner in plane.corners])
-    return table
+def corner_vectors(plane: Plane) -> Tensor:
+    """The vectors of the three corners, (3, width)."""
+    return plane.vector(*([getattr(corner, axis) for corner in plane.corners] for axis in "xy"))
 
 
 def answered(
@@ -237,17 +233,21 @@ def fewest(answers: Sequence[list[int]]) -> int:
     return next(apart, longest)
 
 
-def named(lab: Lab, table: pd.DataFrame, own: pd.DataFrame, told_by: int) -> pd.DataFrame:
-    """A table of `answered` cells with told_by, begins, territory and corner in place of ids.
+def named(lab: Lab, plane: Plane, table: pd.DataFrame, answers: pd.DataFrame, told_by: int) -> pd.DataFrame:
+    """A table of points with what is `answered` there, and told_by, begins, territory and corner.
 
-    `own` are the `corner_answers`. See `territory_map`.
+    The first three of the `answers` are the corners'. See `territory_map`.
     """
-    begins, at_corners = ([lab.text(ids[:told_by]) for ids in each["ids"]] for each in (table, own))
-    table = table.drop(columns="ids").assign(told_by=told_by, begins=begins)
-    names = letters(table["begins"].value_counts().index)  # the largest first
-    corners = {text: ", ".join(own["label"][[text == one for one in at_corners]]) for text in at_corners}
-    table["territory"] = table["begins"].map(names)
-    return table.assign(corner=table["begins"].map(corners).fillna(""))
+    told_by = told_by or fewest(answers["ids"].head(3))
+    begins = answers["ids"].map(lambda ids: lab.text(ids[:told_by]))
+    own = {text: [] for text in begins.head(3)}
+    for corner, text in zip(plane.corners, begins.head(3), strict=True):
+        own[text].append(corner.label)
+    said = answers.drop(columns="ids").assign(told_by=told_by, begins=begins)[3:].reset_index(drop=True)
+    names = letters(said["begins"].value_counts().index)  # the largest first
+    said["territory"] = said["begins"].map(names)
+    said["corner"] = said["begins"].map(lambda text: ", ".join(own.get(text, [])))
+    return table.join(said)
 
 
 def _grid(reach: float, cells: int) -> tuple[Tensor, Tensor]:

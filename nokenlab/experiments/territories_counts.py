@@ -12,7 +12,7 @@ from torch import Tensor
 from nokenlab.experiments.territories import (
     Plane,
     answered,
-    corner_answers,
+    corner_vectors,
     mapped,
     named,
     plane_through,
@@ -92,18 +92,17 @@ def outputs_mixed(
     names = ["x", "y", "weight_a", "weight_b", "weight_c"]
     inside = table.loc[table[names[2:]].min(axis=1) >= -1e-6, names].reset_index(drop=True)
     weights = torch.tensor(inside[names[2:]].to_numpy(), dtype=torch.float32)
-    ids = _mixed_ids(lab, prompt, plane, weights, MIXED[mixture], max_new_tokens)
-    inside["response"], inside["ids"] = [lab.text(row) for row in ids], ids
-    own = corner_answers(lab, prompt, plane, max_new_tokens)
-    return named(lab, inside, own, int(table["told_by"].iloc[0]))
+    every = torch.cat([torch.eye(3), weights])  # the corners first
+    ids = _mixed_ids(lab, fill(lab, prompt, corner_vectors(plane)), every, MIXED[mixture], max_new_tokens)
+    answers = pd.DataFrame({"response": [lab.text(row) for row in ids], "ids": ids})
+    return named(lab, plane, inside, answers, int(table["told_by"].iloc[0]))
 
 
-def _mixed_ids(
-    lab: Lab, prompt: str, plane: Plane, weights: Tensor, share, max_new_tokens: int
-) -> list[list[int]]:
-    """The greedy ids of each row of weights (points, 3). Points that say the same so far share a step."""
-    x, y = ([getattr(corner, axis) for corner in plane.corners] for axis in "xy")
-    prompts = fill(lab, prompt, plane.vector(x, y))  # (3, tokens, width)
+def _mixed_ids(lab: Lab, prompts: Tensor, weights: Tensor, share, max_new_tokens: int) -> list[list[int]]:
+    """The greedy ids of each row of weights (points, 3) on three prompts (3, tokens, width).
+
+    Points that say the same so far share a step.
+    """
     said, going = [()] * len(weights), {(): torch.arange(len(weights))}
     for _ in range(max_new_tokens):
         begun = [_continued(lab, prompts, ids) for ids in going]
@@ -111,11 +110,10 @@ def _mixed_ids(
         points, going = list(going.items()), {}
         for (ids, some), at_corners in zip(points, shares.cpu(), strict=True):
             best = torch.cat([(part @ at_corners).argmax(-1) for part in weights[some].split(128)])
-            for id in best.unique().tolist():
-                chosen = some[best == id]
-                for point in chosen.tolist() if id not in lab.eos_ids else []:
+            for id in set(best.tolist()) - set(lab.eos_ids):
+                going[(*ids, id)] = some[best == id]
+                for point in some[best == id].tolist():
                     said[point] = (*ids, id)
-                going |= {(*ids, id): chosen} if id not in lab.eos_ids else {}
         if not going:
             break
     return [list(ids) for ids in said]

@@ -214,7 +214,7 @@ def _by_area(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def _entry(some: pd.DataFrame, colour: str, length: int = 46) -> HPacker:
     """A letter on its colour, whose word it is, and its commonest answer."""
     name, begins, own = (some[column].iloc[0] for column in ("territory", "begins", "corner"))
-    response = some["response"].mode().iloc[0]
+    response = max(some["response"].mode(), key=len)
     patch = DrawingArea(26, 18)
     patch.add_artist(
         Rectangle((0, 0), 26, 18, facecolor=colour, edgecolor=LINE, linewidth=1.8 if own else 0.6)

@@ -127,16 +127,21 @@ def test_territories_are_equal_beginnings_the_largest_first(lab, table):
 
 
 def test_the_fewest_tokens_that_tell_the_corners_apart(lab, plane, table):
-    own = experiment.corner_answers(lab, PROMPT, plane, 5)
-    told_by = experiment.fewest(own["ids"])
-    assert own["label"].tolist() == WORDS and set(table["told_by"]) == {told_by}
-    begins = [lab.text(ids[:told_by]) for ids in own["ids"]]
-    assert len(set(begins)) == 3 and len({tuple(ids[: told_by - 1]) for ids in own["ids"]}) < 3
+    ids = experiment.answered(lab, PROMPT, experiment.corner_vectors(plane), 5)["ids"]
+    told_by = experiment.fewest(ids)
+    assert set(table["told_by"]) == {told_by}
+    begins = [lab.text(one[:told_by]) for one in ids]
+    assert len(set(begins)) == 3 and len({tuple(one[: told_by - 1]) for one in ids}) < 3
     for word, text in zip(WORDS, begins, strict=True):
         assert set(table["corner"][table["begins"] == text]) <= {word}
     assert not set(table["corner"][~table["begins"].isin(begins)]) - {""}
     assert experiment.fewest([[1, 2], [1, 2], [4, 5, 6]]) == 3  # two say the same: all tokens count
     assert experiment.fewest([[1], [2], [3]]) == 1
+
+
+def test_corners_that_say_the_same_are_all_named(lab, plane):
+    table = experiment.territory_map(lab, PROMPT, plane, 3, max_new_tokens=1, margin=0, progress=False)
+    assert "dog, king, music" in set(table["corner"])  # all begin with a quotation mark
 
 
 def test_told_by_may_be_given(lab, plane):
