@@ -187,16 +187,16 @@ def compared(
     return table.assign(model=lab.name, prompt=prompt)[["model", "prompt", *table]]
 
 
-def triples_of(triples: Sequence[str], first: int = 0) -> list[list[str]]:
+def triples_of(triples: Sequence[str]) -> list[list[str]]:
     """Triples of words, from "dog, king, music" each; ["file"] reads nokenlab's own twenty.
 
-    The `first` of them, 0 for all. Raises ValueError for a line that is no three different words.
+    Raises ValueError for a line that is no three different words, and where there is none.
     """
     lines = TRIPLES.read_text(encoding="utf-8").splitlines() if list(triples) == ["file"] else list(triples)
     found = [[word.strip() for word in line.split(",")] for line in lines]
     for line, words in zip(lines, found, strict=True):
         if len(words) != 3 or not all(words) or len(set(words)) < 3:
             raise ValueError(f"a triple is three different words with commas between, got {line!r}")
-    if not found or first < 0:
+    if not found:
         raise ValueError("at least one triple of words is needed")
-    return found[:first] if first else found
+    return found

@@ -29,6 +29,7 @@ STRONG, PALE = 0.25, 0.68  # how much white is in the colour of a corner's own a
 HALO = [patheffects.withStroke(linewidth=3, foreground="white")]
 LINE = "0.15"
 MOST_NAMED = 12  # territories in the legend
+MOST_NEAR = 9  # tokens on a map
 
 
 def answer_map(
@@ -46,10 +47,9 @@ def answer_map(
     fig, (ax, side) = figure(12, 6.4, columns=2, width_ratios=[6.4, 5.6])
     colour, reach = colours(table), table["x"].max()
     _regions(ax, table, colour, borders)
-    _letters(ax, table, colour)
-    _triangle(ax, plane)
+    taken = _letters(ax, table, colour) + _triangle(ax, plane)
     if near is not None:
-        _near(ax, near, plane, reach)
+        _near(ax, near, [corner.label for corner in plane.corners], taken, reach)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(True)
     _scale(ax, reach)
@@ -122,8 +122,11 @@ def _crossings(mesh: np.ndarray, places: np.ndarray, borders: pd.DataFrame) -> n
     return found
 
 
-def _letters(ax: Axes, table: pd.DataFrame, colour: dict[str, str], largest: float = 17) -> None:
-    """Each territory's letter at the place farthest from its borders, larger where there is room."""
+def _letters(
+    ax: Axes, table: pd.DataFrame, colour: dict[str, str], largest: float = 17
+) -> list[tuple[float, float]]:
+    """Each territory's letter where it is farthest from its borders, larger where there is room; their places."""
+    at = []
     places, names = table[["x", "y"]].to_numpy(), table["territory"].to_numpy()
     unit, inward = np.ptp(places[:, 0]) / 100, _inward(table)
     for some in _connected(table):
@@ -133,7 +136,9 @@ def _letters(ax: Axes, table: pd.DataFrame, colour: dict[str, str], largest: flo
         size = np.clip(5 + room[best] / unit, 7, largest)
         look = {"ha": "center", "va": "center", "fontsize": size, "fontweight": "bold", "color": LINE}
         halo = [patheffects.withStroke(linewidth=3, foreground=colour[names[some[0]]])]
-        ax.text(*places[some[best]], names[some[0]], zorder=4, path_effects=halo, **look)
+        at.append(tuple(places[some[best]]))
+        ax.text(*at[-1], names[some[0]], zorder=4, path_effects=halo, **look)
+    return at
 
 
 def _inward(table: pd.DataFrame) -> np.ndarray:
@@ -159,8 +164,8 @@ def _connected(table: pd.DataFrame) -> list[np.ndarray]:
     return kept
 
 
-def _triangle(ax: Axes, plane: Plane) -> None:
-    """The three corners, and the lines between them."""
+def _triangle(ax: Axes, plane: Plane) -> list[tuple[float, float]]:
+    """The three corners, and the lines between them; the corners' places."""
     x, y = ([getattr(corner, axis) for corner in plane.corners] for axis in "xy")
     ax.plot([*x, x[0]], [*y, y[0]], color=LINE, linewidth=1.2, linestyle=(0, (5, 3)), zorder=3)
     ax.plot(x, y, "o", color="black", markersize=9, markeredgecolor="white", markeredgewidth=1.5, zorder=5)
@@ -169,16 +174,18 @@ def _triangle(ax: Axes, plane: Plane) -> None:
         look = {"ha": "center", "va": where, "fontsize": 15, "fontweight": "bold", "path_effects": HALO}
         label = shown(cut(corner.label, 20))
         ax.annotate(label, place, (0, away), textcoords="offset points", zorder=6, **look)
+    return list(zip(x, y, strict=True))
 
 
-def _near(ax: Axes, near: pd.DataFrame, plane: Plane, reach: float, most: int = 9) -> None:
-    """The tokens nearest to the plane, each word once, where they do not hide what is there already."""
-    taken = [(corner.x, corner.y) for corner in plane.corners]
-    said = {corner.label.lower() for corner in plane.corners}
+def _near(
+    ax: Axes, near: pd.DataFrame, words: list[str], taken: list[tuple[float, float]], reach: float
+) -> None:
+    """The tokens nearest to the plane, but for `words`, each once, where they hide no place that is taken."""
+    said = {word.lower() for word in words}
     for row in near.itertuples():
         word, place = row.token.strip(), (row.x, row.y)
         apart = min(max(abs(x - row.x) / 4, abs(y - row.y)) for x, y in taken)
-        if word.lower() in said or apart < 0.055 * reach or len(taken) == most + 3:
+        if word.lower() in said or apart < 0.055 * reach or len(said) == MOST_NEAR + len(words):
             continue
         taken.append(place)
         said.add(word.lower())
