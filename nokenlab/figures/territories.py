@@ -125,7 +125,7 @@ def _crossings(mesh: np.ndarray, places: np.ndarray, borders: pd.DataFrame) -> n
 def _letters(
     ax: Axes, table: pd.DataFrame, colour: dict[str, str], largest: float = 17
 ) -> list[tuple[float, float]]:
-    """Each territory's letter where it is farthest from its borders, larger where there is room; their places."""
+    """Each territory's letter where it is farthest from its borders, larger where is room; their places."""
     at = []
     places, names = table[["x", "y"]].to_numpy(), table["territory"].to_numpy()
     unit, inward = np.ptp(places[:, 0]) / 100, _inward(table)
