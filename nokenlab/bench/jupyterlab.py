@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from ast import literal_eval
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,9 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+KERNEL = {
+    "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+}  # of a notebook
 FIND = "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path === path)"
 
 
@@ -98,13 +102,17 @@ class Server:
         for name, values in plugins.items():
             (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
 
-    def open(self, page, notebook: str):
-        """Open a notebook, run all its cells, which must go well, and return its part of the page."""
+    def show(self, page, notebook: str) -> None:
+        """Open a notebook as it was saved."""
         address = f"{self.address}/doc/tree/{notebook}?token={self.token}"
         page.goto(address, wait_until="domcontentloaded")
         page.wait_for_function("() => window.jupyterapp", timeout=SLOW)
         page.evaluate("() => window.jupyterapp.restored.then(() => null)")
         page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for(timeout=SLOW)
+
+    def open(self, page, notebook: str):
+        """Open a notebook, run all its cells, which must go well, and return its part of the page."""
+        self.show(page, notebook)
         outputs = page.evaluate(
             f"""async path => {{
                 const panel = {FIND};
@@ -118,6 +126,20 @@ class Server:
         assert outputs and not errors, errors
         return page.locator(".jp-NotebookPanel:visible")
 
+    def value(self, page, notebook: str, expression: str):
+        """What an expression is in the kernel of a notebook; plain values only."""
+        found = page.evaluate(
+            f"""async ([path, expression]) => {{
+                const kernel = ({FIND}).sessionContext.session.kernel;
+                const reply = await kernel.requestExecute(
+                    {{code: '', user_expressions: {{found: expression}}}}).done;
+                const found = reply.content.user_expressions.found;
+                return found.data?.['text/plain'] ?? `"${{found.evalue}}"`;
+            }}""",
+            [notebook, expression],
+        )
+        return literal_eval(found)
+
     def close(self, page, notebook: str) -> None:
         """End the kernel of a notebook."""
         page.evaluate(f"async path => {{ await ({FIND})?.sessionContext.shutdown() }}", notebook)
@@ -126,8 +148,7 @@ class Server:
 def write_notebook(source: str, path: Path) -> None:
     """A notebook of the cells in `source`, with ### between them."""
     cells = [new_code_cell(cell.strip()) for cell in source.split("###")]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
 
 
 def output(notebook, code: str):

@@ -9,11 +9,10 @@ import os
 import statistics
 import sys
 import tempfile
-from ast import literal_eval
 from pathlib import Path
 
 import nokenlab as nl
-from nokenlab.bench.jupyterlab import FIND, browser, chromium, drag, handle, output, serve, write_notebook
+from nokenlab.bench.jupyterlab import browser, chromium, drag, handle, output, serve, write_notebook
 
 NOTEBOOK = """
 import nokenlab as nl
@@ -40,12 +39,7 @@ WATCH = """(panel, kind) => new Promise(done => {
     });
     watcher.observe(panel, { childList: true, subtree: true, characterData: true });
 })"""
-COUNTS = f"""async path => {{
-    const kernel = ({FIND}).sessionContext.session.kernel;
-    const wanted = {{found: 'dict(explorer.latest.counts)'}};
-    const reply = await kernel.requestExecute({{code: '', user_expressions: wanted}}).done;
-    return reply.content.user_expressions.found.data['text/plain'];
-}}"""
+COUNTS = "dict(explorer.latest.counts)"
 
 
 def measure(server, chrome, subshells: str) -> dict:
@@ -53,7 +47,7 @@ def measure(server, chrome, subshells: str) -> dict:
     server.settings(subshells)
     page = chrome.new_page(viewport={"width": 1280, "height": 1000})
     nb = server.open(page, "panels.ipynb")
-    found = {"commsOverSubshells": subshells} | _slider(nb) | _explorer(page, nb)
+    found = {"commsOverSubshells": subshells} | _slider(nb) | _explorer(server, page, nb)
     server.close(page, "panels.ipynb")
     page.close()
     return found
@@ -66,15 +60,15 @@ def _slider(nb) -> dict:
     return {"lerp slider, key to text, ms": _spread(took)}
 
 
-def _explorer(page, nb) -> dict:
+def _explorer(server, page, nb) -> dict:
     panel = output(nb, "nl.NokenExplorer(")
     seed, whole = handle(panel, "seed"), panel.get_by_text("the text is whole")
     took = _times(panel, seed, ["ArrowRight"] * 20, ".nk-text", whole.wait_for)
-    before = literal_eval(page.evaluate(COUNTS, "panels.ipynb"))
+    before = server.value(page, "panels.ipynb", COUNTS)
     drag(seed, 200)
     page.wait_for_timeout(500)
     whole.wait_for()
-    after = literal_eval(page.evaluate(COUNTS, "panels.ipynb"))
+    after = server.value(page, "panels.ipynb", COUNTS)
     return {
         "explorer, key to first token, ms": _spread(took),
         "explorer, a drag of 30 moves": {k: after[k] - before.get(k, 0) for k in after},

@@ -1,9 +1,5 @@
-"""The panels in a real JupyterLab: notebooks opened, run, dragged, typed into and read back.
+"""The panels in a real JupyterLab: notebooks opened, run, dragged, typed into and read back."""
 
-Skipped without Chromium, which is a failure where CI=true is set.
-"""
-
-import os
 import re
 from pathlib import Path
 
@@ -14,8 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.bench import jupyterlab
-from nokenlab.bench.jupyterlab import drag, handle, output, write_notebook
+from nokenlab.bench.jupyterlab import drag, handle, write_notebook
 from nokenlab.experiments import lerp, random_nokens
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
@@ -46,65 +41,16 @@ nl.StepSampler(lab, "Red is the first")
 """
 EVIL = "<script>document.title = 'taken over'</script> & <b>bold</b> 🙂"
 
-expect.set_options(timeout=jupyterlab.SLOW)
 
-
-@pytest.fixture(scope="session")
-def browser():
-    if jupyterlab.chromium() is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
-    with jupyterlab.browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-def server(browser, lab, tmp_path_factory):
-    """JupyterLab on copies of the notebooks with small parameters, and one of all panels together."""
-    root, home = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("home")
+@pytest.fixture(scope="module", autouse=True)
+def notebooks(root):
+    """Copies of the notebooks with small parameters, and one of all panels together."""
     for name, small in SMALL.items():
         nb = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
         (here,) = [i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", [])]
         nb.cells.insert(here + 1, new_code_cell(small))
         nbformat.write(nb, root / f"{name}.ipynb")
     write_notebook(TOGETHER, root / "together.ipynb")
-    with jupyterlab.serve(root, home) as server:
-        yield server
-
-
-@pytest.fixture
-def errors():
-    """What went wrong on the page."""
-    return []
-
-
-@pytest.fixture
-def page(browser, errors, tmp_path):
-    """A browser page on which nothing may go wrong; a picture of it is kept in the test's folder."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(jupyterlab.SLOW)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.screenshot(path=tmp_path / "page.png")
-    drawn = page.get_by_text("Error displaying widget").count()
-    title = page.title()
-    page.close()
-    assert not errors and not drawn and title != "taken over"
-
-
-@pytest.fixture
-def opened(server, page):
-    """Opens a notebook and runs it; gives a function that finds the panel made by a name in it."""
-    names = []
-
-    def open_(notebook: str, subshells: str = "perCommTarget"):
-        server.settings(subshells)
-        names.append(notebook)
-        nb = server.open(page, notebook)
-        return lambda name: output(nb, f"nl.{name}(")
-
-    yield open_
-    for name in names:
-        server.close(page, name)
 
 
 def type_in(panel, label: str, text: str) -> None:
