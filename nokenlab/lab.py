@@ -127,29 +127,11 @@ class Lab(Embedder):
     @cached_property
     def rows_at_once(self) -> int:
         """How many rows run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128."""
-        room = memory.free_and_total(str(self.device))[1] - self.model.get_memory_footprint()
-        row = memory.row_size(self.model.config, self.dtype.itemsize)
-        rows = 1024 if self.device.type == "cuda" else 128
-        while rows > 1 and rows * row > 0.75 * room:
-            rows //= 2
-        return rows
+        return memory.rows_at_once(self.model, memory.row_size(self.model.config, self.dtype.itemsize))
 
     def in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
         """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""
-        size = size or self.rows_at_once
-        size = -(-rows // -(-rows // size))  # batches of one size, or nearly: they find a captured step kept
-        done, start = [], 0
-        while start < rows:
-            try:
-                done.append(run(slice(start, start + size)))
-                start += size
-            except torch.OutOfMemoryError:
-                if size == 1:
-                    raise
-                size = size // 2
-                self.decoders.forget()
-                torch.cuda.empty_cache()
-        return done
+        return memory.in_batches(run, rows, size or self.rows_at_once, self.decoders.forget)
 
     def check_room(self, tokens: int, max_new_tokens: int) -> None:
         """ValueError where a prompt of so many tokens and so many new ones are too long for the model."""

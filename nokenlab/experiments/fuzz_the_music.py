@@ -39,8 +39,8 @@ def fuzz(
     scales = [scale for scale, vectors in parts.items() for _ in vectors]
     lucky = zip(scales, drawn, strict=True)
     draws = [draw + 1 + seed if scale == "other luck" else draw for scale, seed in lucky]
-    played = zip(rows.split(1), draws, strict=True)
-    clips = torch.cat([lab.play(row, seconds, seed=seed, guidance=guidance) for row, seed in played])
+    luck = None if draw is None else draws
+    clips = lab.play(rows, seconds, seed=luck, guidance=guidance)
     settings = pd.DataFrame(
         {
             "clip": [_name(scale, seed) for scale, seed in zip(scales, drawn, strict=True)],

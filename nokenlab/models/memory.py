@@ -1,6 +1,7 @@
-"""Devices and number formats, how much memory a model takes and how much there is."""
+"""Devices and number formats, how much memory a model takes and how much there is: how many rows it holds."""
 
 import os
+from collections.abc import Callable
 
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
 
@@ -38,6 +39,38 @@ def row_size(config, number: int) -> int:
     heads, size = cache_heads(config)
     token = 2 * config.num_hidden_layers * heads * size * number  # keys and values
     return 96 * token + 16 * config.vocab_size
+
+
+def rows_at_once(network, row: int) -> int:
+    """How many rows of `row` bytes memory holds beside a model, up to 1,024 on a GPU, else 128."""
+    room = free_and_total(str(network.device))[1] - network.get_memory_footprint()
+    rows = 1024 if network.device.type == "cuda" else 128
+    while rows > 1 and rows * row > 0.75 * room:
+        rows //= 2
+    return rows
+
+
+def in_batches(run: Callable[[slice], object], rows: int, size: int, forget: Callable | None = None) -> list:
+    """`run` for `size` rows at a time, results in order; half as many at once whenever memory ends.
+
+    `forget` is called then: it lets go of what is kept for rows to come.
+    """
+    import torch
+
+    size = -(-rows // -(-rows // size))  # batches of one size, or nearly: they find a captured step kept
+    done, start = [], 0
+    while start < rows:
+        try:
+            done.append(run(slice(start, start + size)))
+            start += size
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size = size // 2
+            if forget:
+                forget()
+            torch.cuda.empty_cache()
+    return done
 
 
 def cache_heads(config) -> tuple[int, int]:

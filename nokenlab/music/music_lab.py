@@ -4,14 +4,19 @@ A text goes through the token embeddings of MusicGen's text encoder (T5). That i
 the place of a word, as in a language model.
 """
 
+import time
+from collections.abc import Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+from tqdm import tqdm
 
+from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
-from nokenlab.models import hub, loading
-from nokenlab.music import tiny_musicgen
+from nokenlab.models import hub, loading, memory
+from nokenlab.music import draws, tiny_musicgen
 
 
 class MusicLab(Embedder):
@@ -23,42 +28,77 @@ class MusicLab(Embedder):
         return self.model.config.audio_encoder.sampling_rate
 
     def play(
-        self, prompts: Tensor, seconds: float = 3.0, *, seed: int | None = 0, guidance: float = 3.0
+        self,
+        prompts: Prompts,
+        seconds: float = 3.0,
+        *,
+        seed: int | Sequence[int] | None = 0,
+        guidance: float = 3.0,
+        batch_size: int | None = None,
+        progress: bool = False,
     ) -> Tensor:
         """The sound of each prompt, (rows, samples) in float32 on the CPU, from -1 to 1.
 
-        `prompts` (rows, tokens, width) are embeddings as `embed` gives them. The generator is seeded by
-        `seed` anew for each row, so that clips differ by their prompts alone; with None the likeliest
-        sound is taken. `guidance` above 1 makes the sound follow the prompt more closely. Raises ValueError
-        for a clip of less than 0.1 or more than 30 seconds.
+        `prompts` are embeddings as `embed` gives them, (rows, tokens, width), or a list of texts or of
+        embeddings (1, tokens, width) of unequal length. Every row is drawn with the same noise, that of
+        `seed`, so that clips differ by their prompts alone and not by their neighbours; several seeds, one a
+        row, are for rows of other luck; with None the likeliest sound is taken. `guidance` above 1 makes
+        the sound follow the prompt more closely. Rows run in batches of `batch_size`, by default
+        `clips_at_once`; where memory does not hold one it is halved. With `progress` a bar on the standard
+        error output counts clips, and seconds of sound a second. Raises ValueError for a clip of less than
+        0.1 or more than 30 seconds, and for other than one seed a row.
         """
         if not 0.1 <= seconds <= 30:
             raise ValueError(f"a clip may last 0.1 to 30 seconds, got {seconds}")
-        frames = round(seconds * self.model.config.audio_encoder.frame_rate)
-        on_gpu = [self.device] if self.device.type == "cuda" else []
-        clips = []
-        for row in prompts:
-            with torch.random.fork_rng(devices=on_gpu):
-                torch.manual_seed(seed or 0)
-                out = self._generate(row[None], frames, guidance, do_sample=seed is not None)
-            clips.append(out[0].mean(dim=0).float().cpu())  # stereo becomes mono
-        return torch.stack(clips)
+        prompts = as_rows(prompts, self.embed)
+        seeds = row_seeds([seed] * len(prompts) if isinstance(seed, int) else seed, len(prompts))
+        begin = time.perf_counter()
 
-    def _generate(self, row: Tensor, frames: int, guidance: float, **options):
-        """transformers' `generate` for a row (1, tokens, width), (1, channels, samples).
+        def clips(some: slice) -> Tensor:
+            own = None if seeds is None else seeds[some]
+            sound = self._generate(prompts[some], seconds, own, guidance)
+            bar.update(len(sound))
+            bar.set_postfix_str(f"{bar.n * seconds / (time.perf_counter() - begin):.1f} s of sound/s")
+            return sound
+
+        size = batch_size or self.clips_at_once(seconds)
+        with tqdm(total=len(prompts), unit="clip", disable=not progress) as bar:
+            return torch.cat(memory.in_batches(clips, len(prompts), size))
+
+    def clips_at_once(self, seconds: float) -> int:
+        """How many clips run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128.
+
+        A clip is counted with its cache with and without the prompt and half as much for copies of it, and
+        four copies of what the codec's last layer makes.
+        """
+        decoder, codec, number = (
+            self.model.config.decoder,
+            self.model.config.audio_encoder,
+            self.dtype.itemsize,
+        )
+        cache = 2 * decoder.num_hidden_layers * decoder.hidden_size * number  # keys and values of a frame
+        wave = codec.sampling_rate * codec.num_filters * number  # of a second
+        clip = seconds * (3 * codec.frame_rate * cache + 4 * wave)
+        return memory.rows_at_once(self.model, round(clip))
+
+    def _generate(self, rows, seconds: float, seeds: list[int] | None, guidance: float) -> Tensor:
+        """transformers' `generate` for a batch of embeddings, (rows, samples) in float32 on the CPU.
 
         It is given the embeddings, not the encoder's output: with that it leaves guidance out in silence.
         """
         end = self.embed_ids(torch.tensor([self.tokenizer.eos_token_id]))  # T5 reads it after each text
-        row = torch.cat([row.to(end), end[None]], dim=1)
+        embeddings, mask = batch(rows, end[:0])  # padded on the left
         codebooks = self.model.config.decoder.num_codebooks  # they start one after the other
-        return self.model.generate(
-            inputs_embeds=row,
-            attention_mask=torch.ones(row.shape[:2], dtype=torch.long, device=row.device),
-            max_new_tokens=frames + codebooks - 1,
+        draw = seeds and draws.processors(self.model.generation_config, seeds, codebooks)
+        sound = self.model.generate(
+            inputs_embeds=torch.cat([embeddings, end.expand(len(mask), 1, -1)], dim=1),
+            attention_mask=pad(mask, (0, 1), value=1),
+            max_new_tokens=round(seconds * self.model.config.audio_encoder.frame_rate) + codebooks - 1,
             guidance_scale=guidance,
-            **options,
+            logits_processor=draw,
+            do_sample=False,
         )
+        return sound.mean(dim=1).float().cpu()  # stereo becomes mono
 
 
 def load(model: str | None = None, *, revision=None, device=None, dtype: str = "float32") -> MusicLab:

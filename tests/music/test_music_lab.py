@@ -1,11 +1,13 @@
-"""A MusicLab: guidance on the road that keeps it, one generator for all clips, and no text."""
+"""A MusicLab: guidance on the road that keeps it, the same luck for all clips of any batch, and no text."""
 
 import pytest
 import torch
+from scipy.stats import chisquare
 from transformers.modeling_outputs import BaseModelOutput
 
 import nokenlab as nl
-from nokenlab.music import music_lab
+from nokenlab.models import memory
+from nokenlab.music import draws, music_lab
 
 SHORT = 0.2  # seconds
 PROMPT = "80s pop track with loud drums"
@@ -65,13 +67,101 @@ def test_embeddings_sound_as_ids_do(music):
     torch.testing.assert_close(music.play(music.embed(PROMPT), SHORT, seed=None)[0], by_id[0, 0])
 
 
-def test_a_clip_has_its_length_and_depends_on_its_row_and_seed_alone(music):
+def codes(music, prompts, **options):
+    """The codes that the codec gets for each clip, (rows, codebooks, frames)."""
+    decode, found = music.model.audio_encoder.decode, []
+
+    def watched(ids, **others):
+        found.append(ids[0])
+        return decode(ids, **others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(music.model.audio_encoder, "decode", watched)
+        clips = music.play(prompts, SHORT, **options)
+    assert clips.shape == (len(prompts), round(SHORT * music.rate)) and clips.isfinite().all()
+    return torch.cat(found)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+@pytest.mark.parametrize("seed", [0, None])
+def test_a_clip_is_the_same_alone_and_in_a_batch_with_padding(music, guidance, seed):
+    prompts = [PROMPT, "slow piano", "very happy techno with warm strings and some distorted guitar"]
+    options = {"guidance": guidance, "seed": seed}
+    three = codes(music, prompts, **options)
+    alone = [codes(music, [prompt], **options)[0] for prompt in prompts]
+    assert all(torch.equal(a, b) for a, b in zip(alone, three, strict=True))
+    assert torch.equal(codes(music, prompts, batch_size=2, **options), three)
+    assert torch.equal(codes(music, prompts[::-1], **options), three.flip(0))
+    same = codes(music, [prompts[1]] * 3, **options)  # no padding, no other neighbours
+    assert (same == alone[1]).all()
+    assert not torch.equal(three[0], three[1])
+
+
+def test_every_row_has_the_luck_of_the_seed_or_of_its_own(music):
     rows = nl.replace(music.embed(PROMPT), 1, nl.random_nokens(music.width, [0, 1]))
-    clips = music.play(rows, SHORT)
-    assert clips.shape == (2, round(SHORT * music.rate))
-    assert torch.equal(music.play(rows[1:], SHORT)[0], clips[1])
-    assert not torch.equal(clips[0], clips[1])
-    assert not torch.equal(music.play(rows[1:], SHORT, seed=1)[0], clips[1])
+    first, second = codes(music, rows), codes(music, rows, seed=1)
+    assert not torch.equal(first, second)
+    own = codes(music, rows, seed=[1, 0])
+    assert torch.equal(own[0], second[0]) and torch.equal(own[1], first[1])
+    twice = codes(music, music.embed(PROMPT).expand(2, -1, -1), seed=5)  # one prompt, one seed, one sound
+    assert torch.equal(twice[0], twice[1])
+
+
+def test_draws_have_the_shares_that_the_scores_give_them(music, monkeypatch):
+    """The first code of the first codebook, over many seeds, beside its softmax behind guidance and top-k."""
+    scores = first_scores(music, monkeypatch, 3.0)[0].double()
+    best = scores.topk(draws.TOP_K).indices
+    share = torch.zeros_like(scores).index_put_((best,), scores[best].softmax(-1))
+    seeds = range(1500)
+    rows = music.embed(PROMPT).expand(len(seeds), -1, -1)
+    found = codes(music, rows, seed=seeds, batch_size=500)[:, 0, 0].bincount(minlength=len(share))
+    assert found[share == 0].sum() == 0
+    common = share * len(seeds) >= 5
+    seen, wanted = ([*x[common].tolist(), x[~common].sum().item()] for x in (found, share * len(seeds)))
+    assert common.sum() > 3 and chisquare(seen, wanted).pvalue > 0.01
+
+
+def test_when_memory_ends_half_as_many_are_played_and_no_clip_is_lost(music, monkeypatch):
+    wanted, generate, tried = codes(music, [PROMPT] * 5, seed=range(5)), music.model.generate, []
+
+    def short_of_memory(**options):
+        tried.append(len(options["inputs_embeds"]))
+        if tried[-1] > 2:
+            raise torch.OutOfMemoryError("no room")
+        return generate(**options)
+
+    monkeypatch.setattr(music.model, "generate", short_of_memory)
+    assert torch.equal(codes(music, [PROMPT] * 5, seed=range(5)), wanted)
+    assert tried == [5, 2, 2, 1]
+
+
+def test_longer_clips_run_in_smaller_batches_where_there_is_less_memory(music, monkeypatch):
+    assert music.clips_at_once(3) == 128
+    gigabyte = 10**9
+    monkeypatch.setattr(memory, "free_and_total", lambda device: (gigabyte, gigabyte))
+    assert music.clips_at_once(30) < music.clips_at_once(3) == 128
+
+
+def test_a_bar_counts_clips(music, capfd):
+    music.play([PROMPT] * 3, SHORT, batch_size=2, progress=True)
+    assert "3/3" in (said := capfd.readouterr().err) and "s of sound/s" in said
+    music.play([PROMPT], SHORT)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "prompts, options, message",
+    [
+        ([], {}, "no prompts"),
+        ([PROMPT, PROMPT], {"seed": [1]}, "2 rows, 1 seeds"),
+        (torch.ones(1, 2, 7), {}, "embeddings must be"),
+        (torch.full((1, 2, 32), float("nan")), {}, "NaN"),
+        ("", {}, "prompt is empty"),
+    ],
+)
+def test_bad_prompts_are_named(music, prompts, options, message):
+    with pytest.raises(ValueError, match=message):
+        music.play(prompts, SHORT, **options)
 
 
 def test_playing_leaves_the_global_generator_alone(music):
