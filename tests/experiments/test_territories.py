@@ -96,6 +96,10 @@ def test_other_planes(lab):
     x, y = ([getattr(corner, axis) for corner in random.corners] for axis in "xy")
     away = (random.vector(x, y) - lab.space.centroid).norm(dim=-1)
     torch.testing.assert_close(away, torch.full((3,), lab.space.median_distance))
+    tokens = experiment.random_plane(lab, 0, "random tokens")
+    nearest = lab.space.nearest(experiment.corner_vectors(tokens), k=1)
+    assert nearest["token"].tolist() == [corner.label for corner in tokens.corners]
+    assert nearest["distance"].max() < 1e-5
     assert random.kind == "random nokens" and not torch.allclose(random.origin, other.origin)
     principal = experiment.principal_plane(lab)
     torch.testing.assert_close(principal.origin, lab.space.centroid)
@@ -164,11 +168,15 @@ def test_maps_that_cannot_be(lab, plane, monkeypatch):
         experiment.territory_map(lab, PROMPT, plane, max_new_tokens=0)
 
 
-def test_tiny_models_have_maps_too(tiny):
-    plane = experiment.plane_through(tiny, WORDS)
-    table = experiment.territory_map(tiny, PROMPT, plane, cells=4, max_new_tokens=3, progress=False)
-    assert tuple(table.columns) == COLUMNS and len(table) == 16
-    assert len(experiment.near_tokens(tiny, plane, 7)) == 7
+def test_any_plane_of_any_model_has_a_map(tiny):
+    planes = [experiment.plane_through(tiny, WORDS), experiment.principal_plane(tiny)]
+    planes += [experiment.random_plane(tiny, 1), experiment.random_plane(tiny, 1, "random tokens")]
+    for plane in planes:
+        table = experiment.territory_map(tiny, PROMPT, plane, cells=3, max_new_tokens=2, progress=False)
+        assert tuple(table.columns) == COLUMNS and len(table) == 9
+        vectors = plane.vector(table["x"].to_numpy(), table["y"].to_numpy())
+        assert table["response"].tolist() == tiny.generate(fill(tiny, PROMPT, vectors), 2)
+    assert len(experiment.near_tokens(tiny, planes[0], 7)) == 7
 
 
 def test_near_tokens_are_the_nearest_to_the_plane_above_the_map(lab, plane):
