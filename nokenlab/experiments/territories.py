@@ -210,9 +210,9 @@ def answered(
     def some_answers(some: slice) -> pd.DataFrame:
         nonlocal new
         rows = fill(lab, prompt, vectors[some])  # (rows, tokens, width)
-        ids = torch.full((len(rows), max_new_tokens), -1)
+        ids = torch.full((len(rows), max_new_tokens), -1, device=lab.device)
         for step in lab.sample(rows, max_new_tokens):
-            ids[step.rows.cpu(), step.index] = step.ids.cpu()
+            ids[step.rows, step.index] = step.ids
             if step.index == 0:
                 first = next_token(lab, step.logits)
         new += int((ids >= 0).sum())

@@ -1,7 +1,7 @@
 """What a map of territories comes to in numbers: where its borders run, how many there are, and its nulls."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,9 @@ def outputs_mixed(
     return named(lab, plane, inside, answers, int(table["told_by"].iloc[0]))
 
 
-def _mixed_ids(lab: Lab, prompts: Tensor, weights: Tensor, share, max_new_tokens: int) -> list[list[int]]:
+def _mixed_ids(
+    lab: Lab, prompts: Tensor, weights: Tensor, share: Callable[..., Tensor], max_new_tokens: int
+) -> list[list[int]]:
     """The greedy ids of each row of weights (points, 3) on three prompts (3, tokens, width).
 
     Points that say the same so far share a step.
