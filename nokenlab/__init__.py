@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # so that an editor sees them
     from nokenlab.panels.lerp_slider import LerpSlider
     from nokenlab.panels.noken_explorer import NokenExplorer
     from nokenlab.panels.step_sampler import StepSampler
+    from nokenlab.panels.territories import Territories
     from nokenlab.panels.token_view import TokenView
     from nokenlab.runs.results import Results
     from nokenlab.space import EmbeddingSpace
@@ -30,6 +31,7 @@ _HOME = {
     "panels.lerp_slider": ["LerpSlider"],
     "panels.noken_explorer": ["NokenExplorer"],
     "panels.step_sampler": ["StepSampler"],
+    "panels.territories": ["Territories"],
     "panels.token_view": ["TokenView"],
     "runs.results": ["Results"],
     "space": ["EmbeddingSpace"],
@@ -43,6 +45,7 @@ __all__ = [
     "Results",
     "Step",
     "StepSampler",
+    "Territories",
     "TokenView",
     "entropy",
     "insert",
