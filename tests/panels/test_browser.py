@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from helpers.browser import exact, type_in
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
@@ -51,13 +52,6 @@ def notebooks(root):
         nb.cells.insert(here + 1, new_code_cell(small))
         nbformat.write(nb, root / f"{name}.ipynb")
     write_notebook(TOGETHER, root / "together.ipynb")
-
-
-def type_in(panel, label: str, text: str) -> None:
-    """Type into the box with a label, and leave it."""
-    box = panel.get_by_label(label, exact=True)
-    box.fill(text)
-    box.blur()
 
 
 def use_tokens(panel, lab) -> None:
@@ -161,12 +155,6 @@ def use_sampler(panel, lab, prompt) -> None:
     type_in(panel, "prompt", EVIL)
     expect(panel.locator(".nk-before")).to_contain_text("</script>")
     expect(panel.get_by_role("alert")).to_have_count(0)
-
-
-def exact(text: str) -> re.Pattern:
-    """The text and nothing else; runs of white space are one to the browser's matcher."""
-    words = [re.escape(word) for word in text.split()]
-    return re.compile(r"^\s*" + r"\s+".join(words) + r"\s*$")
 
 
 def test_tokens(opened, lab):

@@ -1,0 +1,117 @@
+"""The map of answers in a browser: dragged in a real JupyterLab, and on a page that has no kernel."""
+
+import nbformat
+import pandas as pd
+import pytest
+from helpers.browser import exact, type_in
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from playwright.sync_api import expect
+
+import nokenlab as nl
+from nokenlab.bench.jupyterlab import write_notebook
+from nokenlab.experiments import territories as experiment
+from nokenlab.nokens import fill
+from nokenlab.panels import markup
+from nokenlab.runs.export import export_page
+
+TOKENS = 6
+EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"
+LIVE = f"""
+import nokenlab as nl
+from nokenlab.experiments import territories as experiment
+lab, prompt = nl.load(), {EVIL!r}
+plane = experiment.plane_through(lab, ["dog", "king", "music"])
+table = experiment.territory_map(lab, prompt, plane, 7, {TOKENS}, progress=False)
+###
+panel = nl.Territories(lab, prompt, plane, table, {TOKENS})
+panel
+"""
+VIEW = "dict(place=panel.face.place, counts=dict(panel.latest.counts), path=panel.face.path)"
+
+
+@pytest.fixture(scope="module")
+def plane(lab):
+    return experiment.plane_through(lab, ["dog", "king", "music"])
+
+
+def drag_over(panel, moves: int) -> None:
+    """Drag the noken from a corner of the map to the other, in so many moves."""
+    canvas = panel.locator(".nk-terr-map")
+    canvas.scroll_into_view_if_needed()
+    box, mouse = canvas.bounding_box(), panel.page.mouse
+    mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.2 * box["height"])
+    mouse.down()
+    mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.7 * box["height"], steps=moves)
+    mouse.up()
+
+
+@pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
+def test_dragging_with_a_kernel(opened, server, root, page, lab, plane, subshells):
+    write_notebook(LIVE, root / "map.ipynb")
+    panel = opened("map.ipynb", subshells)("Territories")
+
+    def kernel() -> dict:
+        return server.value(page, "map.ipynb", VIEW)
+
+    def said(plane) -> str:
+        return lab.generate(fill(lab, EVIL, plane.vector(*kernel()["place"])), TOKENS)[0]
+
+    here, text = panel.get_by_text("answered exactly here"), panel.locator(".nk-text")
+    drag_over(panel, 100)
+    expect(here).to_be_visible()
+    expect(panel.locator(".nk-before")).to_contain_text("<script>document.title")
+    expect(text).to_have_text(exact(said(plane)))
+    after = kernel()
+    assert after["counts"]["skipped"] + after["counts"].get("cancelled", 0) > 0
+    assert after["counts"]["finished"] < 20 and len(after["path"]) > 3
+    panel.locator(".nk-terr-map").press("ArrowLeft")
+    expect(here).to_be_visible()
+    expect(text).to_have_text(exact(said(plane)))
+    assert kernel()["place"] != after["place"]
+    panel.get_by_role("button", name="Answer the line").click()
+    expect(panel.get_by_text("places on the line answered")).to_be_visible()
+    type_in(panel, "left", "king")
+    panel.get_by_role("button", name="Answer the map").click()
+    expect(panel.get_by_role("alert")).to_contain_text("are one vector")
+    type_in(panel, "left", "<b>cat")
+    panel.get_by_role("button", name="Answer the map").click()
+    expect(panel.get_by_text("'<b>cat' is")).to_be_visible()  # several tokens
+    panel.locator(".nk-terr-map").press("ArrowUp")
+    expect(here).to_be_visible()
+    expect(text).to_have_text(exact(said(experiment.plane_through(lab, ["<b>cat", "king", "music"]))))
+
+
+def test_dragging_on_a_page_without_kernel_or_network(lab, plane, page, tmp_path):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    table = experiment.territory_map(lab, EVIL, plane, 7, TOKENS, progress=False)
+    panel = nl.Territories(lab, EVIL, plane, table, TOKENS, near=20_000)
+    output = new_output("display_data", panel._repr_mimebundle_())
+    nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "map.ipynb")
+    page.goto(export_page(tmp_path / "map.ipynb", tmp_path / "map.html").as_uri())
+    canvas, text = page.locator(".nk-terr-map"), page.locator(".nk-text")
+    expect(page.locator(".nk-still")).to_be_hidden()
+    drag_over(page.locator(".nk-terr"), 300)
+    canvas.focus()
+    for _ in range(20):  # to the lower left cell, wherever the noken was
+        canvas.press("ArrowLeft")
+        canvas.press("ArrowDown")
+    step = [*range(0, 42, 7), *range(42, 49)]  # along the left side, then the upper
+    for row, key in zip(step, ["ArrowUp"] * 6 + ["ArrowRight"] * 7, strict=True):
+        expect(text).to_have_text(exact(table["response"][row]))
+        expect(page.locator(".nk-bars .nk-token").first).to_have_text(
+            markup.visible(table["next_token"][row])
+        )
+        canvas.press(key)
+    expect(page.get_by_role("status")).to_contain_text(table["response"].iloc[-1].strip())
+    assert page.locator(".nk-before").text_content().startswith("</script><script>document.title")
+    page.get_by_label("Line to").select_option("dog")
+    page.get_by_role("slider").press("End")
+    expect(page.locator(".nk-place")).to_contain_text("100 % dog, 0 % king, 0 % music")
+    page.locator("summary").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+    rows = pd.read_csv(download.value.path(), keep_default_na=False)
+    assert len(rows) > 20 and set(rows["response"]) <= set(table["response"])
+    assert set(rows["territory"]) <= set(table["territory"]) and set(rows["answered"]) == {"cell"}
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
