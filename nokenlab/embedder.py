@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab.models import placement
 from nokenlab.space import EmbeddingSpace
 
 
@@ -24,12 +25,13 @@ class Embedder:
 
     def __repr__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.")
-        return f"{type(self).__name__}({self.name}, width {self.width}, {dtype} on {self.device})"
+        where = f"auto: {placement.in_words(self.model)}" if placement.is_spread(self.model) else self.device
+        return f"{type(self).__name__}({self.name}, width {self.width}, {dtype} on {where})"
 
     @property
     def device(self) -> torch.device:
-        """Where the model runs."""
-        return self.model.device
+        """Where the model runs: prompts go there. With device="auto" some of its layers lie elsewhere."""
+        return torch.device(placement.device(self.model))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -97,12 +99,15 @@ class Embedder:
         return _text(self.tokenizer, ids, skip_special_tokens)
 
     def provenance(self) -> dict:
-        """What a result depends on: model, revision, device, dtype, threads."""
+        """What a result depends on: model, revision, device (its layers' places, if many), dtype, threads."""
         on_gpu = self.device.type == "cuda"
+        device = torch.cuda.get_device_name(self.device) if on_gpu else self.device.type
+        if placement.is_spread(self.model):
+            device = f"auto: {placement.in_words(self.model)}"
         return {
             "model": self.name,
             "revision": self.revision,
-            "device": torch.cuda.get_device_name(self.device) if on_gpu else self.device.type,
+            "device": device,
             "dtype": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
         }

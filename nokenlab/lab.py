@@ -127,7 +127,9 @@ class Lab(Embedder):
     @cached_property
     def rows_at_once(self) -> int:
         """How many rows run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128."""
-        return memory.rows_at_once(self.model, memory.row_size(self.model.config, self.dtype.itemsize))
+        return memory.rows_at_once(
+            self.model, str(self.device), memory.row_size(self.model.config, self.dtype.itemsize)
+        )
 
     def in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
         """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""

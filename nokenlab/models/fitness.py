@@ -47,15 +47,19 @@ def check_fits(config, dtype: str, device: str, auto=None) -> None:
     parameters = memory.count(config, auto)
     need, (free, total) = parameters * memory.SIZES[dtype], memory.free_and_total(device)
     if need > total:
-        has = f"its weights take {memory.gb(need)} in {dtype}, and the {device} has {memory.gb(total)}"
+        has = f"its weights take {memory.gb(need)} in {dtype}, and {_called(device)} {memory.gb(total)}"
         raise ValueError(f"{has}; {_would_do(parameters)}")
     if need > free:
-        now = f"of the {device}'s memory {memory.gb(free)} are free now"
+        now = f"{_called(device)} {memory.gb(free)} that are free now"
         warnings.warn(f"the weights take {memory.gb(need)} in {dtype}, and {now}", stacklevel=3)
 
 
+def _called(device: str) -> str:
+    return "GPUs, memory and disk together have" if device == "auto" else f"the {device} has"
+
+
 def _would_do(parameters: int) -> str:
-    for device in memory.devices():
+    for device in (*memory.devices(), "auto"):
         for dtype in ("float32", "bfloat16"):
             if (need := parameters * memory.SIZES[dtype]) < memory.free_and_total(device)[1]:
                 return f'device="{device}" with dtype="{dtype}" would do ({memory.gb(need)})'

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nokenlab.errors import first_line
-from nokenlab.models import fitness, hub, memory
+from nokenlab.models import fitness, hub, memory, placement
 from nokenlab.models.families import with_quick_gelu
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def load(
 
     model: None or "default" for the model that comes with nokenlab; else a local folder, or an id on
     the model hub ("microsoft/phi-2"), at `revision` if given. device: "cuda", "mps" or "cpu"; by
-    default the first of them that is there. dtype: "float32", "bfloat16" or "float16", or torch's own; by
+    default the first of them that is there. "auto" is for a model larger than one GPU: its layers are spread
+    over all GPUs, memory and disk, which is slow and without `fast`, and a line on the standard error output
+    says which lie where. dtype: "float32", "bfloat16" or "float16", or torch's own; by
     default float32 on a CPU and bfloat16 on a GPU. NOKENLAB_DEVICE and NOKENLAB_DTYPE in the environment
     change these defaults, for whole runs. fast: wait a little for more speed. On a GPU layers are compiled,
     some seconds with each new shape of batch, for long sweeps. On a CPU weights are held a second time,
@@ -70,8 +72,11 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
         fitness.check_dtype(config, dtype)
         fitness.check_fits(config, dtype, device, auto)
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
-        options = {"dtype": dtype, "use_safetensors": True, "device_map": device}
-        network = auto.from_pretrained(where, config=with_quick_gelu(config), **options, **source)
+        options = {"config": with_quick_gelu(config), "dtype": dtype, "use_safetensors": True} | source
+        if device == "auto":
+            network = placement.read_spread(partial(auto.from_pretrained, where), **options)
+        else:
+            network = auto.from_pretrained(where, device_map=device, **options)
     except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {first_line(error)}") from error
     return network, tokenizer, name, source.get("revision") or hub.revision_of(where)
@@ -89,7 +94,7 @@ def _check(config, device: str, fast: bool) -> None:
 
 def _decoders(network, fast: bool):
     """What runs the network step by step: quicker than transformers' own way where nokenlab/fast is there."""
-    if not _fast_is_there():
+    if not _fast_is_there() or placement.is_spread(network):
         return None
     from nokenlab.fast import setup
 

@@ -1,6 +1,8 @@
 """Devices and number formats, how much memory a model takes and how much there is: how many rows it holds."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
@@ -20,10 +22,15 @@ def count(config, auto=None) -> int:
 
 
 def free_and_total(device: str) -> tuple[int, int]:
-    """Bytes of a device's memory: free just now, and in all."""
+    """Bytes of a device's memory: free just now, and in all; of "auto" the sum of GPUs, memory and disk."""
     import psutil
     import torch
 
+    if device == "auto":
+        gpus = [free_and_total(f"cuda:{number}") for number in range(torch.cuda.device_count())]
+        disk = shutil.disk_usage(tempfile.gettempdir())
+        free, total = zip(*gpus, free_and_total("cpu"), (disk.free, disk.total), strict=True)
+        return sum(free), sum(total)
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)
     machine = psutil.virtual_memory()  # an Apple GPU works in it too
@@ -41,10 +48,17 @@ def row_size(config, number: int) -> int:
     return 96 * token + 16 * config.vocab_size
 
 
-def rows_at_once(network, row: int) -> int:
-    """How many rows of `row` bytes memory holds beside a model, up to 1,024 on a GPU, else 128."""
-    room = free_and_total(str(network.device))[1] - network.get_memory_footprint()
-    rows = 1024 if network.device.type == "cuda" else 128
+def rows_at_once(network, device: str, row: int) -> int:
+    """How many rows of `row` bytes memory holds beside a model, up to 1,024 on a GPU, else 128.
+
+    `device` is where it runs; of a model on several, the one with the least room decides.
+    """
+    held = {device: 0}
+    for weights in [*network.parameters(), *network.buffers()]:
+        if weights.device.type != "meta":  # those lie elsewhere until they are needed
+            held[str(weights.device)] = held.get(str(weights.device), 0) + weights.nbytes
+    room = min(free_and_total(place)[1] - size for place, size in held.items())
+    rows = 1024 if device.startswith("cuda") else 128
     while rows > 1 and rows * row > 0.75 * room:
         rows //= 2
     return rows
@@ -95,12 +109,12 @@ def gb(size: int) -> str:
 def choose_device(device) -> str:
     """The device a person asked for, by name or as torch's, else NOKENLAB_DEVICE, else the first there is.
 
-    Raises ValueError for one that is not there.
+    "auto" is for a model larger than one device. Raises ValueError for one that is not there.
     """
     there = devices()
     device = str(device or os.environ.get("NOKENLAB_DEVICE") or there[0])
-    if device.split(":")[0] not in there:
-        raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)}")
+    if device.split(":")[0] not in (*there, "auto"):
+        raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)} and auto")
     return device
 
 
@@ -109,7 +123,8 @@ def choose_dtype(dtype, device: str) -> str:
 
     Raises ValueError for one that is not known.
     """
-    usual = "float32" if device == "cpu" else "bfloat16"
+    best = devices()[0] if device == "auto" else device
+    usual = "float32" if best == "cpu" else "bfloat16"
     dtype = str(dtype or os.environ.get("NOKENLAB_DTYPE") or usual).removeprefix("torch.")
     if dtype not in SIZES:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(SIZES)}")

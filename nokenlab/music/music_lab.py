@@ -79,7 +79,7 @@ class MusicLab(Embedder):
         cache = 2 * decoder.num_hidden_layers * decoder.hidden_size * number  # keys and values of a frame
         wave = codec.sampling_rate * codec.num_filters * number  # of a second
         clip = seconds * (3 * codec.frame_rate * cache + 4 * wave)
-        return memory.rows_at_once(self.model, round(clip))
+        return memory.rows_at_once(self.model, str(self.device), round(clip))
 
     def _generate(self, rows, seconds: float, seeds: list[int] | None, guidance: float) -> Tensor:
         """transformers' `generate` for a batch of embeddings, (rows, samples) in float32 on the CPU.
@@ -105,8 +105,11 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
     """A MusicGen by hub id ("facebook/musicgen-small") or from a folder, as in `nokenlab.load`.
 
     None or "default" is a tiny one of random weights, made on the spot: it shows that the road from a
-    prompt to a sound is whole, and its sound is noise.
+    prompt to a sound is whole, and its sound is noise. Device "auto" is here the best that is there: every
+    MusicGen fits one.
     """
+    device = memory.choose_device(device)
+    device = memory.devices()[0] if device == "auto" else device
     with _hushed():
         if model is None or model == hub.DEFAULT:
             return MusicLab(*tiny_musicgen.tiny())

@@ -1,5 +1,9 @@
 """What is told from a configuration alone: models that cannot work, and weights that do not fit."""
 
+import shutil
+import tempfile
+import warnings
+
 import pytest
 import torch
 import transformers
@@ -69,7 +73,9 @@ def machine(monkeypatch):
     """A machine of a given memory: device -> (free, all)."""
 
     def make(**there):
-        monkeypatch.setattr(memory, "free_and_total", lambda device: there[device.split(":")[0]])
+        both = [sum(sizes) for sizes in zip(*there.values(), strict=True)]
+        every = there | {"auto": both}
+        monkeypatch.setattr(memory, "free_and_total", lambda device: every[device.split(":")[0]])
         monkeypatch.setattr(memory, "devices", lambda: list(there))
 
     return make
@@ -85,6 +91,18 @@ def machine(monkeypatch):
             'device="cpu" with dtype="bfloat16" would do .14.5 GB',
         ),
         ({"cpu": (9 * GB, 8 * GB)}, "cpu", "bfloat16", "too small for it even in bfloat16"),
+        (
+            {"cuda": (8 * GB, 8 * GB), "cpu": (9 * GB, 8 * GB)},
+            "cuda",
+            "bfloat16",
+            'device="auto" with dtype="bfloat16" would do .14.5 GB',
+        ),
+        (
+            {"cuda": (8 * GB, 8 * GB), "cpu": (4 * GB, 4 * GB)},
+            "auto",
+            "bfloat16",
+            "GPUs, memory and disk together have 12.0 GB; this machine is too small",
+        ),
         (
             {"cuda": (8 * GB, 8 * GB), "cpu": (30 * GB, 32 * GB)},
             "cuda",
@@ -103,8 +121,18 @@ def test_a_model_that_does_not_fit_is_refused_with_what_would(machine, there, de
 
 def test_too_little_free_memory_is_only_a_warning(machine):
     machine(cpu=(9 * GB, 16 * GB))
-    with pytest.warns(UserWarning, match=r"14.5 GB in bfloat16, and of the cpu's memory 9.0 GB are free"):
+    with pytest.warns(UserWarning, match=r"14.5 GB in bfloat16, and the cpu has 9.0 GB that are free now"):
         fitness.check_fits(transformers.MistralConfig(), "bfloat16", "cpu")
+
+
+def test_auto_has_all_that_the_machine_has(machine):
+    disk = shutil.disk_usage(tempfile.gettempdir())
+    free, total = memory.free_and_total("auto")  # of this machine
+    assert total >= memory.free_and_total("cpu")[1] + disk.total and 0 < free < total
+    machine(cuda=(8 * GB, 8 * GB), cpu=(8 * GB, 8 * GB))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitness.check_fits(transformers.MistralConfig(), "bfloat16", "auto")
 
 
 @pytest.mark.parametrize("kind", sorted(TINY))

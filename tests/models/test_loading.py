@@ -141,7 +141,7 @@ def test_weights_that_would_run_code_are_not_read(tiny_folder, tmp_path):
 
 
 def test_no_such_device_or_dtype():
-    with pytest.raises(ValueError, match=r"device .tpu. is not on this machine; it has .*cpu"):
+    with pytest.raises(ValueError, match=r"device .tpu. is not on this machine; it has .*cpu and auto"):
         nl.load(device="tpu")
     with pytest.raises(ValueError, match="dtype 'int8' is not one of float32"):
         nl.load(dtype="int8")
