@@ -28,7 +28,7 @@ class PlainDecoder:
     def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
         """Feed embeddings (running, width) to these rows, and no longer to others; their next logits."""
         if len(rows) < len(self.rows):
-            kept = torch.isin(self.rows, rows).nonzero().squeeze(1)
+            kept = torch.isin(self.rows, rows).nonzero().squeeze(1).cpu()  # layers may be on many GPUs
             self.past.batch_select_indices(kept)
             self.rows, self.mask, self.positions = rows, self.mask[kept], self.positions[kept]
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), 1)], dim=-1)
@@ -62,7 +62,7 @@ def branch(model: PreTrainedModel, past, parents: Tensor, embeddings: Tensor, to
     """
     own = copy(past)
     own.layers = [copy(layer) for layer in past.layers]  # a layer gets new tensors, never writes into old
-    own.batch_select_indices(parents)
+    own.batch_select_indices(parents.cpu())  # layers may be on many GPUs
     mask = torch.ones(len(parents), tokens + 1, dtype=torch.long, device=embeddings.device)
     return last_logits(model, embeddings[:, None], mask, mask[:, :1] * tokens, own)
 
