@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 import nokenlab
-from nokenlab.errors import BadInput, RunFailed, did_you_mean, first_line
-from nokenlab.runs import notebook_run, notebooks
+from nokenlab.errors import BadInput, RunFailed, RunLost, did_you_mean, first_line
+from nokenlab.runs import many_runs, notebook_run, notebooks
 from nokenlab.runs.export import export_page
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import check, parse, read
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complain(error: Exception) -> int:
-    known = isinstance(error, BadInput | RunFailed | OSError | ValueError)
+    known = isinstance(error, BadInput | RunFailed | RunLost | OSError | ValueError)
     kind = "" if known else f"{type(error).__name__}: "
     print(f"nokenlab: {kind}{first_line(str(error))}", file=sys.stderr)
     return 2 if isinstance(error, BadInput) else 1
@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     value = "a parameter and its value as YAML; for every notebook that has it"
     run.add_argument("-p", "--parameter", **pairs, help=value)
     run.add_argument("--model", metavar="ID", help="the same as -p model ID")
+    chosen = "notebooks at a time; as cores and free memory allow if not given, 1 with --model"
+    run.add_argument("--workers", type=int, metavar="N", help=chosen)
     _add_results(run)
 
     sweep = _command(commands, "sweep", _sweep, "run one notebook with many parameters")
@@ -91,6 +93,11 @@ def _add_results(command: argparse.ArgumentParser) -> None:
     command.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
 
 
+def _check_workers(workers: int | None) -> None:
+    if workers is not None and workers < 1:
+        raise BadInput(f"--workers wants a number above 0, got {workers}")
+
+
 def _glue(argv: list[str]) -> list[str]:
     """`-p NAME VALUE` as one word, for argparse takes a value such as -1e-3 for an option."""
     words, rest = [], iter(argv)
@@ -113,16 +120,17 @@ def _run(args) -> int:
     chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
         raise BadInput("no notebooks here; name one by its path")
+    _check_workers(args.workers)
     plan = _plan(chosen, args)
     check_index(args.results)
-    folders = {notebook: notebook_run.prepare(args.results / notebook.stem) for notebook in chosen}
+    for notebook in chosen:
+        notebook_run.prepare(args.results / notebook.stem)
+    workers = args.workers or many_runs.workers_here(plan)
+    print(many_runs.in_words(plan, workers), flush=True)
     done = []
     try:
-        for notebook, given in plan.items():
-            try:
-                done.append(notebook_run.run_notebook(notebook, given, folders[notebook]))
-            except (BadInput, RunFailed) as error:
-                _complain(error)
+        for notebook in many_runs.run_many(plan, args.results.resolve(), workers, _complain):
+            done.append(notebook)
     finally:  # also after Ctrl-C
         page = write_index(args.results) if done else None
     if page:
@@ -157,8 +165,7 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
 def _sweep(args) -> int:
     from nokenlab.sweeps import done, driver, spec
 
-    if args.workers < 1:
-        raise BadInput(f"--workers wants a number above 0, got {args.workers}")
+    _check_workers(args.workers)
     sweep = spec.load_sweep(args.file)
     folder = args.results / "sweeps" / sweep.name
     if args.dry_run:

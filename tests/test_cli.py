@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import nokenlab
 from nokenlab.cli import main
-from nokenlab.runs import notebook_run, notebooks
+from nokenlab.runs import many_runs, notebooks
 
 
 @pytest.fixture
@@ -31,11 +31,12 @@ def runs(monkeypatch):
     """The runs that would be made, as (notebook, parameters)."""
     made = []
 
-    def run_notebook(notebook, parameters, folder):
-        made.append((notebook.stem, parameters))
-        return {}
+    def run_many(plan, results, workers, complain):
+        made.extend((notebook.stem, parameters) for notebook, parameters in plan.items())
+        results.mkdir(exist_ok=True)
+        return list(plan)
 
-    monkeypatch.setattr(notebook_run, "run_notebook", run_notebook)
+    monkeypatch.setattr(many_runs, "run_many", run_many)
     return made
 
 
@@ -106,6 +107,7 @@ def test_any_text_can_be_a_value(place, runs, text):
         ("-p model a --model b", "parameter 'model' is given twice"),
         ("01 -p word", "-p wants a name and a value"),
         ("01 -p", "-p wants a name and a value"),
+        ("01 --workers 0", "--workers wants a number above 0, got 0"),
         ("01 other/01-one.ipynb", "two of the notebooks have one name"),
         ("01 --results file.ipynb", "cannot write results to"),
         ("01 --results other", "other/README.md was not written by nokenlab"),
@@ -142,7 +144,9 @@ def test_one_failing_notebook_does_not_stop_the_others(place, capsys):
     said = capsys.readouterr()
     assert "nokenlab: 00-bad: KeyError: 'x' (executed notebook: " in said.err
     assert "papermill" not in said.err and "Traceback" not in said.err
-    assert said.out == "1 of 2 notebooks ran; look at out/README.md\n"
+    begin, end = said.out.splitlines()
+    assert begin.startswith("notebooks: 2, at a time: ") and "threads of each: " in begin
+    assert end == "1 of 2 notebooks ran; look at out/README.md"
     assert names(place / "out") == ["01-one", "README.md"]
     page = (place / "out" / "README.md").read_text()
     assert "nokenlab run 01-one\n" in page and r"| 1 | a \| b | 0.333333 | &lt;script&gt;" in page

@@ -20,10 +20,12 @@ def execute(
     folder: Path,
     time_limit: float | None = None,
     provisioner: str | None = None,
+    cell: Callable[[], object] | None = None,
 ) -> None:
     """Run a notebook with the parameters `given` in a new kernel; `folder` gets the executed copy.
 
     It may take `time_limit` seconds in all; `provisioner` names the jupyter_client provisioner of its kernel.
+    `cell` is called when a cell begins; without it papermill's own bar says how far it is.
     Raises RunFailed, and then the executed copy lies in a temporary folder of its own.
     """
     import nbformat
@@ -37,7 +39,9 @@ def execute(
         "kernel_manager_class": _kernel(folder, provisioner),
         "timeout_func": _time_left(time_limit),
         "record_timing": False,
-        "progress_bar": {
+        "on_cell_start": cell and (lambda **_: cell()),
+        "progress_bar": cell is None
+        and {
             "desc": notebook.stem,
             "bar_format": "{desc:<20} {bar:20} {n_fmt}/{total_fmt} cells, {elapsed}",
         },

@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import BadInput
@@ -37,11 +38,12 @@ def run_notebook(
     folder: Path,
     time_limit: float | None = None,
     provisioner: str | None = None,
+    cell: Callable[[], object] | None = None,
 ) -> dict:
     """Run a notebook and put what it wrote in `folder`, in place of what an earlier run wrote there.
 
-    `parameters` are those that differ from the notebook's own; `time_limit` and `provisioner` are those of
-    `execute`. Returns what run.json says.
+    `parameters` are those that differ from the notebook's own; `time_limit`, `provisioner` and `cell` are
+    those of `execute`. Returns what run.json says.
     Raises BadInput before any kernel starts, RunFailed later; both leave `folder` as it was.
     """
     notebook = Path(notebook).resolve()
@@ -53,7 +55,7 @@ def run_notebook(
     try:
         run = record(notebook, {name: p.default for name, p in known.items()} | given, given)
         begin = time.perf_counter()
-        execute(notebook, given, new, time_limit, provisioner)
+        execute(notebook, given, new, time_limit, provisioner, cell)
         run["seconds"] = round(time.perf_counter() - begin, 2)
         if (new / LAB).exists():
             run |= json.loads((new / LAB).read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nokenlab.errors import BadInput, first_line
-from nokenlab.sweeps.run_host import RunHost
+from nokenlab.runs.run_host import RunHost
 
 PATIENCE = "10s"  # for a scheduler to answer
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nokenlab.errors import BadInput
 from nokenlab.models import default_model
+from nokenlab.runs import one_run
 from nokenlab.sweeps import made_by
 
 if TYPE_CHECKING:
@@ -104,9 +105,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def failed(task: dict, reason: str) -> dict:
     """The record of a run of which there is nothing but the reason why."""
-    record = {"identity": task["identity"], "status": "failed", "error": reason}
-    record |= {"parameters": task["parameters"], "made_by": task["made_by"]}
-    return record | {"seconds": None, "files": {}}
+    record = one_run.failed(reason) | {"identity": task["identity"], "files": {}}
+    return record | {"parameters": task["parameters"], "made_by": task["made_by"]}
 
 
 def _record(folder: Path) -> dict | None:

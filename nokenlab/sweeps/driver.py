@@ -1,11 +1,9 @@
 """Runs what a sweep has left to do, one driver at a time; what is done stays done, whatever happens."""
 
-import io
 import os
 import shutil
 import socket
 import sys
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -16,12 +14,14 @@ from tqdm import tqdm
 
 from nokenlab.errors import BadInput, first_line
 from nokenlab.runs.files import swap, to_json
+from nokenlab.runs.one_run import unpack
 from nokenlab.runs.provenance import command
+from nokenlab.runs.run_host import RunHost
 from nokenlab.sweeps.cluster import dask_executor
 from nokenlab.sweeps.done import RECORD, failed, left, read_records, why
 from nokenlab.sweeps.kept_rows import write_rows
 from nokenlab.sweeps.made_by import CHOSEN
-from nokenlab.sweeps.run_host import RunHost
+from nokenlab.sweeps.one_run import WORK
 from nokenlab.sweeps.spec import Run, Sweep
 from nokenlab.sweeps.table import write_tables
 
@@ -69,13 +69,12 @@ def keep(task: dict, future: Future, folder: Path, place: Path) -> dict:
     """Put what came back of a run in its folder, in place of what was there. Returns its record."""
     try:
         record, files = future.result()
+        record = record if "identity" in record else failed(task, record["error"])
     except Exception as error:  # nothing came back
         record, files = failed(task, first_line(error)), b""
     new, target = place / f"{task['identity']}.new", folder / "runs" / task["identity"]
     new.mkdir()
-    if files:
-        with zipfile.ZipFile(io.BytesIO(files)) as archive:
-            archive.extractall(new)
+    unpack(files, new)
     (new / RECORD).write_bytes(to_json(record))
     target.parent.mkdir(exist_ok=True)
     swap(new, target)
@@ -150,7 +149,8 @@ def _task(sweep: Sweep, run: Run, plain: bool) -> dict:
         "made_by": run.made_by,
         "environment": {name: os.environ[name] for name in CHOSEN if name in os.environ},
         "identity": run.identity,
-        "notebook": sweep.notebook.stem,
+        "work": WORK,
+        "stem": sweep.notebook.stem,
         "source": sweep.source,
         "given": run.given,
         "parameters": run.parameters,

@@ -31,7 +31,7 @@ def test_a_killed_worker_s_runs_are_done_again_and_plain_is_plain_on_a_worker_th
         place.log.write_text("")
         place.spec("parameters: {word: how}\ngrid: {scale: [1, 2]}")  # one for each worker
         place.run("--scheduler", cluster.scheduler_address, "--plain")
-    assert sorted(place.ended()) == ["1.0", "2.0", *["nokenlab.sweeps.one_run"] * 2]
+    assert sorted(place.ended()) == ["1.0", "2.0", *["nokenlab.runs.one_run"] * 2]
 
 
 def test_no_scheduler_is_one_line(place, capsys, monkeypatch):

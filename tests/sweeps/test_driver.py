@@ -18,7 +18,7 @@ from helpers.small_notebooks import names, notebook
 from helpers.sweeps import CELL, LOG, Place, processes, wait_for
 
 from nokenlab.errors import BadInput
-from nokenlab.sweeps import run_host
+from nokenlab.runs import run_host
 from nokenlab.sweeps.driver import keep, only_driver, run_sweep
 from nokenlab.sweeps.spec import load_sweep
 

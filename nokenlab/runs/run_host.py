@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from nokenlab.errors import RunLost
-from nokenlab.sweeps.forkserver import BASE, MODEL, READY
-from nokenlab.sweeps.one_run import receive
+from nokenlab.runs.forkserver import BASE, MODEL, READY
+from nokenlab.runs.one_run import receive
 
 GRACE = 60  # seconds beyond its limit after which a run that does not answer is given up
 
@@ -20,6 +21,7 @@ GRACE = 60  # seconds beyond its limit after which a run that does not answer is
 class RunHost:
     """Call it with a task, from any number of threads, to get its record and its files as zip, or RunLost.
 
+    A task is as `one_run` wants it, and `cell` is called whenever one of its cells begins.
     `place` is a folder for what runs need while they go on. `model` says that runs load a model: then the
     fork server imports torch ahead. Where forking is not safe, or a task is `plain`, each run and each kernel
     is a new Python.
@@ -31,13 +33,13 @@ class RunHost:
         self._server = self._control = None
         self._may_fork, self._closed = True, False
 
-    def __call__(self, task: dict) -> tuple[dict, bytes]:
+    def __call__(self, task: dict, cell: Callable[[], object] = bool) -> tuple[dict, bytes]:
         with tempfile.TemporaryDirectory(dir=self._place, ignore_cleanup_errors=True) as place:
             connection, process = self._start(task)
             try:
                 connection.sendall(json.dumps(task | {"place": place}).encode() + b"\n")
-                connection.settimeout(task["time_limit"] + GRACE)
-                return receive(connection)
+                connection.settimeout(task["time_limit"] and task["time_limit"] + GRACE)
+                return receive(connection, cell)
             except TimeoutError:
                 limit = f"its time limit of {task['time_limit']:g} s"
                 raise RunLost(f"over {limit}, and did not stop") from None
@@ -48,8 +50,10 @@ class RunHost:
 
     def close(self) -> None:
         """End the runs that go on, and the server."""
+        self._closed = True
+        if starting := self._server:  # which may be at its imports, and is waited for under the lock
+            starting.kill()
         with self._lock:
-            self._closed = True
             for connection in self._open:
                 with suppress(OSError):  # it may just have ended
                     connection.shutdown(socket.SHUT_RDWR)
@@ -64,7 +68,7 @@ class RunHost:
                 raise RunLost("stopped")
             process = None
             if task["plain"] or not self._fork(theirs, task["threads"]):
-                process = _python("nokenlab.sweeps.one_run", theirs, task["threads"])
+                process = _python("nokenlab.runs.one_run", theirs, task["threads"])
             self._open.add(ours)
         return ours, process
 
@@ -72,6 +76,8 @@ class RunHost:
         """Let the server fork a run that has `theirs`; False where forking is not safe."""
         for _ in range(2):
             if self._server is None and self._may_fork and (problem := self._start_server(threads)):
+                if self._closed:
+                    raise RunLost("stopped")
                 print(f"nokenlab: each run starts Python anew: {problem}", file=sys.stderr)
                 self._may_fork = False
             if not self._may_fork:
@@ -90,7 +96,7 @@ class RunHost:
         self._control, theirs = socket.socketpair()
         with theirs:
             modules = BASE + (MODEL if self._model else [])
-            self._server = _python("nokenlab.sweeps.forkserver", theirs, threads, *modules)
+            self._server = _python("nokenlab.runs.forkserver", theirs, threads, *modules)
         reply = self._control.recv(1000)
         if reply == READY:
             return None

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from nokenlab.sweeps.one_run import receive, send
+from nokenlab.runs.one_run import receive, send
 
 RECORD = {"status": "failed", "error": "PK is in no way a sign of success\n"}
 

@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from nokenlab.sweeps import forkserver
-from nokenlab.sweeps.run_host import environment
+from nokenlab.runs import forkserver
+from nokenlab.runs.run_host import environment
 
 
 def imports(module):
     """What a server that imports `module` says of itself, in a process of its own."""
-    code = "import sys, socket; from nokenlab.sweeps.forkserver import serve; a, b = socket.socketpair()\n"
+    code = "import sys, socket; from nokenlab.runs.forkserver import serve; a, b = socket.socketpair()\n"
     code += f"serve(a, [{module!r}]); print(b.recv(1000).decode())"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
 
@@ -29,7 +29,7 @@ def test_a_server_that_must_not_fork_says_why(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
 def test_the_libraries_of_a_model_start_no_thread_and_open_no_gpu():
-    code = "import importlib, nokenlab.sweeps.forkserver as f\n"
+    code = "import importlib, nokenlab.runs.forkserver as f\n"
     code += "for name in f.BASE + f.MODEL: importlib.import_module(name)\nprint(f.unsafe())"
     env = os.environ | environment(threads=1)
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

@@ -18,8 +18,8 @@ from importlib import import_module
 
 BASE = [
     "papermill",
-    "nokenlab.sweeps.forked_kernel",
-    "nokenlab.sweeps.one_run",
+    "nokenlab.runs.forked_kernel",
+    "nokenlab.runs.one_run",
     "ipykernel.kernelapp",
     "pandas",
 ]
@@ -52,7 +52,7 @@ def serve(control: socket.socket, modules: list[str]) -> None:
         if not message:  # who started this server is gone
             return
         if os.fork() == 0:
-            from nokenlab.sweeps.forked_kernel import leave
+            from nokenlab.runs.forked_kernel import leave
 
             control.close()
             leave(_run, descriptors[0])
@@ -70,8 +70,8 @@ def unsafe() -> str | None:
 
 
 def _run(descriptor: int) -> None:
-    from nokenlab.sweeps.forked_kernel import PROVISIONER, ForkedKernel
-    from nokenlab.sweeps.one_run import answer
+    from nokenlab.runs.forked_kernel import PROVISIONER, ForkedKernel
+    from nokenlab.runs.one_run import answer
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
@@ -80,6 +80,6 @@ def _run(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    from nokenlab.sweeps.one_run import from_stdin
+    from nokenlab.runs.one_run import from_stdin
 
     serve(from_stdin(), sys.argv[1:])

@@ -1,0 +1,115 @@
+"""Notebooks several at a time: the same bytes for any number of workers, and what may come between."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from helpers.small_notebooks import FIGURE, TABLE, names, notebook
+from helpers.sweeps import processes, wait_for
+
+from nokenlab.errors import RunFailed, RunLost
+from nokenlab.runs import many_runs, run_host
+from nokenlab.runs.many_runs import run_many
+from nokenlab.runs.notebook_run import prepare
+
+SLOW = "import time; open({!r}, 'w').close(); time.sleep(600)"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Three notebooks and their parameters."""
+    cells = {"one": [TABLE], "two": [TABLE, FIGURE], "three": ["import os; print(os.getcwd())"]}
+    paths = [notebook(tmp_path, name, *own) for name, own in cells.items()]
+    return dict(zip(paths, [{}, {"seeds": [3, 4]}, {"word": "x"}], strict=True))
+
+
+def run(plan, results, workers):
+    """The notebooks that ran, and what was complained of."""
+    complaints = []
+    for path in plan:
+        prepare(results / path.stem)
+    return sorted(n.stem for n in run_many(plan, results, workers, complaints.append)), complaints
+
+
+def written(results):
+    """The bytes of all that lies in results; of run.json what is no time."""
+    found = {path.relative_to(results): path.read_bytes() for path in results.glob("*/*")}
+    for path in [path for path in found if path.name == "run.json"]:
+        record = json.loads(found[path])
+        found[path] = {name: record[name] for name in record.keys() - {"started", "seconds", "git"}}
+    return found
+
+
+def test_the_same_bytes_for_any_number_of_workers_and_without_forks(plan, tmp_path, monkeypatch, capsys):
+    for workers in (1, 2, 4):
+        assert run(plan, tmp_path / str(workers), workers) == (["one", "three", "two"], [])
+    first = written(tmp_path / "1")
+    assert written(tmp_path / "2") == written(tmp_path / "4") == first
+    assert names(tmp_path / "1") == ["one", "three", "two"]
+    assert names(tmp_path / "1" / "two") == ["curve.png", "run.json", "two.ipynb", "words.csv"]
+    cells = len(json.loads((tmp_path / "1" / "two" / "two.ipynb").read_text())["cells"])
+    assert cells == 5 and " 12/12 cells" in capsys.readouterr().err  # 3 + 4 + 3, and 2 of given parameters
+    monkeypatch.setattr(run_host.sys, "platform", "darwin")
+    assert run(plan, tmp_path / "plain", 2) == (["one", "three", "two"], [])
+    assert written(tmp_path / "plain") == first
+
+
+def test_one_that_fails_or_dies_leaves_the_others_and_its_earlier_results(plan, tmp_path):
+    results = tmp_path / "results"
+    run(plan, results, 2)
+    before = written(results)
+    cells = {"one": "raise ValueError('no')", "three": "import os; os.kill(os.getppid(), 9)"}
+    for name, cell in cells.items():
+        notebook(tmp_path, name, cell)
+    ran, complaints = run(plan, results, 2)
+    assert (ran, len(complaints)) == (["two"], 2), complaints
+    assert written(results) == before
+    assert {type(error) for error in complaints} == {RunFailed, RunLost}
+    (failed,) = (error for error in complaints if isinstance(error, RunFailed))
+    assert str(failed).startswith("one: ValueError: no (executed notebook: ") and failed.executed.is_file()
+    assert "three: the process of the run died" in map(str, complaints)
+    assert names(results) == ["one", "three", "two"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_keeps_what_ended_and_leaves_no_process(plan, tmp_path):
+    notebook(tmp_path, "two", SLOW.format(str(tmp_path / "begun")))
+    notebook(tmp_path, "three", "print(1)")
+    words = ["run", *map(str, plan), "--workers", "2", "--results", str(tmp_path / "results")]
+    command = [sys.executable, "-m", "nokenlab", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ended = [tmp_path / "results" / name / "run.json" for name in ("one", "three")]
+    wait_for(lambda: (tmp_path / "begun").exists() and all(path.exists() for path in ended))
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=30)[1]
+    assert process.returncode == 130 and "nokenlab: stopped" in error and "Traceback" not in error
+    assert names(tmp_path / "results") == ["README.md", "one", "three"]
+    wait_for(lambda: not processes(tmp_path))
+
+
+def test_the_longest_of_the_last_time_comes_first_and_before_it_what_nobody_knows(plan, tmp_path):
+    prepare(tmp_path / "results" / "three")
+    for name, seconds in {"one": 1, "two": 5}.items():
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "run.json").write_text(json.dumps({"seconds": seconds}))
+    order = [path.stem for path in run_many(plan, tmp_path / "results", 1, pytest.fail)]
+    assert order == ["three", "two", "one"]
+
+
+def test_workers_are_as_many_as_cores_and_memory_allow(plan, monkeypatch):
+    def workers(cores, gigabytes, given=plan):
+        free = type("Memory", (), {"available": gigabytes * 1e9})
+        monkeypatch.setattr(many_runs, "_cores", lambda: cores)
+        monkeypatch.setattr(many_runs.psutil, "virtual_memory", lambda: free)
+        return many_runs.workers_here(given)
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [workers(cores, 100) for cores in (1, 2, 3, 64)] == [1, 2, 3, 3]  # three notebooks
+    assert [workers(8, gigabytes) for gigabytes in (1, 4, 7, 100)] == [1, 1, 2, 3]
+    assert workers(8, 100, {path: {"model": "large"} for path in plan}) == 1
+    assert many_runs.threads() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert many_runs.threads() == 8 and workers(8, 100) == 1
