@@ -9,15 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.experiments.territories import (
-    Plane,
-    answered,
-    corner_vectors,
-    mapped,
-    named,
-    plane_through,
-    random_plane,
-)
+from nokenlab.experiments.planes import Plane, corner_vectors, plane_through, random_plane
+from nokenlab.experiments.territories import answered, mapped, named
 from nokenlab.lab import Lab
 from nokenlab.nokens import fill
 

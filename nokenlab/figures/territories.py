@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from nokenlab.experiments.lerp import letters
-from nokenlab.experiments.territories import Plane
+from nokenlab.experiments.planes import Plane
 from nokenlab.experiments.territories_counts import small_triangles
 from nokenlab.figures.style import OKABE_ITO, cut, figure, shown, wrap
 from nokenlab.nokens import NOKEN

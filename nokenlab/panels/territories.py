@@ -8,7 +8,7 @@ import pandas as pd
 
 from nokenlab import measures
 from nokenlab.experiments import territories as experiment
-from nokenlab.experiments.territories import Plane
+from nokenlab.experiments.planes import Plane, plane_through
 from nokenlab.lab import Lab
 from nokenlab.nokens import fill
 from nokenlab.panels import face, territories_view
@@ -86,7 +86,7 @@ class Territories(Panel):
             ids.extend(id for id in step.ids.tolist() if id not in self.lab.eos_ids)
             if step.index == 0:
                 shown["entropy"] = measures.entropy(step.logits).item()
-                best = measures.leading(self.lab, step.logits, territories_view.LEADING)
+                best = measures.leading(self.lab, step.logits, experiment.LEADING)
                 shown["leading"] = best[["token", "probability"]].to_numpy().tolist()
             self.face.exact = shown | {"text": self.lab.text(ids), "going": True}
         shown["territory"] = self._territory(self.lab.text(ids[: self._told_by]))
@@ -124,7 +124,7 @@ class Territories(Panel):
     def _new_map(self, words: list[str], check) -> None:
         """Answer the map through three other corners."""
         self.say()
-        plane, cells = experiment.plane_through(self.lab, words), math.isqrt(len(self.table))
+        plane, cells = plane_through(self.lab, words), math.isqrt(len(self.table))
         batches = -(-(cells**2 + 3) // self.lab.rows_at_once)
         said = f"answering {cells**2:,} nokens"
         lab = self._counted(batches * (self.max_new_tokens + 1), said, check)

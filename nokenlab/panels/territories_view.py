@@ -1,19 +1,17 @@
 """What the panel of territories shows, as plain lists for its face, and the table without scripts."""
 
+import json
 import math
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
-from nokenlab import measures
-from nokenlab.experiments.territories import Plane, near_tokens
+from nokenlab.experiments.planes import Plane, near_tokens
 from nokenlab.lab import Lab
-from nokenlab.nokens import NOKEN, fill
+from nokenlab.nokens import NOKEN
 from nokenlab.panels import markup
 from nokenlab.runs import show
 
-LEADING = 5  # next tokens of a cell that are shown
 MOST = 12  # territories in the table without scripts
 
 
@@ -29,7 +27,7 @@ def check_map(plane: Plane, table: pd.DataFrame) -> None:
 
 
 def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -> dict:
-    """The map for the face: what `territories.js` documents as a `Map`. The model is run once a cell.
+    """The map for the face: what `territories.js` documents as a `Map`.
 
     `count` tokens near the plane are on it.
     """
@@ -39,7 +37,6 @@ def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -
     first = table.drop_duplicates("territory").set_index("territory")
     letters = [name for name in table["territory"].value_counts().index]
     before, after = prompt.split(NOKEN)
-    vectors = plane.vector(table["x"], table["y"])
     near = near_tokens(lab, plane, count, margin_of(plane, table))
     return {
         "before": before,
@@ -60,7 +57,7 @@ def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -
         "response": _coded(table["response"]),
         "nearest": _coded(table["nearest"]),
         "entropy": table["entropy"].round(3).tolist(),
-        "leading": leading_tokens(lab, prompt, vectors),
+        "leading": leading_tokens(table["leading"]),
         "near": {"token": near["token"].tolist()} | {key: near[key].round(4).tolist() for key in ("x", "y")},
     }
 
@@ -70,22 +67,17 @@ def margin_of(plane: Plane, table: pd.DataFrame) -> float:
     return float(table["x"].max()) / plane.reach(0) - 1
 
 
-def leading_tokens(lab: Lab, prompt: str, vectors: Tensor) -> dict:
-    """The leading next tokens after a prompt with each of some vectors (rows, width).
+def leading_tokens(leading: pd.Series) -> dict:
+    """The leading next tokens of each cell, from that column of a `territory_map`.
 
-    token: which there are; of: for each vector the numbers of its own in `token`; probability: theirs.
+    token: which there are; of: for each cell the numbers of its own in `token`; probability: theirs.
     """
-
-    def some_leading(some: slice) -> pd.DataFrame:
-        return measures.leading(lab, lab.logits(fill(lab, prompt, vectors[some])), LEADING)
-
-    table = pd.concat(lab.in_batches(some_leading, len(vectors), None))
-    tokens = _coded(table["token"])
-    rows = (len(vectors), LEADING)
+    rows = [json.loads(text) for text in leading]  # a row a cell: pairs of a token and its probability
+    tokens = _coded(pd.Series([token for row in rows for token, _ in row]))
     return {
         "token": tokens["text"],
-        "of": np.reshape(tokens["of"], rows).tolist(),
-        "probability": table["probability"].round(4).to_numpy().reshape(rows).tolist(),
+        "of": np.reshape(tokens["of"], (len(rows), -1)).tolist(),
+        "probability": [[probability for _, probability in row] for row in rows],
     }
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from nokenlab.experiments import planes
 from nokenlab.experiments import territories as experiment
 from nokenlab.experiments import territories_counts as counts
 from nokenlab.experiments.territories import answered
@@ -15,7 +16,7 @@ PROMPT = "The word <noken> means"
 
 @pytest.fixture(scope="module")
 def plane(lab):
-    return experiment.plane_through(lab, ["dog", "king", "music"])
+    return planes.plane_through(lab, ["dog", "king", "music"])
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_mixed_outputs_at_a_corner_are_its_own_answer(lab, plane):
 
 
 def test_a_row_that_ends_says_no_more(tiny):
-    plane = experiment.plane_through(tiny, ["dog", "king", "music"])
+    plane = planes.plane_through(tiny, ["dog", "king", "music"])
     table = counts.triangle(tiny, PROMPT, plane, 3, 4)
     first = table["next_token"].iloc[0]
     ends = [id for id in range(len(tiny.space)) if tiny.token(id) == first]
@@ -142,7 +143,7 @@ def test_each_triple_stands_beside_its_nulls(lab):
     assert set(table["told_by"]) == {2} and set(table["prompt"]) == {PROMPT}
     assert (table["inner"] <= table["territories"]).all() and table["own"].between(0, 1).all()
     assert (table["territories"] >= 1).all() and ((table["border"] > 0) == (table["territories"] > 1)).all()
-    plane = experiment.plane_through(lab, ["dog", "king", "music"])
+    plane = planes.plane_through(lab, ["dog", "king", "music"])
     words = counts.counts(counts.triangle(lab, PROMPT, plane, 4, 2, 2))
     assert table["border"][0] == pytest.approx(words["border"] / lab.space.median_distance)
     assert table["territories"][0] == words["territories"]

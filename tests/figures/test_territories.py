@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from helpers.figures import AWKWARD, drawn, words
 
-from nokenlab.experiments.territories import Corner, Plane
+from nokenlab.experiments.planes import Corner, Plane
 from nokenlab.figures import territories as figures
 
 PLANE = Plane(

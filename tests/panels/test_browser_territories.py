@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.bench.jupyterlab import write_notebook
+from nokenlab.experiments import planes
 from nokenlab.experiments import territories as experiment
 from nokenlab.nokens import fill
 from nokenlab.panels import markup
@@ -18,9 +19,10 @@ TOKENS = 6
 EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"
 LIVE = f"""
 import nokenlab as nl
+from nokenlab.experiments import planes
 from nokenlab.experiments import territories as experiment
 lab, prompt = nl.load(), {EVIL!r}
-plane = experiment.plane_through(lab, ["dog", "king", "music"])
+plane = planes.plane_through(lab, ["dog", "king", "music"])
 table = experiment.territory_map(lab, prompt, plane, 7, {TOKENS}, progress=False)
 ###
 panel = nl.Territories(lab, prompt, plane, table, {TOKENS})
@@ -31,7 +33,7 @@ VIEW = "dict(place=panel.face.place, counts=dict(panel.latest.counts), path=pane
 
 @pytest.fixture(scope="module")
 def plane(lab):
-    return experiment.plane_through(lab, ["dog", "king", "music"])
+    return planes.plane_through(lab, ["dog", "king", "music"])
 
 
 def drag_over(panel, moves: int) -> None:
@@ -78,7 +80,7 @@ def test_dragging_with_a_kernel(opened, server, root, page, lab, plane, subshell
     expect(panel.get_by_text("'<b>cat' is")).to_be_visible()  # several tokens
     panel.locator(".nk-terr-map").press("ArrowUp")
     expect(here).to_be_visible()
-    expect(text).to_have_text(exact(said(experiment.plane_through(lab, ["<b>cat", "king", "music"]))))
+    expect(text).to_have_text(exact(said(planes.plane_through(lab, ["<b>cat", "king", "music"]))))
 
 
 def test_dragging_on_a_page_without_kernel_or_network(lab, plane, page, tmp_path):

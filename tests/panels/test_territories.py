@@ -7,6 +7,7 @@ import pytest
 from helpers.panels import EVIL, settled
 
 import nokenlab as nl
+from nokenlab.experiments import planes
 from nokenlab.experiments import territories as experiment
 from nokenlab.nokens import fill
 
@@ -15,7 +16,7 @@ WORDS = ["dog", "king", "music"]
 
 
 def a_panel(lab, prompt: str = PROMPT, cells: int = 5):
-    plane = experiment.plane_through(lab, WORDS)
+    plane = planes.plane_through(lab, WORDS)
     table = experiment.territory_map(lab, prompt, plane, cells, TOKENS, progress=False)
     panel = nl.Territories(lab, prompt, plane, table, TOKENS, near=30)
     assert panel.widget
@@ -86,7 +87,7 @@ def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
         assert message in settled(panel).note.value and panel.face.map is old
         assert panel.face.progress == [0, 0]
     panel._hear({"corners": ["dog", "cat", "fish"]})
-    plane = experiment.plane_through(tiny, ["dog", "cat", "fish"])
+    plane = planes.plane_through(tiny, ["dog", "cat", "fish"])
     table = experiment.territory_map(tiny, PROMPT, plane, 5, TOKENS, progress=False)
     found = settled(panel).face.map
     assert "Error" not in panel.note.value
@@ -106,7 +107,7 @@ def test_a_map_that_is_made_is_ended_by_stop(tiny):
 
 def test_bad_input_is_said_before_any_run(tiny):
     panel = a_panel(tiny)
-    other = experiment.plane_through(tiny, ["dog", "cat", "fish"])
+    other = planes.plane_through(tiny, ["dog", "cat", "fish"])
     for prompt, plane, table, message in [
         ("The dog is", panel.plane, panel.table, "<noken>"),
         (PROMPT, other, panel.table, "another plane"),
