@@ -28,14 +28,16 @@ class GumbelNoise(LogitsProcessor):
         """`seeds`: one a row of the batch; each row has `codebooks` rows of logits, one after the other."""
         distinct = sorted(set(seeds))
         self.generators = [torch.Generator().manual_seed(int(seed)) for seed in distinct]
-        self.which = [distinct.index(seed) for seed in seeds]
+        self.which = torch.tensor([distinct.index(seed) for seed in seeds])
         self.codebooks = codebooks
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """`scores` (rows · codebooks, vocab) and noise of the next step."""
         shape = (self.codebooks, scores.shape[-1])
         noise = torch.stack([gumbel(shape, generator) for generator in self.generators])
-        return scores + noise[self.which].flatten(0, 1).to(scores)
+        noise = noise.to(scores.device, non_blocking=True)  # a GPU's queue goes on
+        self.which = self.which.to(scores.device)
+        return scores + noise[self.which].flatten(0, 1)
 
 
 class AfterGuidance(LogitsProcessorList):

@@ -6,7 +6,7 @@ the place of a word, as in a language model.
 
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -16,7 +16,9 @@ from tqdm import tqdm
 from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
 from nokenlab.models import hub, loading, memory
-from nokenlab.music import draws, tiny_musicgen
+from nokenlab.music import captured_step, draws, tiny_musicgen
+
+STEPS_CAPTURED_ON = "cuda"  # graphs are its own
 
 
 class MusicLab(Embedder):
@@ -90,14 +92,17 @@ class MusicLab(Embedder):
         embeddings, mask = batch(rows, end[:0])  # padded on the left
         codebooks = self.model.config.decoder.num_codebooks  # they start one after the other
         draw = seeds and draws.processors(self.model.generation_config, seeds, codebooks)
-        sound = self.model.generate(
-            inputs_embeds=torch.cat([embeddings, end.expand(len(mask), 1, -1)], dim=1),
-            attention_mask=pad(mask, (0, 1), value=1),
-            max_new_tokens=round(seconds * self.model.config.audio_encoder.frame_rate) + codebooks - 1,
-            guidance_scale=guidance,
-            logits_processor=draw,
-            do_sample=False,
-        )
+        new = round(seconds * self.model.config.audio_encoder.frame_rate) + codebooks - 1
+        captured = self.device.type == STEPS_CAPTURED_ON
+        with captured_step.captured(self.model, new + 1) if captured else nullcontext():
+            sound = self.model.generate(
+                inputs_embeds=torch.cat([embeddings, end.expand(len(mask), 1, -1)], dim=1),
+                attention_mask=pad(mask, (0, 1), value=1),
+                max_new_tokens=new,
+                guidance_scale=guidance,
+                logits_processor=draw,
+                do_sample=False,
+            )
         return sound.mean(dim=1).float().cpu()  # stereo becomes mono
 
 
