@@ -1,7 +1,7 @@
-"""Attention for many rows of short texts, registered with transformers as one of its own.
+"""Attention for many rows, registered with transformers as one of its own.
 
-On a GPU a kernel made for that; on a CPU two batched products, and the heads of a query that share keys
-together. What neither is made for, and whatever is to be differentiated, goes the usual way.
+On a GPU a kernel made for that; on a CPU two batched products for short texts, and the heads of a query that
+share keys together. What neither is made for, and whatever is to be differentiated, goes the usual way.
 """
 
 import torch

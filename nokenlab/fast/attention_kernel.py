@@ -1,7 +1,7 @@
-"""Attention on a GPU, in Triton: one small program a row and head, all keys at once.
+"""Attention on a GPU, in Triton: one small program a row and head.
 
-Libraries' kernels are made for long texts; a noken's prompt and answer are some thirty tokens, and most of
-their work is then padding.
+Libraries' kernels are made for few rows of long texts, and read what is masked out. Here there are many rows,
+and much of a step's cache is not filled yet: keys that are not seen are not read.
 """
 
 import torch
@@ -9,7 +9,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-LONGEST = 128  # keys; with more the usual kernels are as good
+LONGEST = 64  # keys, for several queries a row; with more the usual kernels are faster
+MANY = 2048  # programs, enough to keep a GPU busy if each is small
 NEVER = tl.constexpr(-1e30)  # added to the score of a key that is not seen; finite, so that no row is NaN
 
 
@@ -17,7 +18,7 @@ def fits(query: Tensor, key: Tensor, value: Tensor) -> bool:
     """Whether the programs are made for tensors of these shapes, (batch, heads, new or tokens, size)."""
     tokens, size = key.shape[2:]
     return (
-        tokens <= LONGEST
+        (query.shape[2] == 1 or tokens <= LONGEST)
         and size <= (128 if query.dtype == torch.float32 else 256)
         and value.shape[3] == size
         and all(x.stride(3) == 1 for x in (query, key, value))
@@ -41,22 +42,30 @@ def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sca
         groups=heads // key.shape[1],
         size=size,
         kind=kind,
-        TOKENS=max(16, triton.next_power_of_2(tokens)),
-        num_warps=1 if tokens <= (64 if new == 1 else 32) else 4,
-        **(_halves(size) if new == 1 else _tiles(new, size)),
+        **(_blocks(batch * heads, key) if new == 1 else _tiles(new, key)),
     )
     return out
 
 
-def _tiles(new: int, size: int) -> dict[str, int]:
-    """Powers of 2, as Triton wants them, that hold a matrix of new queries."""
-    return {"NEW": max(16, triton.next_power_of_2(new)), "SIZE": max(16, triton.next_power_of_2(size))}
+def _tiles(new: int, key: Tensor) -> dict[str, int]:
+    """Powers of 2, as Triton wants them, that hold a matrix of new queries and one of keys."""
+    tokens, size = (max(16, triton.next_power_of_2(n)) for n in key.shape[2:])
+    new = max(16, triton.next_power_of_2(new))
+    return {"NEW": new, "TOKENS": tokens, "SIZE": size, "num_warps": 1 if tokens <= 32 else 4}
 
 
-def _halves(size: int) -> dict[str, int]:
-    """A size as two powers of 2, the second perhaps 0: Phi-2's 80 is 64 and 16, where one would be 128."""
+def _blocks(programs: int, key: Tensor) -> dict[str, int]:
+    """How many keys one query looks at at once, and its size as two powers of 2, the second perhaps 0.
+
+    Phi-2's 80 is 64 and 16, where one would be 128. A warp holds 10 kB of keys, and as much of values.
+    """
+    tokens, size = key.shape[2:]
+    block = min(64 if programs >= MANY else 256, max(16, triton.next_power_of_2(tokens)))
+    warps = triton.next_power_of_2(triton.cdiv(block * size * key.element_size(), 10_240))
     most = 1 << (size.bit_length() - 1)
-    return {"SIZE": most, "REST": triton.next_power_of_2(size - most) if size > most else 0}
+    rest = triton.next_power_of_2(size - most) if size > most else 0
+    blocks = triton.cdiv(tokens, block)
+    return {"BLOCK": block, "BLOCKS": blocks, "SIZE": most, "REST": rest, "num_warps": min(warps, 8)}
 
 
 @attended.register_fake
@@ -77,35 +86,44 @@ def _attend_one(
     q_row, q_head, q_new, k_row, k_head, k_token, v_row, v_head, v_token, m_row, m_new,
     scale, new, tokens,
     heads: tl.constexpr, groups: tl.constexpr, size: tl.constexpr, kind: tl.constexpr,
-    TOKENS: tl.constexpr, SIZE: tl.constexpr, REST: tl.constexpr,
+    BLOCK: tl.constexpr, BLOCKS: tl.constexpr, SIZE: tl.constexpr, REST: tl.constexpr,
 ):  # fmt: skip
     head, row = tl.program_id(0), tl.program_id(1).to(tl.int64)  # neighbours read neighbouring memory
-    j, d, e = tl.arange(0, TOKENS), tl.arange(0, SIZE), SIZE + tl.arange(0, REST if REST else 1)
-    is_token = j < tokens
-    added = tl.zeros((TOKENS,), tl.float32)
-    if kind == 1:
-        added += tl.where(tl.load(M + row * m_row + j, is_token, 0) != 0, 0.0, NEVER)
-    if kind == 2:
-        added += tl.maximum(tl.load(M + row * m_row + j, is_token, 0).to(tl.float32), NEVER)
-    seen = (is_token & (added > NEVER))[:, None]  # the rest is not even loaded
-    seen_rest = seen & (e < size)
+    d, e = tl.arange(0, SIZE), SIZE + tl.arange(0, REST if REST else 1)
     q = Q + row * q_row + head * q_head
-    k = K + row * k_row + head // groups * k_head + j[:, None] * k_token
-    v = V + row * v_row + head // groups * v_head + j[:, None] * v_token
-    q_main, k_main, v_main = tl.load(q + d), _read_once(k + d, seen), _read_once(v + d, seen)
-    if REST:  # all is asked for before any of it is used: memory is waited for once
-        q_rest = tl.load(q + e, e < size, 0.0)
-        k_rest, v_rest = _read_once(k + e, seen_rest), _read_once(v + e, seen_rest)
-    scores = tl.sum(q_main.to(tl.float32) * k_main.to(tl.float32), 1)
-    if REST:
-        scores += tl.sum(q_rest.to(tl.float32) * k_rest.to(tl.float32), 1)
-    scores = tl.where(is_token, scores * scale + added, float("-inf"))  # (TOKENS,) float32
-    weights = tl.exp(scores - tl.max(scores, 0))
-    weights = (weights / tl.sum(weights, 0))[:, None]
+    q_main, q_rest = tl.load(q + d).to(tl.float32), tl.load(q + e, e < size, 0.0).to(tl.float32)
+    best, total = tl.full((), float("-inf"), tl.float32), tl.zeros((), tl.float32)
+    found, found_rest = tl.zeros((SIZE,), tl.float32), tl.zeros((REST if REST else 1,), tl.float32)
+    for block in tl.range(0, BLOCKS, num_stages=1):
+        j = block * BLOCK + tl.arange(0, BLOCK)
+        is_token = j < tokens
+        added = tl.zeros((BLOCK,), tl.float32)
+        if kind == 1:
+            added += tl.where(tl.load(M + row * m_row + j, is_token, 0) != 0, 0.0, NEVER)
+        if kind == 2:
+            added += tl.maximum(tl.load(M + row * m_row + j, is_token, 0).to(tl.float32), NEVER)
+        seen = (is_token & (added > NEVER))[:, None]  # the rest is not even loaded
+        seen_rest = seen & (e < size)
+        k = K + row * k_row + head // groups * k_head + j[:, None] * k_token
+        v = V + row * v_row + head // groups * v_head + j[:, None] * v_token
+        k_main, v_main = _read_once(k + d, seen), _read_once(v + d, seen)
+        if REST:  # all is asked for before any of it is used: memory is waited for once
+            k_rest, v_rest = _read_once(k + e, seen_rest), _read_once(v + e, seen_rest)
+        scores = tl.sum(q_main * k_main.to(tl.float32), 1)
+        if REST:
+            scores += tl.sum(q_rest * k_rest.to(tl.float32), 1)
+        scores = tl.where(is_token, scores * scale + added, float("-inf"))  # (BLOCK,) float32
+        largest = tl.maximum(best, tl.max(scores, 0))
+        weights, kept = tl.exp(scores - largest), tl.exp(best - largest)  # kept: of what was found before
+        total = total * kept + tl.sum(weights, 0)
+        found = found * kept + tl.sum(weights[:, None] * v_main.to(tl.float32), 0)
+        if REST:
+            found_rest = found_rest * kept + tl.sum(weights[:, None] * v_rest.to(tl.float32), 0)
+        best = largest
     out = OUT + (row * heads + head) * size
-    tl.store(out + d, tl.sum(weights * v_main.to(tl.float32), 0).to(OUT.dtype.element_ty))
+    tl.store(out + d, (found / total).to(OUT.dtype.element_ty))
     if REST:
-        tl.store(out + e, tl.sum(weights * v_rest.to(tl.float32), 0).to(OUT.dtype.element_ty), e < size)
+        tl.store(out + e, (found_rest / total).to(OUT.dtype.element_ty), e < size)
 
 
 @triton.jit

@@ -16,7 +16,8 @@ from nokenlab.decode.forward import last_logits, prefill
 from nokenlab.fast.fixed_cache import FixedLayer, closed
 from nokenlab.models import memory
 
-SHORT = 1024  # tokens of a batch of prompts; with more the GPU is busy anyway
+SHORT = 2048  # tokens of a batch of prompts; with more the GPU is busy anyway
+WORTH = 4096  # tokens that a GPU runs while it is asked, operation by operation, to run a prompt's beginning
 
 
 class CapturedStep:
@@ -59,7 +60,8 @@ class CapturedStep:
                 self.prompt = Prompt(self, inputs, kind)
             logits = self.prompt.run(inputs)
         else:
-            logits, _ = prefill(self.model, embeddings, mask, shared, past=self.cache)
+            once = not mask.is_cuda or shared * (self.rows - 1) > WORTH
+            logits, _ = prefill(self.model, embeddings, mask, shared if once else 0, past=self.cache)
         self.see(None)
         self.closed.fill_(torch.finfo(self.closed.dtype).min)
         self.closed[..., : mask.shape[1]].masked_fill_(mask[:, None, None].bool(), 0)

@@ -1,4 +1,4 @@
-"""The attention for short texts beside the usual one; NOKENLAB_TEST_DEVICE=cuda tries its kernel."""
+"""The attention for many rows beside the usual one; NOKENLAB_TEST_DEVICE=cuda tries its kernel."""
 
 import os
 from types import SimpleNamespace
@@ -27,7 +27,9 @@ def asked(rows=5, heads=4, groups=2, new=1, tokens=29, size=80, dtype=torch.floa
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("size", [8, 64, 80, 128])
-@pytest.mark.parametrize(("new", "tokens"), [(1, 1), (1, 29), (1, 128), (9, 9), (4, 20), (33, 64)])
+@pytest.mark.parametrize(
+    ("new", "tokens"), [(1, 1), (1, 29), (1, 128), (1, 300), (9, 9), (4, 20), (33, 64), (121, 126)]
+)
 def test_it_is_the_usual_attention(new, tokens, size, dtype):
     module, q, k, v = asked(new=new, tokens=tokens, size=size, dtype=dtype)
     before = torch.arange(tokens, device=DEVICE) <= torch.arange(new, device=DEVICE)[:, None] + tokens - new
@@ -43,10 +45,11 @@ def test_it_is_the_usual_attention(new, tokens, size, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("groups", [1, 2, 4])
-@pytest.mark.parametrize(("rows", "tokens"), [(64, 29), (65, 1), (64, 128), (64, 129)])
+@pytest.mark.parametrize(("rows", "tokens"), [(64, 29), (65, 1), (64, 128), (600, 129), (3, 129)])
 def test_one_query_of_many_rows_finds_the_usual(rows, tokens, groups, dtype):
     module, q, k, v = asked(rows=rows, groups=groups, tokens=tokens, dtype=dtype)
     seen = torch.rand(rows, 1, 1, tokens, device=DEVICE) < 0.5
+    seen[..., :70] &= torch.arange(rows, device=DEVICE)[:, None, None, None] % 2 == 0  # a long padding
     seen[..., -1] = True
     added = torch.zeros_like(seen, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
     exact = [x.double() for x in (q, k, v)]
@@ -78,7 +81,8 @@ def test_what_it_is_not_made_for_goes_the_usual_way(monkeypatch):
     assert not usual_or_not(monkeypatch)
     assert not usual_or_not(monkeypatch, groups=1)
     assert usual_or_not(monkeypatch, new=9, tokens=9) != on_gpu
-    assert usual_or_not(monkeypatch, tokens=300) == on_gpu
+    assert not usual_or_not(monkeypatch, tokens=300)
+    assert usual_or_not(monkeypatch, new=80, tokens=80)
     assert usual_or_not(monkeypatch, size=256) == on_gpu
     bias = {"position_bias": torch.zeros(1)}
     assert attention.short_attention(*asked(), None, **bias) == "usual"

@@ -57,8 +57,9 @@ def test_a_fixed_cache_gives_the_plain_logits_row_by_row(small):
 @torch.no_grad()
 @pytest.mark.parametrize("shared", [0, 1, 2])
 def test_a_prompt_fills_a_fixed_cache_with_the_plain_keys(small, shared, monkeypatch):
-    for short in (captured_step.SHORT, 0):  # captured on a GPU, and as it is
-        monkeypatch.setattr(captured_step, "SHORT", short)
+    for short, worth in ((captured_step.SHORT, 0), (0, 0), (0, captured_step.WORTH)):
+        monkeypatch.setattr(captured_step, "SHORT", short)  # captured on a GPU, and as it is
+        monkeypatch.setattr(captured_step, "WORTH", worth)  # what is shared run once, and with the rest
         step = None
         for seed in range(3):  # the first captures, the others run it with other numbers
             x, mask = prompts(small, shared, seed)
