@@ -8,7 +8,7 @@ help:
 	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
-	@echo "make bench  how fast nokens are answered here, beside the article's loop"
+	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long"
 	@echo "make clean  remove the environment and caches (results stay)"
 
 run: setup
@@ -27,7 +27,7 @@ test: setup
 
 bench: setup
 	@$(BIN)/nokenlab fetch
-	$(BIN)/python -m nokenlab.bench.decode --results "$(RESULTS)/bench"
+	$(BIN)/python -m nokenlab.bench.decode --results "$(RESULTS)/bench" $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
 
 setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
