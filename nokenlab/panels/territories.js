@@ -306,7 +306,7 @@ function drawStrip(strip, letters, colours, p) {
     pen.strokeRect(left + 0.5, 0.5, Math.max(wide - 1, 0), 25);
     if (wide > 14) pen.fillText(letters[start], left + wide / 2, 13);
   }
-  pen.fillStyle = getComputedStyle(strip).color;
+  pen.fillStyle = "#808080"; // seen on light and dark pages
   pen.fillText("▲", Math.min(Math.max(p * width, 7), width - 7), 36);
 }
 
@@ -330,7 +330,7 @@ const visible = (token) => oneLine(token).replaceAll(" ", "␣") || "(empty)";
 const oneLine = (text) => text.replace(/[\n\r\u2028\u2029\t]/g, "↵");
 const signed = (value) => value.toFixed(2).replace("-", "−");
 
-/** Rows of tokens and their probabilities, made once and filled often. */
+/** Rows of tokens and their probabilities, made once and filled often; `most` is a full bar. */
 function makeBars(count) {
   const box = element("div", "nk nk-bars"), rows = [];
   for (let i = 0; i < count; i++) {
@@ -338,10 +338,10 @@ function makeBars(count) {
     box.append(...row);
     rows.push(row);
   }
-  const fill = (tokens, probabilities) => rows.forEach(([token, number, bar], i) => {
+  const fill = (tokens, probabilities, most) => rows.forEach(([token, number, bar], i) => {
     say(token, visible(tokens[i]));
     say(number, probabilities[i].toFixed(3));
-    bar.style.transform = `scaleX(${Math.max(probabilities[i], 0.003)})`;
+    bar.style.transform = `scaleX(${Math.min(Math.max(probabilities[i] / most, 0.004), 1)})`;
   });
   return { box, fill };
 }
@@ -398,12 +398,13 @@ class Face {
     this.where = element("div", "nk-quiet nk-place");
     this.source = element("div", "nk-quiet nk-source");
     this.bars = makeBars(this.map.leading.of[0].length);
+    this.head = element("div", "nk-quiet nk-terr-head");
     this.status = element("div", "nk-terr-status");
     this.status.setAttribute("role", "status");
     this.legend = element("ul", "nk-terr-legend");
     const left = element("div", "nk-terr-left"), right = element("div", "nk-terr-right");
     left.append(this.canvas, this.buildLine());
-    right.append(answer, this.where, this.source, element("div", "nk-quiet nk-terr-head", "Next token:"), this.bars.box, this.legend);
+    right.append(answer, this.where, this.source, this.head, this.bars.box, this.legend);
     el.append(left, right);
     if (this.model.get("live")) el.append(this.buildCorners());
     el.append(this.buildPath(), this.status);
@@ -555,6 +556,8 @@ class Face {
     this.legend.replaceChildren(...this.map.territories.slice(0, 8).map(legendLine));
     const more = this.map.territories.length - 8;
     if (more > 0) this.legend.append(element("li", "nk-quiet", `and ${more} smaller ones`));
+    this.most = Math.max(...this.map.leading.probability.map((row) => row[0]));
+    say(this.head, `Next token (a full bar is ${this.most.toFixed(2)}, the most on the map):`);
     this.sheet = null;
     this.sized();
   }
@@ -628,7 +631,7 @@ class Face {
     say(this.where, `x ${signed(this.place[0])}, y ${signed(this.place[1])} · ${share.join(", ").replaceAll("-", "−")} · ${known.going ? "…" : name}`);
     const nearest = map.nearest.text[map.nearest.of[this.cell]];
     say(this.source, `${exact ? "answered exactly here" : "from the map’s cell"} · entropy ${known.entropy.toFixed(2)} bits · nearest token “${visible(nearest)}”`);
-    this.bars.fill(known.tokens, known.probabilities);
+    this.bars.fill(known.tokens, known.probabilities, this.most);
   }
 
   drawLine() {
