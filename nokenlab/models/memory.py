@@ -22,7 +22,10 @@ def count(config, auto=None) -> int:
 
 
 def free_and_total(device: str) -> tuple[int, int]:
-    """Bytes of a device's memory: free just now, and in all; of "auto" the sum of GPUs, memory and disk."""
+    """Bytes of a device's memory: free just now, and in all; of "auto" the sum of GPUs, memory and disk.
+
+    Where NOKENLAB_SHARE says how many processes share it, as a sweep tells its workers: the part of one.
+    """
     import psutil
     import torch
 
@@ -32,9 +35,17 @@ def free_and_total(device: str) -> tuple[int, int]:
         free, total = zip(*gpus, free_and_total("cpu"), (disk.free, disk.total), strict=True)
         return sum(free), sum(total)
     if device.startswith("cuda"):
-        return torch.cuda.mem_get_info(device)
-    machine = psutil.virtual_memory()  # an Apple GPU works in it too
-    return machine.available, machine.total
+        free, total = torch.cuda.mem_get_info(device)
+    else:
+        machine = psutil.virtual_memory()  # an Apple GPU works in it too
+        free, total = machine.available, machine.total
+    share = total // sharers()
+    return min(free, share), share
+
+
+def sharers() -> int:
+    """How many processes share the memory of this one's device."""
+    return int(os.environ.get("NOKENLAB_SHARE") or 1)
 
 
 def row_size(config, number: int) -> int:
