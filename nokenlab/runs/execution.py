@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nokenlab.errors import RunFailed, first_line
 from nokenlab.runs.results import OUTPUT
+from nokenlab.runs.widget_ids import in_order
 
 
 def execute(
@@ -51,7 +52,7 @@ def execute(
         if executed.exists():
             shutil.copyfile(executed, kept)
         raise RunFailed(notebook, reason, kept)
-    nbformat.write(_without_times(nbformat.read(executed, as_version=4)), executed)
+    nbformat.write(in_order(_without_times(nbformat.read(executed, as_version=4))), executed)
 
 
 def _failure(notebook: Path, executed: Path, time_limit: float | None, options: dict) -> str | None:
