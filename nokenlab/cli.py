@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
     sweep.add_argument("--workers", type=int, default=1, metavar="N", help="runs at once here (1)")
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="of dask, tcp://…, to run on its workers")
+    gpus = "GPUs for the workers here, such as 0,2: one for each, in turn (all there are)"
+    sweep.add_argument("--devices", metavar="LIST", help=gpus)
     _add_results(sweep)
     sweep.add_argument("--dry-run", action="store_true", help="check the file and say what would be done")
     sweep.add_argument("--force", action="store_true", help="do runs again that are done")
@@ -166,6 +168,8 @@ def _sweep(args) -> int:
     from nokenlab.sweeps import done, driver, spec
 
     _check_workers(args.workers)
+    if args.scheduler and args.devices:
+        raise BadInput("--devices is for workers here; a worker of dask has its own CUDA_VISIBLE_DEVICES")
     sweep = spec.load_sweep(args.file)
     folder = args.results / "sweeps" / sweep.name
     if args.dry_run:
@@ -179,7 +183,7 @@ def _sweep(args) -> int:
         if todo:
             print(done.why(sweep, records, args.force, args.keep_stale))
         return 0
-    options = (args.workers, args.scheduler, args.force, args.plain, args.keep_stale)
+    options = (args.workers, args.scheduler, args.force, args.plain, args.keep_stale, args.devices)
     records = driver.run_sweep(sweep, folder, *options)
     return 1 if done.left(sweep, records, keep_stale=args.keep_stale) else 0
 

@@ -14,6 +14,7 @@ import psutil
 from tqdm import tqdm
 
 from nokenlab.errors import RunFailed, RunLost
+from nokenlab.runs import devices
 from nokenlab.runs.files import beside, swap
 from nokenlab.runs.notebooks import cells
 from nokenlab.runs.one_run import unpack
@@ -69,8 +70,9 @@ def run_many(
     tqdm.monitor_interval = 0  # no thread for it
     bar = tqdm(total=sum(sizes.values()), desc="notebooks", bar_format=BAR)
     bar.set_postfix_str("libraries are imported")
+    environments = devices.places(workers, devices.choose(None))
     with bar, tempfile.TemporaryDirectory(prefix="nokenlab-", ignore_cleanup_errors=True) as place:
-        host = RunHost(Path(place), any("model" in read(notebook) for notebook in plan))
+        host = RunHost(Path(place), any("model" in read(path) for path in plan), environments)
         executor = ThreadPoolExecutor(workers)
         try:
             for notebook in order:

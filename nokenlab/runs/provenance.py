@@ -10,14 +10,17 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from nokenlab.runs import devices
 from nokenlab.runs.notebooks import ROOT, numbered, title
 
 
 def record(notebook: Path, parameters: dict, given: dict) -> dict:
     """What run.json says of a run that starts now: `parameters` are all it has, `given` those of the command.
 
-    Added when it ends: its seconds and, where the notebook made a `Results(lab)`, `of_lab`.
+    `gpu` is the one that a worker was given. Added when it ends: its seconds and, where the notebook made a
+    `Results(lab)`, `of_lab`.
     """
+    own = devices.own()
     return {
         "notebook": notebook.stem,
         "title": title(notebook),
@@ -27,7 +30,13 @@ def record(notebook: Path, parameters: dict, given: dict) -> dict:
         "versions": versions(),
         "git": git_state(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    } | ({"gpu": own} if own else {})
+
+
+def device(run: dict) -> str | None:
+    """What a run was made on, of what run.json says: cpu, or the GPU's name, and which one it was."""
+    names = [run.get("lab", {}).get("device"), f"GPU {run['gpu']}" if "gpu" in run else None]
+    return ", ".join(filter(None, names)) or None
 
 
 def of_lab(lab) -> dict:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -23,17 +24,28 @@ class RunHost:
 
     A task is as `one_run` wants it, and `cell` is called whenever one of its cells begins.
     `place` is a folder for what runs need while they go on. `model` says that runs load a model: then the
-    fork server imports torch ahead. Where forking is not safe, or a task is `plain`, each run and each kernel
-    is a new Python.
+    fork server imports torch ahead. `environments` are those of the workers (see `devices.places`), each for
+    one run at a time: one run more waits. Where forking is not safe, or a task is `plain`, each run and each
+    kernel is a new Python.
     """
 
-    def __init__(self, place: Path, model: bool):
+    def __init__(self, place: Path, model: bool, environments: list[dict[str, str]]):
         self._place, self._model = place, model
+        self._free: queue.LifoQueue = queue.LifoQueue()
+        for environment in reversed(environments):  # the first run has the first
+            self._free.put(environment)
         self._lock, self._open = threading.Lock(), set()
         self._server = self._control = None
         self._may_fork, self._closed = True, False
 
     def __call__(self, task: dict, cell: Callable[[], object] = bool) -> tuple[dict, bytes]:
+        own = self._free.get()
+        try:
+            return self._run(task | {"environment": task["environment"] | own}, cell)
+        finally:
+            self._free.put(own)
+
+    def _run(self, task: dict, cell: Callable[[], object]) -> tuple[dict, bytes]:
         with tempfile.TemporaryDirectory(dir=self._place, ignore_cleanup_errors=True) as place:
             connection, process = self._start(task)
             try:

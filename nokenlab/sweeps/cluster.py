@@ -1,5 +1,6 @@
 """Runs on dask workers."""
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nokenlab.errors import BadInput, first_line
+from nokenlab.runs import devices
 from nokenlab.runs.run_host import RunHost
 
 PATIENCE = "10s"  # for a scheduler to answer
@@ -42,5 +44,9 @@ def on_worker(task: dict) -> tuple[dict, bytes]:
     model = task["model"]
     with _hosts_lock:
         if model not in _hosts:
-            _hosts[model] = RunHost(Path(get_worker().local_directory), model)
+            worker = get_worker()
+            # as dask-cuda does it, a worker that was given its GPUs keeps them, its own first
+            gpus = [] if devices.VISIBLE in os.environ else devices.choose(None)
+            environments = devices.places(worker.state.nthreads, gpus)
+            _hosts[model] = RunHost(Path(worker.local_directory), model, environments)
     return _hosts[model](task)

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from nokenlab.errors import BadInput, first_line
+from nokenlab.runs import devices
 from nokenlab.runs.files import swap, to_json
 from nokenlab.runs.one_run import unpack
 from nokenlab.runs.provenance import command
@@ -34,14 +35,17 @@ def run_sweep(
     force: bool = False,
     plain: bool = False,
     keep_stale: bool = False,
+    gpus: str | None = None,
 ) -> dict[str, dict]:
     """Do the runs that are left, `workers` at once here or on a dask `scheduler`, into `folder`/runs.
 
+    Each worker here has one GPU, of those that `gpus` names ("0,2") or of all, and its share of the memory.
     A line says first how many there are, and why. Each run's folder appears there whole when it ends. The
     tables, and a line that says how many runs are done, come last, also after Ctrl-C. Runs that are stale are
     left, unless `keep_stale`: then the tables mark them. Returns the records of the runs by identity, as
     `read_records`. Raises BadInput when another driver is at work, or at the end for rows too many to keep.
     """
+    environments = devices.places(workers, devices.choose(gpus))
     with only_driver(folder), _workplace(folder) as place:
         records = read_records(sweep, folder)
         tasks = [_task(sweep, run, plain) for run in left(sweep, records, force, keep_stale)]
@@ -49,7 +53,7 @@ def run_sweep(
             if tasks:
                 print(why(sweep, records, force, keep_stale))
                 model = "model" in sweep.runs[0].parameters
-                here = _here(place, workers, model)
+                here = _here(place, environments, model)
                 with dask_executor(scheduler) if scheduler else here as (executor, work):
                     for task, future in _as_they_end(sweep.name, tasks, executor, work):
                         record = records[task["identity"]] = keep(task, future, folder, place)
@@ -132,10 +136,10 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _here(place: Path, workers: int, model: bool) -> Iterator[tuple[Executor, RunHost]]:
+def _here(place: Path, environments: list[dict], model: bool) -> Iterator[tuple[Executor, RunHost]]:
     """Threads of this process, each with one run at a time, and the host of their runs."""
-    host = RunHost(place, model)
-    executor = ThreadPoolExecutor(workers)
+    host = RunHost(place, model, environments)
+    executor = ThreadPoolExecutor(len(environments))
     try:
         yield executor, host
     finally:  # after Ctrl-C too

@@ -90,7 +90,10 @@ def _about(files: dict[str, dict], changed: str) -> list[str]:
 
 
 def _machine() -> dict[str, str]:
-    """The device and number format of a model that is loaded here, as `models/memory.py` chooses them."""
+    """The device and number format of a model that is loaded here, as `models/memory.py` chooses them.
+
+    Of the device its kind: which of several GPUs it is changes no result.
+    """
     device, dtype = (os.environ.get(name) for name in CHOSEN)
     if not device and (sys.platform == "darwin" or any(map(os.path.exists, GPUS))):
         from nokenlab.models import memory  # torch comes with it
@@ -98,7 +101,7 @@ def _machine() -> dict[str, str]:
         device = memory.choose_device(None)
     device = device or "cpu"
     dtype = dtype or ("float32" if device == "cpu" else "bfloat16")
-    return {"device": device, "dtype": dtype.removeprefix("torch.")}
+    return {"device": device.split(":")[0], "dtype": dtype.removeprefix("torch.")}
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nokenlab.runs import one_run
+from nokenlab.runs.provenance import device
 from nokenlab.sweeps import made_by
 from nokenlab.sweeps.done import failed, hashes
 
@@ -27,7 +28,7 @@ def perform(task: dict, provisioner: str | None = None, cell: Callable | None = 
     record |= {name: task[name] for name in ("identity", "parameters", "threads", "made_by")}
     record["started"] = started
     if run := record.pop("run"):
-        record["git"] = run["git"]
+        record |= {"git": run["git"], "device": device(run)}
         if other := _difference(task, made_by.MEANWHILE):
             record |= {"status": "failed", "error": other}
             one_run.keep_only(folder, folder / notebook.name)

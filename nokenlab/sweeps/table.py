@@ -76,10 +76,12 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def runs(sweep: Sweep, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
-    """One row a run. Columns: run, those parameters that differ, status, seconds, error, folder, made_by.
+    """One row a run.
 
-    made_by is the commit, with a + where files had changed since, and the name of what made it in
-    made_by.json. With `keep_stale` there is a column stale; else a stale run has that for its status.
+    Columns: run, those parameters that differ, status, seconds, device, error, folder, made_by. device is
+    cpu or the GPU's name, and which GPU it was. made_by is the commit, with a + where files had changed
+    since, and the name of what made it in made_by.json. With `keep_stale` there is a column stale; else a
+    stale run has that for its status.
     """
     import pandas as pd
 
@@ -90,7 +92,12 @@ def runs(sweep: Sweep, records: dict[str, dict], keep_stale: bool = False) -> pd
         row = {"run": number} | {name: text_of(run.parameters[name]) for name in sweep.axes}
         row |= {"stale": stale} if keep_stale else {}
         status = "stale" if stale and not keep_stale else record.get("status", "not run")
-        row |= {"status": status, "seconds": record.get("seconds"), "error": record.get("error")}
+        row |= {
+            "status": status,
+            "seconds": record.get("seconds"),
+            "device": record.get("device"),
+            "error": record.get("error"),
+        }
         found.append(row | {"folder": run.identity, "made_by": _trace(record)})
     return pd.DataFrame(found)
 
