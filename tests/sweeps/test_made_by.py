@@ -112,8 +112,11 @@ def test_another_number_format_or_device(place, says, monkeypatch):
     usual = "float32" if memory.devices()[0] == "cpu" else "bfloat16"
     assert says() == f"3 of 3 to do: another number format ({usual} before, float16 now)"
     monkeypatch.delenv("NOKENLAB_DTYPE")
-    monkeypatch.setenv("NOKENLAB_DEVICE", "cuda:7")
-    assert f"another device ({memory.devices()[0]} before, cuda:7 now)" in says()
+    before = memory.devices()[0]
+    kind = "mps" if before == "cuda" else "cuda"
+    for device in (kind, f"{kind}:7"):  # which of its kind changes nothing
+        monkeypatch.setenv("NOKENLAB_DEVICE", device)
+        assert f"another device ({before} before, {kind} now)" in says()
     notebook(place.folder, "small", "x = 1")  # loads no model
     assert "device" not in load_sweep(place.folder / "s.yaml").runs[0].made_by
 
