@@ -33,7 +33,9 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nokenlab needs Python 3.11 or later: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@echo "packages are installed into .venv, once; pip says how far it is"
+	@# modules are compiled when they are first imported: most of them never are
+	@$(BIN)/python -m pip install --no-compile --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@$(BIN)/jupyter labextension disable @jupyterlab/apputils-extension:announcements 2>/dev/null # no question about news
 	touch $@
 
