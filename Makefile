@@ -3,9 +3,10 @@ PYTHON ?= python3
 RESULTS ?= results
 BIN := .venv/bin
 
-.PHONY: help run test lab bench setup clean
+.PHONY: help run site test lab bench setup clean
 help:
 	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
+	@echo "make site   what make run wrote as a folder of pages, site/index.html"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
 	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long"
@@ -14,6 +15,9 @@ help:
 run: setup
 	@$(BIN)/nokenlab fetch
 	@$(BIN)/nokenlab run --results "$(RESULTS)"
+
+site: setup
+	@$(BIN)/nokenlab site --results "$(RESULTS)"
 
 lab: setup
 	@$(BIN)/nokenlab fetch

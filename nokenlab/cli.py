@@ -45,7 +45,9 @@ def _complain(error: Exception) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nokenlab", description="A notebook workbook for nokens.")
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="list | run | sweep | findings | export | fetch")
+    commands = parser.add_subparsers(
+        required=True, metavar="list | run | sweep | findings | export | site | fetch"
+    )
 
     _command(commands, "list", _list, "the notebooks and their parameters")
 
@@ -76,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     single = _command(commands, "export", _export, "a notebook as one page, with its sliders")
     single.add_argument("notebook", metavar="NOTEBOOK", help="run first, unless it has its outputs")
     single.add_argument("page", metavar="FILE.html", type=Path, help="works with no Python and no network")
+
+    site = _command(commands, "site", _site, "the whole workbook as pages, with its sliders")
+    site.add_argument("folder", nargs="?", default="site", metavar="FOLDER", type=Path, help="(site)")
+    _add_results(site)
 
     _add_results(_command(commands, "findings", _findings, "a page of what the sweeps say of the claims"))
 
@@ -190,6 +196,16 @@ def _sweep(args) -> int:
 
 def _export(args) -> int:
     print(export_page(notebooks.find(args.notebook), args.page))
+    return 0
+
+
+def _site(args) -> int:
+    from nokenlab.runs import site  # nbconvert comes with it
+
+    index, said = site.write_site(args.folder, args.results)
+    for line in said:
+        print(f"nokenlab: {line}", file=sys.stderr)
+    print(index)
     return 0
 
 

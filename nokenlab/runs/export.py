@@ -7,13 +7,6 @@ from nokenlab.errors import BadInput
 from nokenlab.runs.files import write_whole
 from nokenlab.runs.notebook_run import run_notebook
 
-# nbconvert's own page, without the scripts that it takes from the network
-PAGE = """{% extends 'lab/index.html.j2' %}
-{% block html_head_js %}{% endblock %}
-{% block html_head_js_mathjax %}{% endblock %}
-{% block html_head_js_mermaidjs %}{% endblock %}
-{% block jupyter_widgets %}{% endblock %}"""
-
 
 def export_page(notebook: Path, page: Path) -> Path:
     """Write the notebook as the HTML file `page` and return its path. One without outputs is run first.
@@ -32,20 +25,12 @@ def export_page(notebook: Path, page: Path) -> Path:
         with tempfile.TemporaryDirectory() as place:
             run_notebook(notebook, {}, Path(place) / notebook.stem)
             nb = nbformat.read(Path(place) / notebook.stem / notebook.name, as_version=4)
-    write_whole(page, to_html(nb, notebook.stem).encode())
+    write_whole(page, to_html(nb, notebook.stem, Path(notebook).parent).encode())
     return page
 
 
-def to_html(nb, title: str) -> str:
-    """An executed notebook as one page; of an output that a live widget shows too, only the static twin."""
-    from nbconvert import HTMLExporter
+def to_html(nb, title: str, folder: Path = Path()) -> str:
+    """An executed notebook as one page; images that its Markdown names are taken in from `folder`."""
+    from nokenlab.runs import page  # nbconvert comes with it, and the command line wants to answer at once
 
-    for cell in nb.cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if "text/html" in data:
-                data.pop("application/vnd.jupyter.widget-view+json", None)
-    nb.metadata.pop("widgets", None)
-    exporter = HTMLExporter(raw_template=PAGE, embed_images=True)
-    html, _ = exporter.from_notebook_node(nb, {"metadata": {"name": title}})
-    return html
+    return page.whole(title, page.of_notebook(nb, folder))
