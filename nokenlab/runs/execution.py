@@ -40,6 +40,7 @@ def execute(
         "kernel_manager_class": _kernel(folder, provisioner),
         "timeout_func": _time_left(time_limit),
         "record_timing": False,
+        "coalesce_streams": True,  # one text for a cell, however its prints came
         "on_cell_start": cell and (lambda **_: cell()),
         "progress_bar": cell is None
         and {

@@ -52,3 +52,10 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_there_are(tmp_path, fold
     nbformat.write(nb, path)
     execute(path, {}, folder)
     assert names(folder) == ["which.ipynb"]
+
+
+def test_what_a_cell_prints_is_one_text_however_it_came(tmp_path, folder):
+    cell = "import time\nfor word in 'ab':\n    print(word, flush=True)\n    time.sleep(0.5)"
+    execute(notebook(tmp_path, "slow", cell, parameters=None), {}, folder)
+    (output,) = nbformat.read(folder / "slow.ipynb", 4).cells[-1].outputs
+    assert output.text == "a\nb\n"
