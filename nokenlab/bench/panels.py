@@ -20,6 +20,7 @@ NOTEBOOK = """
 import nokenlab as nl
 from nokenlab.experiments import lerp
 from nokenlab.experiments import territories as experiment
+from nokenlab.experiments.planes import plane_through
 lab, p = nl.load(), lerp.grid(5)
 sweep = lerp.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
 fork = lerp.leading_along(lab, "White whippets are", "Black whippets are", p)
@@ -29,7 +30,7 @@ explorer
 ###
 nl.LerpSlider(lab, "White whippets are", "Black whippets are", sweep, fork, 4)
 ###
-prompt, plane = "The <noken> is a kind of", experiment.plane_through(lab, ["dog", "king", "music"])
+prompt, plane = "The <noken> is a kind of", plane_through(lab, ["dog", "king", "music"])
 table = experiment.territory_map(lab, prompt, plane, 11, 12, progress=False)
 map = nl.Territories(lab, prompt, plane, table, near=20_000)
 map

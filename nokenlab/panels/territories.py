@@ -127,7 +127,7 @@ class Territories(Panel):
         plane, cells = plane_through(self.lab, words), math.isqrt(len(self.table))
         batches = -(-(cells**2 + 3) // self.lab.rows_at_once)
         said = f"answering {cells**2:,} nokens"
-        lab = self._counted(batches * (self.max_new_tokens + 1), said, check)
+        lab = self._counted(batches * self.max_new_tokens, said, check)
         margin = territories_view.margin_of(self.plane, self.table)
         try:
             table = experiment.territory_map(

@@ -27,7 +27,7 @@ def check_map(plane: Plane, table: pd.DataFrame) -> None:
 
 
 def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -> dict:
-    """The map for the face: what `territories.js` documents as a `Map`.
+    """The map for the face: what `territories.js` documents as `Territories`.
 
     `count` tokens near the plane are on it.
     """
