@@ -86,7 +86,7 @@ def measure(server, chrome, subshells: str) -> dict:
 def _slider(nb) -> dict:
     panel = output(nb, "nl.LerpSlider(")
     keys = (["ArrowRight"] * 4 + ["ArrowLeft"] * 4) * 3
-    took = _times(panel, handle(panel, "p"), keys[:20], ".nk-place", lambda: None)
+    took = _times(panel, panel.get_by_role("slider"), keys[:20], ".nk-place", lambda: None)
     return {"lerp slider, key to text, ms": _spread(took)}
 
 

@@ -8,9 +8,8 @@ import pandas as pd
 from nokenlab.experiments import lerp
 from nokenlab.interpolation import WAYS
 from nokenlab.lab import Lab
-from nokenlab.panels import lerp_slider_pages as html
-from nokenlab.panels import markup
-from nokenlab.panels.panel import Panel, check_prompt, row, watched
+from nokenlab.panels import face, lerp_slider_view
+from nokenlab.panels.panel import Panel, check_prompt, watched
 
 PAGES = 201  # at most; of a finer sweep every second p, or third, …
 FORK_ROWS = 64  # that are run at once to find where the blends part
@@ -37,60 +36,36 @@ class LerpSlider(Panel):
         self.prompts, self.max_new_tokens = (prompt_a, prompt_b), max_new_tokens
         every = sorted(sweep["p"].unique().tolist())
         self.p = every[:: -(-len(every) // PAGES)]
-        self.ways = list(dict.fromkeys([*sweep["way"], *WAYS]))
+        parts = {way: along[along["p"].isin(self.p)] for way, along in sweep.groupby("way", sort=False)}
         self.views = {
-            way: html.view(lab, self.prompts, along[along["p"].isin(self.p)], leading[leading["way"] == way])
-            for way, along in sweep.groupby("way", sort=False)
+            way: lerp_slider_view.view(lab, self.prompts, along, leading[leading["way"] == way])
+            for way, along in parts.items()
         }
 
     def build(self) -> list[w.Widget]:
-        wide = w.Layout(width="min(100%, 480px)")
-        self.a, self.b = (
-            w.Text(text, description=name, layout=wide, continuous_update=False)
-            for text, name in zip(self.prompts, ("from, p = 0", "to, p = 1"), strict=True)
-        )
-        go = w.Button(description="Blend", icon="refresh", tooltip="answer all blends of the two prompts")
-        halt = w.Button(description="Stop", icon="stop", tooltip="end a blend that is being made")
-        go.on_click(lambda _: self.blend())
-        halt.on_click(self.stop)
-        self.progress = w.IntProgress(layout=w.Layout(width="160px", visibility="hidden"))
-        self.way = w.ToggleButtons(options=self.ways, tooltips=[WAYS[way].tip for way in self.ways])
-        self.way.style.button_width = "auto"
-        self.way.observe(lambda change: change["new"] in self.views or self.blend(), "value")
-        self.slider = w.SelectionSlider(
-            options=[f"{p:g}" for p in self.p], description="p", layout=w.Layout(flex="1 1 300px")
-        )
-        last = len(self.p) - 1
-        play = w.Play(max=last, interval=max(20, 6000 // (last + 1)), show_repeat=False)
-        w.jslink((play, "value"), (self.slider, "index"))
-        return [
-            self.a,
-            row(self.b, go, halt, self.progress),
-            row(self.way, play, self.slider),
-            self._stack(),
-        ]
-
-    def _stack(self) -> w.Stack:
-        """All pages of all ways, of which the slider and the buttons show one; the browser does it alone."""
-        same, style = w.Layout(width="100%"), w.HTML().style  # shared, for there are hundreds of pages
-        self.strips = {way: w.HTML(layout=same) for way in self.ways}
-        self.pages = {way: [w.HTML(layout=same, style=style) for _ in self.p] for way in self.ways}
-        shown = []
-        for way in self.ways:
-            pages = w.Stack(self.pages[way], selected_index=0, layout=w.Layout(min_height="270px"))
-            w.jslink((self.slider, "index"), (pages, "selected_index"))
-            shown.append(w.VBox([self.strips[way], pages]))
-            self._show(way)
-        stack = w.Stack(shown, selected_index=0)
-        w.jslink((self.way, "index"), (stack, "selected_index"))
-        return stack
-
-    def blend(self) -> None:
-        """Answer all blends of the prompts that are typed, along the chosen way."""
-        self.latest.ask(partial(self._blend, (self.a.value, self.b.value), self.way.value))
+        ways = dict.fromkeys([*self.views, *WAYS])
+        self.face = face.live("lerp_slider", **self._state(ways), prompts=list(self.prompts), progress=[0, 0])
+        self.face.on_msg(lambda widget, content, buffers: self._hear(content))
+        return [self.face]
 
     def twin(self) -> str:
-        return html.without_kernel(self.views)
+        return face.page("lerp_slider", lerp_slider_view.still(self.views), **self._state(self.views))
+
+    def _state(self, ways) -> dict:
+        """The face as it first stands, with a button for each of `ways`."""
+        buttons = [{"name": way, "tip": WAYS[way].tip if way in WAYS else ""} for way in ways]
+        return {"ways": buttons, "views": self.views, "way": next(iter(self.views)), "index": 0}
+
+    def _hear(self, content: dict) -> None:
+        """A wish from the page."""
+        if "blend" in content:
+            self.blend(*content["blend"], content["way"])
+        else:
+            self.stop()
+
+    def blend(self, prompt_a: str, prompt_b: str, way: str = "lerp") -> None:
+        """Answer all blends of two prompts along a way, and show them."""
+        self.latest.ask(partial(self._blend, (prompt_a, prompt_b), way))
 
     def _blend(self, prompts: tuple[str, str], way: str, check) -> None:
         self.say()
@@ -98,31 +73,23 @@ class LerpSlider(Panel):
             check_prompt(self.lab, prompt)
         rows, tokens = len(self.p), self.max_new_tokens
         passes = tokens * (-(-rows // self.lab.rows_at_once) + -(-rows // FORK_ROWS))
-        self.progress.value, self.progress.max = 0, passes
-        self.progress.layout.visibility = "visible"
+        self.face.progress = done = [0, passes]
 
         def at_token(step) -> None:
+            nonlocal done
             check()
-            self.progress.value += 1
-            self.say(f"answering {rows} blends: pass {self.progress.value} of {passes} at most")
+            self.face.progress = done = [done[0] + 1, passes]
+            self.say(f"answering {rows} blends: pass {done[0]} of {passes} at most")
 
         try:
             lab = watched(self.lab, at_token)
             sweep = lerp.blend(lab, *prompts, self.p, way, tokens)
             leading = lerp.leading_along(lab, *prompts, self.p, way, walk=tokens - 1, batch_size=FORK_ROWS)
+            view = lerp_slider_view.view(self.lab, prompts, sweep, leading)
+            check()
             others = self.views if prompts == self.prompts else {}
-            self.views = others | {way: html.view(self.lab, prompts, sweep, leading)}
-            self.prompts = prompts
-            for name in self.ways:
-                self._show(name)
+            self.prompts, self.views = prompts, others | {way: view}
+            self.face.views = self.views
             self.say(f"{rows} blends answered")
         finally:
-            self.progress.layout.visibility = "hidden"
-
-    def _show(self, way: str) -> None:
-        view = self.views.get(way)
-        self.strips[way].value = view["strip"] if view else ""
-        missing = markup.quiet(f"Nothing blended along {way} yet: press Blend.")
-        texts = view["pages"] if view else [missing] * len(self.p)
-        for page, text in zip(self.pages[way], texts, strict=True):
-            page.value = text
+            self.face.progress = [0, 0]

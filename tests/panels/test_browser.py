@@ -96,7 +96,7 @@ def use_explorer(panel, lab, prompt: str) -> None:
 
 
 def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
-    said, here = panel.locator(".nk-text"), handle(panel, "p")
+    said, here = panel.locator(".nk-text"), panel.get_by_role("slider")
     table = lerp.blend(lab, *prompts, p, "lerp", max_new_tokens)["response"].tolist()
     here.focus()
     for number, text in enumerate(table):
@@ -172,8 +172,8 @@ def test_lerp(opened, lab, page, server, errors):
     server.close(page, "04-lerp.ipynb")  # without a kernel the slider goes on
     expect(page.get_by_text("No Kernel").first).to_be_visible()
     table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(9), "lerp", 12)["response"]
-    handle(panel, "p").focus()
-    handle(panel, "p").press("Home")
+    panel.get_by_role("slider").focus()
+    panel.get_by_role("slider").press("Home")
     expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
     panel.get_by_role("button", name="slerp", exact=True).click()
     expect(panel.get_by_text("press Blend")).to_be_visible()
@@ -206,12 +206,17 @@ def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
     nbformat.write(new_notebook(cells=[new_code_cell("slider", outputs=[output])]), tmp_path / "note.ipynb")
     file = export_page(tmp_path / "note.ipynb", tmp_path / "page.html")
     page.goto(file.as_uri())
-    said, slider = page.locator(".nk-page .nk-text"), page.get_by_role("slider")
+    letter = lerp.letters(tables[-1]["response"])[tables[-1]["response"].iloc[-1]]
+    said, slider = page.locator(".nk-text"), page.get_by_role("slider")
     for table in tables:
-        page.get_by_label("way").select_option(table["way"].iloc[0])
+        page.get_by_role("group", name="way").get_by_role(
+            "button", name=table["way"].iloc[0], exact=True
+        ).click()
         slider.focus()
         slider.press("Home")
         for text in table["response"]:
             expect(said).to_have_text(exact(text))
             slider.press("ArrowRight")
-    assert not [url for url in asked if not url.startswith(("file:", "data:"))]
+    expect(slider).to_have_attribute("aria-valuetext", f"p = 1, answer {letter}: {text}")
+    assert page.get_by_role("button", name="Blend").count() == page.get_by_role("textbox").count() == 0
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]

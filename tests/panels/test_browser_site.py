@@ -1,5 +1,6 @@
 """The site of the committed results in a browser: every page opened, nothing fetched, a slider moved."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -63,6 +64,6 @@ def test_the_slider_slides_there(site, quiet):
     for text in texts:
         expect(said).to_have_text(exact(text))
         slider.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", "p = 1")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("^p = 1(,|$)"))
     quiet.get_by_role("link", name="05 · Manual sampling →").click()
     expect(quiet.get_by_role("heading", level=1)).to_contain_text("05 · Manual sampling")

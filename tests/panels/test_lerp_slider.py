@@ -1,11 +1,10 @@
 """The live lerp slider: the texts of the notebook's tables, other prompts, other ways, bad input."""
 
 import html
-import re
 
 import pandas as pd
 import pytest
-from helpers.panels import EVIL, A, B, P, all_widgets, lerp_slider, settled, text_of
+from helpers.panels import EVIL, A, B, P, lerp_slider, settled
 
 import nokenlab as nl
 from nokenlab.experiments import lerp
@@ -15,62 +14,69 @@ from nokenlab.panels.panel import LONGEST
 
 @pytest.fixture
 def slider(tiny):
-    """A lerp slider, and its two tables."""
-    return lerp_slider(tiny)
+    """A lerp slider that is shown, and its two tables."""
+    panel, *tables = lerp_slider(tiny)
+    assert panel.widget
+    return panel, *tables
 
 
 def said(panel, way: str) -> list[str]:
-    """The texts on the pages of a way."""
-    return [text_of(page.value) for page in panel.pages[way]]
+    """The texts that the face has for the places of a way."""
+    view = panel.face.views[way]
+    return [view["plateaus"][number]["response"] for number in view["of"]]
+
+
+def wish(panel, **content) -> None:
+    """Send what the page sends, and wait until it is done."""
+    panel.face._handle_custom_msg(content, [])
+    settled(panel)
 
 
 def test_the_slider_says_at_p_what_the_table_says_at_p(slider):
     panel, sweep, leading = slider
-    assert panel.widget
     for way in ("lerp", "slerp"):
-        along = sweep[sweep["way"] == way]
-        assert said(panel, way) == along["response"].tolist()
-        for p, page in zip(P, panel.pages[way], strict=True):
-            rows = leading[(leading["way"] == way) & (leading["p"] == p)]
-            told = re.findall(r'nk-number">([0-9.]+)<', page.value)
-            assert told == [f"{value:.3f}" for value in rows["probability"]]
-            assert f"p = {p:g} ·" in page.value
-
-
-def test_the_slider_needs_no_kernel(slider):
-    panel, *_ = slider
-    assert panel.widget
-    links = [w for w in all_widgets() if type(w).__name__ == "Link"]
-    ends = {(link.source[0].model_id, link.source[1], link.target[1]) for link in links}
-    assert (panel.slider.model_id, "index", "selected_index") in ends
-    assert (panel.way.model_id, "index", "selected_index") in ends
+        view, rows = panel.face.views[way], leading[leading["way"] == way]
+        assert said(panel, way) == sweep.loc[sweep["way"] == way, "response"].tolist()
+        assert view["p"] == P and view["prompts"] == [A, B]
+        assert view["leading"]["after"] == rows["after"].iloc[0]
+        for p, probability in zip(P, view["leading"]["probability"], strict=True):
+            assert probability == rows.loc[rows["p"] == p, "probability"].tolist()
 
 
 def test_every_way_has_a_button_and_those_not_in_the_sweep_wait(slider, tiny):
     panel, sweep, _ = slider
-    assert panel.widget and panel.way.options == tuple(WAYS)
-    assert panel.way.tooltips == tuple(way.tip for way in WAYS.values())
-    assert all("press Blend" in page.value for page in panel.pages["slerp about c"])
-    panel.way.value = "slerp about c"  # blends by itself
+    assert panel.face.ways == [{"name": name, "tip": way.tip} for name, way in WAYS.items()]
+    assert list(panel.face.views) == ["lerp", "slerp"] and panel.face.way == "lerp"
+    wish(panel, blend=[A, B], way="slerp about c")  # as a click on its button does
     about = lerp.blend(tiny, A, B, P, "slerp about c", 4)["response"].tolist()
-    assert said(settled(panel), "slerp about c") == about
+    assert said(panel, "slerp about c") == about
     assert said(panel, "lerp") + said(panel, "slerp") == sweep["response"].tolist()
-    assert list(panel.views) == list(WAYS)
 
 
 def test_other_prompts_are_blended_and_the_other_ways_wait(slider, tiny):
     panel, *_ = slider
-    assert panel.widget
-    panel.a.value, panel.b.value = "Red is the", "Blue is the"
-    panel.blend()
-    settled(panel)
-    tables = {way: lerp.blend(tiny, "Red is the", "Blue is the", P, way, 4)["response"] for way in WAYS}
-    for way in ("slerp", "slerp about c"):
-        assert all("press Blend" in page.value for page in panel.pages[way])
-        panel.way.value = way  # blends by itself
-        settled(panel)
-    for way, table in tables.items():  # the first is still there
-        assert said(panel, way) == table.tolist()
+    for done, way in enumerate(WAYS, start=1):
+        wish(panel, blend=["Red is the", "Blue is the"], way=way)
+        assert len(panel.face.views) == done  # those of the prompts before are gone
+        assert panel.face.views[way]["prompts"] == ["Red is the", "Blue is the"]
+    for way in WAYS:
+        assert (
+            said(panel, way) == lerp.blend(tiny, "Red is the", "Blue is the", P, way, 4)["response"].tolist()
+        )
+    assert panel.face.progress == [0, 0] and "4 blends answered" in panel.note.value
+
+
+def test_a_blend_is_counted_and_can_be_stopped(slider):
+    panel, *_ = slider
+    seen = []
+    panel.face.observe(lambda change: seen.append(change["new"]), "progress")
+    wish(panel, blend=["Red is the", "Blue is the"], way="lerp")
+    done = [done for done, of in seen if of]
+    assert done == list(range(len(done))) and len(done) > 2 and seen[-1] == [0, 0]
+    before = panel.face.views
+    panel.face.observe(lambda change: change["new"][0] == 1 and panel.stop(), "progress")
+    wish(panel, blend=[A, B], way="lerp")
+    assert panel.face.views == before and "stopped" in panel.note.value
 
 
 @pytest.mark.parametrize(
@@ -85,18 +91,16 @@ def test_other_prompts_are_blended_and_the_other_ways_wait(slider, tiny):
     ],
 )
 def test_bad_prompts_leave_the_slider_as_it_was(slider, a, b, message):
-    panel, sweep, _ = slider
-    assert panel.widget
-    panel.a.value, panel.b.value = a, b
-    panel.blend()
-    settled(panel)
+    panel, *_ = slider
+    before = panel.face.views
+    wish(panel, blend=[a, b], way="lerp")
     assert message in html.unescape(panel.note.value) and "Error" in panel.note.value
     assert "<script" not in panel.note.value
-    assert text_of(panel.pages["lerp"][1].value) == sweep["response"].iloc[1]
+    assert panel.face.views is before and panel.face.progress == [0, 0]
 
 
 def test_a_very_fine_sweep_has_no_more_pages_than_a_slider_has_places(tiny):
     p = lerp.grid(403)
     sweep = pd.DataFrame({"p": p, "way": "lerp", "response": "x"})
     panel = nl.LerpSlider(tiny, A, B, sweep, pd.DataFrame({"p": [], "way": [], "after": []}))
-    assert panel.p[0] == 0 and len(panel.p) == len(panel.views["lerp"]["pages"]) == 135
+    assert panel.p[0] == 0 and len(panel.p) == len(panel.views["lerp"]["of"]) == 135
