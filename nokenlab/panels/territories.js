@@ -383,7 +383,6 @@ class Face {
 
   build(el) {
     el.classList.add("nk", "nk-terr");
-    el.dataset.lmSuppressShortcuts = "true"; // arrows are the noken's, not JupyterLab's
     this.canvas = element("canvas", "nk-terr-map");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
@@ -408,6 +407,8 @@ class Face {
     el.append(left, right);
     if (this.model.get("live")) el.append(this.buildCorners());
     el.append(this.buildPath(), this.status);
+    // arrows and Enter are theirs, not JupyterLab's, which looks at what has the focus
+    el.querySelectorAll("canvas, input, select, button").forEach((part) => { part.dataset.lmSuppressShortcuts = "true"; });
   }
 
   buildLine() {

@@ -70,6 +70,11 @@ def test_dragging_with_a_kernel(opened, server, root, page, lab, plane, subshell
     expect(here).to_be_visible()
     expect(text).to_have_text(exact(said(plane)))
     assert kernel()["place"] != after["place"]
+    on_line, slider = panel.locator(".nk-place"), panel.get_by_role("slider")
+    before = on_line.text_content()
+    slider.press("ArrowRight")  # is the slider's, not JupyterLab's
+    expect(slider).to_have_value("1")
+    expect(on_line).not_to_have_text(before)
     panel.get_by_role("button", name="Answer the line").click()
     expect(panel.get_by_text("places on the line answered")).to_be_visible()
     type_in(panel, "left", "king")
