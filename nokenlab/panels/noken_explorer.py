@@ -11,7 +11,8 @@ from torch import Tensor
 from nokenlab.experiments.random_nokens import substitutes
 from nokenlab.lab import Lab
 from nokenlab.nokens import replace, shell
-from nokenlab.panels import markup
+from nokenlab.panels import face, markup
+from nokenlab.panels import noken_explorer_grid as explorer
 from nokenlab.panels.panel import Panel, check_prompt, watched
 from nokenlab.runs import show
 
@@ -46,7 +47,10 @@ def vector(lab: Lab, choice: Choice) -> Tensor:
 
 
 class NokenExplorer(Panel):
-    """Move through nokens; the model's text follows token by token, a newer move ending the older's run."""
+    """Move through nokens; the model's text follows token by token, a newer move ending the older's run.
+
+    Without a kernel there is a grid of seeds and sizes, answered when the panel is first shown.
+    """
 
     def __init__(self, lab: Lab, prompt: str, position: int = 0, seed: int = 0, max_new_tokens: int = 20):
         super().__init__(lab)
@@ -95,9 +99,9 @@ class NokenExplorer(Panel):
         return [self.prompt, which, self.position, self.scale, self.seed, self.size]
 
     def twin(self) -> str:
-        choice, row = self.start, self.first
-        said = f"“{choice.prompt}”, position {choice.position}: noken of seed {choice.seed} at token norm"
-        return markup.quiet(said) + self._written(choice, row["response"])
+        start = self.start
+        grid = explorer.grid(self.lab, start.prompt, start.position, start.seed, self.max_new_tokens)
+        return face.page("noken_explorer", explorer.still(grid), grid=grid)
 
     def _moved(self, _=None) -> None:
         self.size.disabled = self.scale.value not in SIZED

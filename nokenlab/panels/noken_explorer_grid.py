@@ -1,0 +1,42 @@
+"""Nokens of some seeds at some sizes with their answers, made in one batch: the explorer without a kernel."""
+
+import pandas as pd
+import torch
+
+from nokenlab.experiments.random_nokens import substitutes
+from nokenlab.lab import Lab
+from nokenlab.nokens import replace
+from nokenlab.panels import markup
+from nokenlab.runs import show
+
+SEEDS = 6  # from the panel's own on
+SIZES = (0.25, 0.5, 1.0, 2.0, 5.0)  # in token norms
+
+
+def grid(lab: Lab, prompt: str, position: int, seed: int, max_new_tokens: int) -> dict:
+    """The answers, as `noken_explorer.js` documents a `Grid`. Raises ValueError as `substitutes` does."""
+    seeds = list(range(seed, seed + SEEDS))
+    typical = substitutes(lab, prompt, position, seeds)["token norm"]  # (seeds, width)
+    nokens = (typical[:, None] * torch.tensor(SIZES)[:, None]).flatten(0, 1)  # (seeds × sizes, width)
+    said = lab.generate(replace(lab.embed(prompt), position, nokens), max_new_tokens)
+    near = lab.space.nearest(typical, k=1)  # size does not turn a noken
+    tokens = lab.tokens(prompt)["token"].tolist()
+    return {
+        "before": "".join(tokens[:position]),
+        "after": "".join(tokens[position + 1 :]),
+        "position": position,
+        "seeds": seeds,
+        "sizes": list(SIZES),
+        "norms": [size * float(lab.space.median_norm) for size in SIZES],
+        "nearest": [markup.visible(token) for token in near["token"]],
+        "cosine": near["cosine"].astype(float).round(3).tolist(),
+        "response": [said[row : row + len(SIZES)] for row in range(0, len(said), len(SIZES))],
+    }
+
+
+def still(found: dict) -> str:
+    """The grid as a table, in HTML."""
+    names = ["seed", *(f"{size:g} × token norm" for size in found["sizes"])]
+    rows = [[str(seed), *said] for seed, said in zip(found["seeds"], found["response"], strict=True)]
+    said = f"“{found['before']}▢{found['after']}”, a noken at ▢:"
+    return markup.quiet(said) + show.table(pd.DataFrame(rows, columns=names)).data

@@ -1,0 +1,67 @@
+"""The explorer without a kernel: its answers are those of the model, and two controls choose among them."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from helpers.browser import exact
+from helpers.panels import EVIL, is_escaped
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from playwright.sync_api import expect
+
+import nokenlab as nl
+from nokenlab.panels import markup
+from nokenlab.panels.noken_explorer_grid import SEEDS, SIZES, grid, still
+from nokenlab.runs.export import export_page
+
+PROMPT = "Red is a color"
+
+
+def test_answers_are_those_of_each_noken_alone(tiny):
+    found = grid(tiny, PROMPT, 2, 3, 5)
+    assert found["seeds"] == [3, 4, 5, 6, 7, 8] and found["sizes"] == list(SIZES)
+    for seed, said in zip(found["seeds"], found["response"], strict=True):
+        noken = nl.rescale(nl.random_nokens(tiny.width, [seed]), tiny.space.median_norm)
+        for size, norm, text in zip(SIZES, found["norms"], said, strict=True):
+            prompt = nl.replace(tiny.embed(PROMPT), 2, noken * size)
+            assert text == tiny.generate(prompt, 5)[0]
+            assert norm == pytest.approx((noken * size).norm().item(), rel=1e-4)
+    tokens = tiny.tokens(PROMPT)["token"].tolist()
+    assert found["before"] == "".join(tokens[:2]) and found["after"] == "".join(tokens[3:])
+
+
+def test_the_nearest_token_is_that_of_the_seed(tiny):
+    found = grid(tiny, PROMPT, 0, 0, 2)
+    near = tiny.space.nearest(nl.random_nokens(tiny.width, range(SEEDS)), k=1)
+    assert found["nearest"] == [markup.visible(token) for token in near["token"]]
+    assert found["cosine"] == pytest.approx(near["cosine"].tolist(), abs=1e-3)
+
+
+def test_the_twin_holds_the_grid_and_without_scripts_a_table(tiny):
+    panel = nl.NokenExplorer(tiny, EVIL, -1, 1, 3)
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', panel.twin(), re.DOTALL)
+    found = grid(tiny, EVIL, len(tiny.ids(EVIL)) - 1, 1, 3)
+    assert json.loads(data) == {"grid": found, "live": False}
+    assert is_escaped(still(found | {"after": EVIL}))
+    assert still(found).count("<tr>") == SEEDS + 1
+
+
+def test_two_sliders_choose_an_answer_on_a_page(lab, page, tmp_path):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    output = new_output("display_data", {"text/html": nl.NokenExplorer(lab, PROMPT, 0, 2, 6).twin()})
+    nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "note.ipynb")
+    page.goto(export_page(tmp_path / "note.ipynb", tmp_path / "page.html").as_uri())
+    said, found = page.locator(".nk-text"), grid(lab, PROMPT, 0, 2, 6)
+    seed, size = page.get_by_label("seed"), page.get_by_label("size ×")
+    expect(said).to_have_text(exact(found["response"][0][SIZES.index(1)]))
+    for row, texts in enumerate(found["response"]):
+        size.press("Home")
+        for number, text in enumerate(texts):
+            expect(said).to_have_text(exact(text))
+            expect(page.locator(".nk-place")).to_contain_text(f"norm {found['norms'][number]:.2f}")
+            expect(seed).to_have_attribute("aria-valuetext", f"seed {found['seeds'][row]}: {text}")
+            size.press("ArrowRight")
+        seed.press("ArrowRight")
+    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
