@@ -104,6 +104,8 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
         expect(panel.get_by_text(f"p = {p[number]:g} ·")).to_be_visible()
         here.press("ArrowRight")
     here.press("Home")
+    here.press("ArrowUp")  # is the slider's, not JupyterLab's
+    expect(said).to_have_text(exact(table[1]))
     drag(here, 2000)
     expect(said).to_have_text(exact(table[-1]))
     for a, b, message in [
