@@ -4,7 +4,6 @@ With few rows most of a step is Python, which asks for some thousand small opera
 they are done without it. The step's cache then has a fixed length, and what is not yet there is masked out.
 """
 
-import logging
 import warnings
 from collections.abc import Callable
 
@@ -101,7 +100,7 @@ class Forward(torch.nn.Module):
     def __init__(self, model, past: Cache):
         super().__init__()
         self.model, self.past = model, past
-        self.register_buffer("end", past.layers[0].end)  # buffers: a trace holds others for ever
+        self.register_buffer("end", past.layers[0].end)  # buffers: a trace takes others for constants
         for i, layer in enumerate(past.layers):
             self.register_buffer(f"keys_{i}", layer.keys)
             self.register_buffer(f"values_{i}", layer.values)
@@ -146,12 +145,17 @@ def capture(run: Callable[[], None]) -> torch.cuda.CUDAGraph:
     return graph
 
 
-def traced(function: torch.nn.Module, *inputs: Tensor) -> Callable[..., Tensor]:
-    """The operations that a function does for such inputs, to be done again without Python."""
+def traced(module: torch.nn.Module, *inputs: Tensor) -> Callable[..., Tensor]:
+    """The operations that a module does for such inputs, to be done again without Python.
+
+    What `torch.jit.trace` makes stays for ever in a registry of torch's, 70 MB a shape of the default model.
+    A graph that is a function of the weights too is in no registry, and goes with its last user.
+    """
+    state = [*module.parameters(), *module.buffers()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of each size that it takes for fixed, and it is
-        logging.disable(logging.WARNING)  # and looks at all that a model has, old names as well
-        try:
-            return torch.jit.trace(function, inputs, check_trace=False)
-        finally:
-            logging.disable(logging.NOTSET)
+        graph, _ = torch._C._create_graph_by_tracing(
+            lambda *given: module(*given[: len(inputs)]), (*inputs, *state), lambda tensor: "", True, False
+        )
+    run = torch._C._create_function_from_graph("forward", graph)
+    return lambda *given: run(*given, *state)

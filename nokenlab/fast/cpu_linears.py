@@ -7,6 +7,7 @@ scales, minima and inputs are rounded to bfloat16. What is to be differentiated 
 """
 
 import platform
+import warnings
 from pathlib import Path
 
 import torch
@@ -33,10 +34,11 @@ def pack_linears(model: Module) -> None:
         if type(module) is Linear:
             module.__class__ = PackedLinear
             numbers, middles = in_four_bits(module.weight) or (None, None)
+            packed16 = in_float16(module.weight) if numbers is None else None
             packed = {"laid_out": laid_out(module.weight), "numbers": numbers, "middles": middles}
-            for name, tensor in packed.items():  # buffers: a trace holds others for ever
+            packed |= {"packed16": packed16, "zeros": module.weight.new_zeros(module.out_features)}
+            for name, tensor in packed.items():  # buffers: a trace takes others for constants
                 module.register_buffer(name, tensor, persistent=False)
-            module.packed16 = in_float16(module.weight, module.bias) if numbers is None else None
 
 
 def is_intel() -> bool:
@@ -68,11 +70,17 @@ def in_four_bits(weight: Tensor) -> tuple[Tensor, Tensor] | None:
     return numbers, middles.transpose(0, 1).contiguous().bfloat16()
 
 
-def in_float16(weight: Tensor, bias: Tensor | None):
+def in_float16(weight: Tensor) -> Tensor | None:
     """A weight (out, in) in float16, as torch's product with float32 wants it; None where there is none."""
-    if weight.dtype != torch.float32 or "fbgemm" not in torch.backends.quantized.supported_engines:
+    there = hasattr(torch, "fbgemm_linear_fp16_weight_fp32_activation")
+    there = there and "fbgemm" in torch.backends.quantized.supported_engines
+    if weight.dtype != torch.float32 or not there:
         return None
-    return torch.ops.quantized.linear_prepack_fp16(weight.detach(), bias)
+    with warnings.catch_warnings():  # torch's newer operation takes an object, and a trace tensors only
+        warnings.simplefilter("ignore")
+        packed = torch.fbgemm_pack_gemm_matrix_fp16(weight.detach())
+        _of_sixteen_bits(weight.new_zeros(1, weight.shape[1]), packed, weight.new_zeros(len(weight)))
+    return packed
 
 
 class OneDnnLinear(Linear):
@@ -96,7 +104,7 @@ class PackedLinear(Linear):
         if few and self.numbers is not None:
             return self._of_four_bits(x)
         if few and self.packed16 is not None:
-            return torch.ops.quantized.linear_dynamic_fp16(x, self.packed16)
+            return _of_sixteen_bits(x, self.packed16, self.zeros if self.bias is None else self.bias)
         if self.laid_out is not None:
             return _product(x, self.laid_out, self.bias)
         return linear(x, self.weight, self.bias)
@@ -111,6 +119,10 @@ class PackedLinear(Linear):
 def _is_for_torch() -> bool:
     """Whether the product is to be differentiated, or compiled."""
     return torch.is_grad_enabled() or torch.compiler.is_compiling()
+
+
+def _of_sixteen_bits(x: Tensor, packed: Tensor, bias: Tensor) -> Tensor:
+    return torch.fbgemm_linear_fp16_weight_fp32_activation(x, packed, bias)
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None):

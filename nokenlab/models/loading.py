@@ -79,6 +79,7 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
             network = auto.from_pretrained(where, device_map=device, **options)
     except Exception as error:  # of whatever kind: files of a stranger are read here
         raise ValueError(f"cannot load the model {name!r}: {first_line(error)}") from error
+    network.requires_grad_(False)  # gradients are for nokens; those of weights are as large as the model
     return network, tokenizer, name, source.get("revision") or hub.revision_of(where)
 
 

@@ -138,16 +138,19 @@ def test_the_steps_used_last_are_kept_until_memory_ends():
 
 
 @pytest.mark.skipif(DEVICE != "cpu", reason="traced on a CPU only")
-def test_a_trace_holds_no_tensors_of_the_model(tmp_path):
-    """What a trace takes for a constant is never freed."""
+def test_a_trace_holds_no_tensor_of_the_model_and_is_in_no_registry(tmp_path):
+    """What torch takes for a constant, or puts into its registry, is never freed."""
+    before = torch.jit._state._python_cu.get_functions()
     lab = nl.load(save_tiny("llama", tmp_path), device=DEVICE, dtype="float32", fast=True)
-    lab.generate(TEXTS, 3)
-    (step,) = lab.decoders.spare.values()
-    constants = [node for node in step.forward.inlined_graph.nodes() if node.kind() == "prim::Constant"]
-    held = [
-        node.t("value") for node in constants if node.hasAttribute("value") and node.kindOf("value") == "t"
-    ]
+    module = captured_step.CapturedStep(lab.model, 2, 8).forward
+    graph = module.__closure__[0].cell_contents.graph
+    held = [node.t("value") for node in graph.nodes() if node.kind() == "prim::Constant" and is_tensor(node)]
     assert all(tensor.numel() == 1 for tensor in held)
+    assert len(torch.jit._state._python_cu.get_functions()) == len(before)
+
+
+def is_tensor(node) -> bool:
+    return node.hasAttribute("value") and node.kindOf("value") == "t"
 
 
 def test_a_lab_that_is_let_go_of_frees_its_memory(tmp_path):
