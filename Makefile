@@ -27,7 +27,7 @@ test: setup
 	$(BIN)/ruff check nokenlab tests notebooks
 	$(BIN)/ruff format --check nokenlab tests notebooks
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: setup
 	@$(BIN)/nokenlab fetch

@@ -188,15 +188,15 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
 
 
 def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
-    """20 deaths; then the table is as without them, no run that was kept was done again, nothing is left."""
-    place.spec(f"grid: {{scale: {list(range(30))}}}")
+    """Eight deaths; then the table is as without them, no run that was kept was done again, nothing is left."""
+    place.spec(f"grid: {{scale: {list(range(16))}}}")
     kept, dice = {}, random.Random(5)
 
     def found():
         folders = (place.here / "runs").glob("*/sweep.json")
         return {path.parent.name: json.loads(path.read_text())["started"] for path in folders}
 
-    for kill in range(20):
+    for kill in range(8):
         driver = place.start("--workers", "2", start_new_session=True)
         if kill % 2:  # after one more run, else while all starts
             wait_for(lambda: len(found()) > len(kept) or driver.poll() is not None)  # noqa: B023
@@ -208,7 +208,7 @@ def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
         before, kept = kept, found()
         assert before.items() <= kept.items()
     place.run("--workers", "2")
-    assert kept.items() <= found().items() and len(found()) == 30
+    assert kept.items() <= found().items() and len(found()) == 16
     assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
     table, place.results = place.table(), tmp_path / "again"
     place.here = place.results / "sweeps" / "s"
@@ -221,8 +221,8 @@ def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
     monkeypatch.setattr("nokenlab.sweeps.driver.keep", watched)
     place.run("--workers", "2")
     assert place.table() == table
-    for counts in zip(*used, strict=True):  # files, processes, threads: 22 runs later not a dozen more
-        assert max(counts[-8:]) <= max(counts[:8]) + 3
+    for counts in zip(*used, strict=True):  # files, processes, threads: half of the runs later not a dozen more
+        assert max(counts[-4:]) <= max(counts[:4]) + 3
 
 
 def test_a_fork_server_that_dies_is_replaced(place):
