@@ -120,7 +120,8 @@ def test_lerp_begins_and_ends_at_the_prompts(small):
 
 EVERY = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 NOTEBOOKS = [path for path in EVERY if path.stem != "06-fuzz-the-music"]  # of language models
-BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1]}
+BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1], "cells": 5, "steps": 2}
+BRIEF |= {"corners": ["Red", "White", "Blue"], "triples": ["Red, White, Blue"]}  # of one token each
 SOME = ("gemma2", "mistral", "phi")
 
 
