@@ -188,7 +188,7 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
 
 
 def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
-    """Eight deaths; then the table is as without them, no run that was kept was done again, nothing is left."""
+    """Eight deaths; then the table is as without, no kept run was done again, nothing is left."""
     place.spec(f"grid: {{scale: {list(range(16))}}}")
     kept, dice = {}, random.Random(5)
 
@@ -221,7 +221,7 @@ def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
     monkeypatch.setattr("nokenlab.sweeps.driver.keep", watched)
     place.run("--workers", "2")
     assert place.table() == table
-    for counts in zip(*used, strict=True):  # files, processes, threads: half of the runs later not a dozen more
+    for counts in zip(*used, strict=True):  # files, processes, threads: half the runs later no more
         assert max(counts[-4:]) <= max(counts[:4]) + 3
 
 
