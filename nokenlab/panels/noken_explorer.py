@@ -98,10 +98,14 @@ class NokenExplorer(Panel):
         which = w.HTML(markup.quiet("Click the token to replace:"))
         return [self.prompt, which, self.position, self.scale, self.seed, self.size]
 
-    def twin(self) -> str:
+    @cached_property
+    def grid(self) -> dict:
+        """What the panel has to show without a kernel."""
         start = self.start
-        grid = explorer.grid(self.lab, start.prompt, start.position, start.seed, self.max_new_tokens)
-        return face.page("noken_explorer", explorer.still(grid), grid=grid)
+        return explorer.grid(self.lab, start.prompt, start.position, start.seed, self.max_new_tokens)
+
+    def twin(self) -> str:
+        return face.page("noken_explorer", explorer.still(self.grid), grid=self.grid)
 
     def _moved(self, _=None) -> None:
         self.size.disabled = self.scale.value not in SIZED

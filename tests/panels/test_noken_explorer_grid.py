@@ -43,6 +43,7 @@ def test_the_twin_holds_the_grid_and_without_scripts_a_table(tiny):
     (data,) = re.findall(r'<script type="application/json">(.*?)</script>', panel.twin(), re.DOTALL)
     found = grid(tiny, EVIL, len(tiny.ids(EVIL)) - 1, 1, 3)
     assert json.loads(data) == {"grid": found, "live": False}
+    assert panel.twin() == panel.twin() and panel.grid is panel.grid  # shown again, it is not answered again
     assert is_escaped(still(found | {"after": EVIL}))
     assert still(found).count("<tr>") == SEEDS + 1
 
