@@ -1,9 +1,15 @@
 """Fixtures: the default model, and tiny random models of three architectures."""
 
+import os
+
 import pytest
+import torch
 from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, which would spin for each other's cores
+    torch.set_num_threads(1)
 
 CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
 
