@@ -1,8 +1,10 @@
 """An Embedder: a model's tokenizer and its token embeddings. Text in, ids and vectors out."""
 
+import copy
 import re
 from collections.abc import Sequence
 from functools import cached_property, partial
+from typing import Self
 
 import pandas as pd
 import torch
@@ -22,6 +24,7 @@ class Embedder:
     def __init__(self, model, tokenizer, name: str, revision: str | None = None):
         self.model, self.tokenizer = model.eval(), tokenizer
         self.name, self.revision = name, revision
+        self.nokens: dict[str, Tensor] = {}  # name -> (width,): words that no tokenizer has
 
     def __repr__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.")
@@ -50,9 +53,27 @@ class Embedder:
         ids = torch.tensor(sorted(id for id in self.tokenizer.get_vocab().values() if id < rows))
         return EmbeddingSpace(self.embed_ids(ids), ids, partial(_token, self.tokenizer))
 
+    def with_nokens(self, **nokens: Tensor) -> Self:
+        """The same with words of your own: each `<name>` in a text is one token, whose embedding is `name`'s.
+
+        `lab.with_nokens(blorp=vector)`, (width,), finite, knows "The <blorp> is a kind of", in every table and
+        panel. A space right before `<name>` goes: words have tokens that begin with their space. Its id is
+        beyond those of the model's table. The model is shared. Raises ValueError for a vector that is no
+        embedding, and for a name that is no word, or "noken", which is a place to be filled.
+        """
+        for name, vector in nokens.items():
+            if name == "noken" or not name.isidentifier():
+                raise ValueError(f"<{name}> is no name for a noken of your own; choose another word")
+            if vector.shape != (self.width,) or not torch.isfinite(vector).all():
+                raise ValueError(f"<{name}> must be one finite vector, ({self.width},), got {_said(vector)}")
+        found = copy.copy(self)
+        found.nokens = self.nokens | {name: vector.detach().float().cpu() for name, vector in nokens.items()}
+        return found
+
     def token(self, id: int) -> str:
         """A token as a reader sees it; bytes that are no whole character as \\xNN."""
-        return _token(self.tokenizer, id)
+        own = id - self._rows
+        return _token(self.tokenizer, id) if own < 0 or not self.nokens else f"<{list(self.nokens)[own]}>"
 
     @cached_property
     def start_ids(self) -> list[int]:
@@ -68,7 +89,7 @@ class Embedder:
         """
         if not text:
             raise ValueError("the prompt is empty; write at least one character")
-        ids = self.tokenizer(self._as_chat(text) if chat else text, add_special_tokens=False).input_ids
+        ids = self._cut(self._as_chat(text) if chat else text)
         if chat and ids[: len(self.start_ids)] == self.start_ids:  # many frames begin with it
             ids = ids[len(self.start_ids) :]
         return torch.tensor(ids)
@@ -91,8 +112,14 @@ class Embedder:
 
     def embed_ids(self, ids: Tensor) -> Tensor:
         """The embeddings of ids (…, tokens), (…, tokens, width), on the model's device."""
+        ids, rows = ids.to(self.device), self._rows
         with torch.no_grad():
-            return self.model.get_input_embeddings()(ids.to(self.device))
+            found = self.model.get_input_embeddings()(ids.clamp_max(rows - 1) if self.nokens else ids)
+        if self.nokens and (own := ids >= rows).any():
+            vectors = torch.stack(list(self.nokens.values())).to(found)
+            found = found.clone()
+            found[own] = vectors[ids[own] - rows]
+        return found
 
     def text(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text of token ids, a space at its front included, which some tokenizers leave out (▁)."""
@@ -112,6 +139,19 @@ class Embedder:
             "threads": torch.get_num_threads(),
         }
 
+    @property
+    def _rows(self) -> int:
+        """Rows of the model's table of embeddings; the ids of `nokens` follow."""
+        return self.model.get_input_embeddings().num_embeddings
+
+    def _cut(self, text: str) -> list[int]:
+        """The ids of a text; what stands between words of `nokens` is cut into tokens by itself."""
+        names = list(self.nokens)
+        parts = re.split(f" ?<({'|'.join(map(re.escape, names))})>", text) if names else [text]
+        ids = self.tokenizer(parts, add_special_tokens=False).input_ids  # text, name, text, name, … text
+        ids[1::2] = [[self._rows + names.index(name)] for name in parts[1::2]]
+        return [id for part in ids for id in part]
+
     def _as_chat(self, text: str) -> str:
         if not self.tokenizer.chat_template:
             raise ValueError(f"{self.name} is no chat model: its tokenizer has no chat template")
@@ -124,6 +164,11 @@ def _text(tokenizer, ids: Sequence[int], skip_special_tokens: bool) -> str:
     text = tokenizer.decode(ids, **options)
     first = ids and tokenizer.convert_ids_to_tokens(ids[0])  # None for a padding row of the table
     return f" {text}" if first and first.startswith("▁") and not text.startswith(" ") else text
+
+
+def _said(vector: Tensor) -> str:
+    """What is wrong with a vector."""
+    return f"{tuple(vector.shape)}" if torch.isfinite(vector).all() else "NaN or infinity"
 
 
 def _token(tokenizer, id: int) -> str:

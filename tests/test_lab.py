@@ -13,6 +13,7 @@ from transformers import TopKLogitsWarper
 
 import nokenlab as nl
 from nokenlab.models import memory
+from nokenlab.nokens import fill, word_vector
 
 
 def test_tokens_spell_the_text(lab):
@@ -25,6 +26,33 @@ def test_tokens_spell_the_text(lab):
 def test_half_characters_are_shown_as_bytes(lab):
     tokens = lab.tokens("👋")["token"]
     assert "".join(tokens) == "".join(f"\\x{byte:02x}" for byte in "👋".encode())
+
+
+def test_a_noken_with_a_name_is_a_word_of_every_text(tiny):
+    blorp, zug = nl.random_nokens(tiny.width, [0, 1], norm=tiny.space.median_norm)
+    known = tiny.with_nokens(blorp=blorp).with_nokens(zug=zug)
+    table = known.tokens("The <blorp> is a<zug>")
+    assert table["token"].tolist() == ["The", "<blorp>", " is", " a", "<zug>"]
+    assert table["norm"].tolist()[1::3] == pytest.approx([blorp.norm().item(), zug.norm().item()])
+    torch.testing.assert_close(known.embed("The <blorp> is"), fill(tiny, "The <noken> is", blorp))
+    assert known.generate("The <blorp> is", 5) == tiny.generate(fill(tiny, "The <noken> is", blorp), 5)
+    torch.testing.assert_close(word_vector(known, "<zug>"), zug)
+    torch.testing.assert_close(known.embed("White whippets"), tiny.embed("White whippets"), rtol=0, atol=0)
+    assert len(tiny.ids("The <blorp> is")) > 3 and not tiny.nokens  # the lab it was made from knows nothing
+
+
+@pytest.mark.parametrize(
+    "name, vector, message",
+    [
+        ("noken", torch.zeros(1), "choose another word"),
+        ("two words", torch.zeros(1), "choose another word"),
+        ("blorp", torch.zeros(3), "one finite vector"),
+        ("blorp", torch.full((576,), torch.nan), "NaN"),
+    ],
+)
+def test_what_is_no_word_or_no_embedding_gets_no_name(lab, name, vector, message):
+    with pytest.raises(ValueError, match=message):
+        lab.with_nokens(**{name: vector})
 
 
 def test_generate_is_the_same_in_any_batch_size(tiny):
