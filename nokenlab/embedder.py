@@ -56,7 +56,7 @@ class Embedder:
     def with_nokens(self, **nokens: Tensor) -> Self:
         """The same with words of your own: each `<name>` in a text is one token, whose embedding is `name`'s.
 
-        `lab.with_nokens(blorp=vector)`, (width,), finite, knows "The <blorp> is a kind of", in every table and
+        `lab.with_nokens(blorp=vector)`, (width,), finite, knows "The <blorp> is a kind of" in every table and
         panel. A space right before `<name>` goes: words have tokens that begin with their space. Its id is
         beyond those of the model's table. The model is shared. Raises ValueError for a vector that is no
         embedding, and for a name that is no word, or "noken", which is a place to be filled.
