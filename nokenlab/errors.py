@@ -2,7 +2,10 @@
 
 import difflib
 import re
+import reprlib
 from pathlib import Path
+
+LONGEST = 200  # letters of a message, whatever was given
 
 
 class BadInput(ValueError):
@@ -24,16 +27,35 @@ class RunLost(RuntimeError):
     """A run of which nothing came back; the message says why."""
 
 
-def first_line(error: Exception | str) -> str:
-    """The first line of what an error says, without colours of a terminal; its kind where it says nothing."""
+def first_line(error: Exception | str, most: int = LONGEST) -> str:
+    """The first line of what an error says, without colours of a terminal; its kind where it says nothing.
+
+    Of a longer one the first `most` letters, the last of them an ellipsis.
+    """
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", str(error)).strip()
     nothing = "no message" if isinstance(error, str) else type(error).__name__
-    return text.splitlines()[0] if text else nothing
+    return cut(text.splitlines()[0], most) if text else nothing
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, or its first letters and an ellipsis, `most` letters at most."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def short(value: object, most: int = 60) -> str:
+    """A value as Python writes it, in `most` letters at most, whatever it is: deep, endless or broken."""
+    shown = reprlib.Repr()
+    shown.maxlevel, shown.maxlist, shown.maxtuple = 3, 8, 8
+    shown.maxstring = shown.maxother = shown.maxlong = most
+    try:
+        return cut(" ".join(shown.repr(value).split("\n")), most)
+    except Exception:  # a __repr__ that fails, or a whole number of too many digits
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def did_you_mean(name: str, names) -> str:
-    """The end of a message about an unknown name: the nearest known one, then all of them."""
+    """The end of a message about an unknown name: the nearest known one, then all, as far as they fit."""
     names = list(names)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(name[:100], names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"{hint} there are: {', '.join(names)}" if names else "; there are none"
+    return cut(f"{hint} there are: {', '.join(names)}", 130) if names else "; there are none"

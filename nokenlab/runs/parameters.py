@@ -13,35 +13,43 @@ from pathlib import Path
 
 import yaml
 
-from nokenlab.errors import BadInput, did_you_mean
+from nokenlab.errors import BadInput, did_you_mean, short
+from nokenlab.runs import legal
 from nokenlab.runs.notebooks import cells
 
 SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
 TYPES = (*SCALARS, "list", *(f"list[{name}]" for name in SCALARS), "dict")
+LARGEST = 1_000_000  # items of a value, those inside of others counted too
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line `name: type = default  # comment` of a parameters cell."""
+    """One line `name: type = default  # comment` of a cell; for the comment's end see `legal.py`."""
 
     name: str
     type: str
     default: object
     comment: str = ""
 
+    @property
+    def legal(self) -> str:
+        """The legal values, as the comment has them; empty where any value of the type will do."""
+        return legal.of_comment(self.comment)
+
 
 def read(notebook: Path) -> dict[str, Parameter]:
     """The parameters of a notebook by name, in the order of its cell; empty when it has no such cell.
 
-    Raises BadInput when a line of the cell is not `name: type = literal`.
+    Raises BadInput when a line of the cell is not `name: type = literal`, or its default not legal.
     """
     for cell in cells(notebook):
         if "parameters" in cell.get("metadata", {}).get("tags", []):
-            return _from_source(cell["source"], Path(notebook).stem)
+            return of_source(cell["source"], Path(notebook).stem)
     return {}
 
 
-def _from_source(source: str, where: str) -> dict[str, Parameter]:
+def of_source(source: str, where: str) -> dict[str, Parameter]:
+    """The parameters in the text of a cell, as `read`; messages begin with `where`."""
     try:
         statements = ast.parse(source).body
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
@@ -72,22 +80,22 @@ def parse(parameter: Parameter, text: str) -> object:
         return text
     try:
         return json.loads(text)  # before YAML, which takes 1e-3 for text
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        raise BadInput(f"{parameter.name} wants {parameter.type}, got {text!r}") from None
+    except Exception:  # of many kinds, as for `!!int ''`
+        raise BadInput(f"{parameter.name} wants {parameter.type}, got {short(text)}") from None
 
 
 def check(parameters: dict[str, Parameter], given: dict) -> dict:
     """`given` with every value checked against its parameter's type; whole numbers for a float become floats.
 
-    Raises BadInput for an unknown name, a wrong type and a number that is not finite.
+    Raises BadInput for an unknown name, a wrong type, a number that is not finite, a value that is not legal.
     """
     for name in given:
         if name not in parameters:
-            raise BadInput(f"no parameter {name!r}{did_you_mean(name, parameters)}")
+            raise BadInput(f"no parameter {short(name)}{did_you_mean(name, parameters)}")
     return {name: check_value(parameters[name], value) for name, value in given.items()}
 
 
@@ -96,12 +104,21 @@ def check_value(parameter: Parameter, value: object) -> object:
     name, type_ = parameter.name, parameter.type
     if type_ not in TYPES:
         raise BadInput(f"{name}: its type {type_} is none of {', '.join(TYPES)}")
-    if not _fits(value, type_) or not _plain(value):
+    fits = _fits(value, type_)
+    if fits and _more_than(LARGEST, value):
+        raise BadInput(f"{name} holds more than {LARGEST:,} values, which is too many")
+    if fits and not _is_utf8(value):
+        raise BadInput(f"{name} holds text that is no valid UTF-8: {short(value)}")
+    if not fits or not _plain(value):
         finite = " (finite)" if "float" in type_ else ""
-        raise BadInput(f"{name} wants {type_}{finite}, got {value!r}")
+        raise BadInput(f"{name} wants {type_}{finite}, got {short(value)}")
     if type_ == "float":
-        return float(value)
-    return [float(item) for item in value] if type_ == "list[float]" else value
+        value = float(value)
+    if type_ == "list[float]":
+        value = [float(item) for item in value]
+    if refusal := legal.refusal(parameter.legal, type_, name, value):
+        raise BadInput(refusal)
+    return value
 
 
 def _fits(value: object, type_: str) -> bool:
@@ -116,10 +133,33 @@ def _fits(value: object, type_: str) -> bool:
     return isinstance(value, SCALARS[type_])
 
 
-def _plain(value: object) -> bool:
-    """Whether JSON carries the value there and back, in UTF-8."""
+def _more_than(most: int, value: object) -> bool:
+    """Whether a value holds more than so many others, however deep; also where it holds itself."""
+    waiting, count = [value], 0
+    while waiting and count <= most:
+        inner = waiting.pop()
+        count += 1
+        if isinstance(inner, list | dict):
+            if len(inner) > most:
+                return True
+            waiting.extend(inner.values() if isinstance(inner, dict) else inner)
+    return count > most
+
+
+def _is_utf8(value: object) -> bool:
+    """Whether text in a value is Unicode: bytes of a command line that are none become lone surrogates."""
     try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-        return json.loads(text) == value
-    except (TypeError, ValueError):
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    except (TypeError, ValueError, RecursionError):  # for another reason
+        return True
+    return True
+
+
+def _plain(value: object) -> bool:
+    """Whether JSON carries the value there and back."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError, RecursionError):
         return False
