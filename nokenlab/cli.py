@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
 
     fetch = _command(commands, "fetch", _fetch, "download a model for later")
     fetch.add_argument("model", nargs="?", metavar="MODEL", help="a hub id; the default model if none")
+    every = "compare every file with its hash, and say so"
+    fetch.add_argument("--check", action="store_true", help=every)
     return parser
 
 
@@ -219,5 +221,6 @@ def _findings(args) -> int:
 def _fetch(args) -> int:
     from nokenlab.models import hub  # torch comes with it
 
-    print(hub.fetch(*filter(None, [args.model])))
+    folder = hub.fetch(args.model, args.check)
+    print(f"{folder}: every file is whole" if args.check else folder)
     return 0

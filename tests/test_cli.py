@@ -164,9 +164,10 @@ def test_traceback_is_for_developers(place, capsys, monkeypatch):
 
 
 def test_fetch(monkeypatch, capsys):
-    monkeypatch.setattr("nokenlab.models.hub.fetch", lambda model="the default": f"place of {model}")
-    assert main(["fetch"]) == main(["fetch", "a/b"]) == 0
-    assert capsys.readouterr().out == "place of the default\nplace of a/b\n"
+    monkeypatch.setattr("nokenlab.models.hub.fetch", lambda model, check: f"place of {model}")
+    assert main(["fetch"]) == main(["fetch", "a/b"]) == main(["fetch", "--check"]) == 0
+    out = capsys.readouterr().out
+    assert out == "place of None\nplace of a/b\nplace of None: every file is whole\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

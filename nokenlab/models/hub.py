@@ -6,19 +6,28 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nokenlab.errors import first_line
-from nokenlab.models import default_model, fitness, memory
+from nokenlab.models import default_model, fitness, memory, whole
 
 DEFAULT = "default"
 
 
-def fetch(model: str | None = None) -> Path:
+def fetch(model: str | None = None, check: bool = False) -> Path:
     """Bring a model to this machine without loading it; returns its folder.
 
-    Errors as in `load`; here a model is too large when it does not fit in bfloat16.
+    `check` compares every file with its hash: the default model is made again where it is damaged, of
+    another the damaged file is named. Errors as in `load`; here a model is too large when it does not fit in
+    bfloat16.
     """
+    if check and model in (None, DEFAULT):
+        return default_model.folder(hashes=True)
     where, _ = locate(model)
-    if isinstance(where, Path):
-        return where
+    folder = where if isinstance(where, Path) else _fetch(where)
+    if check:
+        whole.check(folder)
+    return folder
+
+
+def _fetch(where: str) -> Path:
     from huggingface_hub import snapshot_download
     from transformers import AutoConfig
 
