@@ -104,6 +104,8 @@ def _kernel(folder: Path, provisioner: str | None) -> type:
         spec.metadata["kernel_provisioner"] = {"provisioner_name": provisioner}
 
     class Kernel(AsyncKernelManager):
+        shutdown_wait_time = 2  # seconds; what it had to say is said
+
         @property
         def kernel_spec(self):
             return spec

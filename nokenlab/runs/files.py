@@ -22,11 +22,13 @@ def to_json(value: object) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all."""
+    """Write `data` to `path` whole or not at all. An OSError names the path, as of a disk that is full."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         half.write_bytes(data)
         os.replace(half, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         half.unlink(missing_ok=True)
 

@@ -37,12 +37,19 @@ READY = b"ready"
 
 def serve(control: socket.socket, modules: list[str]) -> None:
     """Import `modules`, say ready or why not, then fork a run for every socket that comes over `control`."""
+    import fcntl  # not there on Windows, where this module is read for its names
+
+    quiet = fcntl.fcntl(control, fcntl.F_GETFL)
+    fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
+    # imports take seconds: where who started this server is gone meanwhile, SIGIO ends it at once
+    fcntl.fcntl(control, fcntl.F_SETFL, quiet | os.O_ASYNC)
     try:
         for name in modules:
             import_module(name)
         problem = unsafe()
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
+    fcntl.fcntl(control, fcntl.F_SETFL, quiet)
     control.sendall(problem.encode() if problem else READY)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     gc.collect()

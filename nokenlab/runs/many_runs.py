@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from nokenlab.errors import RunFailed, RunLost
+from nokenlab.errors import RunFailed, RunLost, first_line
 from nokenlab.runs import devices
 from nokenlab.runs.files import beside, swap
 from nokenlab.runs.notebooks import cells
@@ -133,6 +133,9 @@ def _put_in_place(notebook: Path, came: tuple | Exception, folder: Path) -> Path
     try:
         unpack(files, new)
         swap(new, folder)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or first_line(error)
+        raise RunLost(f"{notebook.stem}: cannot write to {folder}: {why}") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
     tqdm.write(f"{notebook.stem:<24} {record['seconds']:6.1f} s", file=sys.stderr)

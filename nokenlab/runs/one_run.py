@@ -1,4 +1,4 @@
-"""One run in a process of its own: a task comes in over a socket, its record and files go back.
+"""One run in a process of its own: it says its number, gets a task over a socket, sends a record and files.
 
 A task is a dict that names its `work` as module:function. The other end of the socket is held by who wants
 the run. When it closes, the run and its kernel end.
@@ -15,6 +15,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -26,11 +27,12 @@ from nokenlab.runs.notebook_run import run_notebook
 
 
 def answer(connection: socket.socket, provisioner: str | None = None) -> None:
-    """Take one task from `connection`, do its work, send back its record and files.
+    """Say over `connection` who this is, take one task, do its work, send back its record and files.
 
     The work is called with the task, the provisioner of its kernel, and a function that sends word at each
     cell; it returns the record, and the folder of files or None.
     """
+    connection.sendall(b"%d\n" % os.getpid())
     task = json.loads(connection.makefile("rb").readline())
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     try:
@@ -50,13 +52,29 @@ def send(connection: socket.socket, record: dict, files: bytes) -> None:
     connection.sendall(json.dumps([record, len(files)]).encode() + b"\n" + files)
 
 
-def receive(connection: socket.socket, cell: Callable[[], object] = bool) -> tuple[dict, bytes]:
+def process_of(connection: socket.socket) -> psutil.Process:
+    """The process at the other end, which says its number first. Raises EOFError when it is gone."""
+    try:
+        return psutil.Process(int(connection.recv(20)))
+    except (ValueError, psutil.Error):
+        raise EOFError from None
+
+
+def receive(
+    connection: socket.socket, cell: Callable[[], object] = bool, within: float | None = None
+) -> tuple[dict, bytes]:
     """The record and files of a run, as `send` sent them; `cell` is called when one begins, before that.
 
-    Raises EOFError when not all of it comes.
+    Raises EOFError when not all of it comes, TimeoutError when it does not come `within` so many seconds.
     """
+    end = within and time.monotonic() + within
     with connection.makefile("rb") as stream:
-        while (head := stream.readline()) == CELL:
+
+        def line() -> bytes:
+            connection.settimeout(end and max(end - time.monotonic(), 0.01))
+            return stream.readline()
+
+        while (head := line()) == CELL:
             cell()
         if not head.endswith(b"\n"):
             raise EOFError
@@ -107,10 +125,17 @@ def keep_only(folder: Path, executed: Path | None) -> None:
 
 
 def unpack(files: bytes, folder: Path) -> None:
-    """Write the files that came back of a run into `folder`."""
-    if files:
+    """Write the files that came back of a run into `folder`. ValueError for what no run can have sent."""
+    if not files:
+        return
+    try:
         with zipfile.ZipFile(io.BytesIO(files)) as archive:
+            for name in archive.namelist():
+                if name in ("", ".", "..") or "/" in name or "\\" in name:
+                    raise ValueError(f"a file {name!r} came back, a name with a folder in it: refused")
             archive.extractall(folder)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"what came back is damaged: {error}") from None
 
 
 def _zip(folder: Path) -> bytes:
@@ -126,9 +151,15 @@ def _end_with(connection: socket.socket) -> None:
     try:
         connection.recv(1)
     finally:
-        for child in psutil.Process().children(recursive=True):
-            child.kill()
-        os._exit(1)
+        kill(psutil.Process())
+
+
+def kill(process: psutil.Process) -> None:
+    """End a process and all that it started, whatever state they are in."""
+    with suppress(psutil.Error):  # it may be gone
+        for one in [*process.children(recursive=True), process]:
+            with suppress(psutil.Error):
+                one.kill()
 
 
 def from_stdin() -> socket.socket:

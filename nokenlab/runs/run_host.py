@@ -8,15 +8,24 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
+
+import psutil
 
 from nokenlab.errors import RunLost
 from nokenlab.runs.forkserver import BASE, MODEL, READY
-from nokenlab.runs.one_run import receive
+from nokenlab.runs.one_run import kill, process_of, receive
 
-GRACE = 60  # seconds beyond its limit after which a run that does not answer is given up
+# seconds, each far more than it takes on a busy machine
+IMPORTS = 300  # of a fork server
+PYTHON = 60  # to start, until a run says who it is
+FORK = 8  # the same of a forked run
+GRACE = 8  # beyond its limit, after which a run that does not answer is given up
+LEAVE = 1.5  # after its last word, before a run is killed
 
 
 class RunHost:
@@ -48,13 +57,16 @@ class RunHost:
     def _run(self, task: dict, cell: Callable[[], object]) -> tuple[dict, bytes]:
         with tempfile.TemporaryDirectory(dir=self._place, ignore_cleanup_errors=True) as place:
             connection, process = self._start(task)
+            limit = task["time_limit"]
             try:
+                connection.settimeout(PYTHON)
+                said = process_of(connection)
+                process = process or said
                 connection.sendall(json.dumps(task | {"place": place}).encode() + b"\n")
-                connection.settimeout(task["time_limit"] and task["time_limit"] + GRACE)
-                return receive(connection, cell)
+                return receive(connection, cell, limit and limit + GRACE)
             except TimeoutError:
-                limit = f"its time limit of {task['time_limit']:g} s"
-                raise RunLost(f"over {limit}, and did not stop") from None
+                why = f"over its time limit of {limit:g} s, and did not stop" if limit else "it did not start"
+                raise RunLost(why) from None
             except (OSError, EOFError):
                 raise RunLost("the process of the run died") from None
             finally:
@@ -69,63 +81,89 @@ class RunHost:
             for connection in self._open:
                 with suppress(OSError):  # it may just have ended
                     connection.shutdown(socket.SHUT_RDWR)
-            if self._server:
-                self._end_server()
+            self._end_server()
 
-    def _start(self, task: dict):
+    def _start(self, task: dict) -> tuple[socket.socket, psutil.Process | None]:
         """A socket whose other end a new process reads its task from, and that process where it is ours."""
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
-            if self._closed:
-                raise RunLost("stopped")
             process = None
-            if task["plain"] or not self._fork(theirs, task["threads"]):
+            if task["plain"] or not self._fork(ours, theirs, task["threads"]):
+                self._check_open()
                 process = _python("nokenlab.runs.one_run", theirs, task["threads"])
             self._open.add(ours)
         return ours, process
 
-    def _fork(self, theirs: socket.socket, threads: int) -> bool:
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RunLost("stopped")
+
+    def _fork(self, ours: socket.socket, theirs: socket.socket, threads: int) -> bool:
         """Let the server fork a run that has `theirs`; False where forking is not safe."""
-        for _ in range(2):
-            if self._server is None and self._may_fork and (problem := self._start_server(threads)):
-                if self._closed:
-                    raise RunLost("stopped")
-                print(f"nokenlab: each run starts Python anew: {problem}", file=sys.stderr)
-                self._may_fork = False
+        problem = None
+        for _ in range(2):  # a server that died, or that somebody stopped, is replaced
+            self._check_open()
+            if self._server is None and self._may_fork:
+                problem = self._start_server(threads)
             if not self._may_fork:
-                return False
-            try:
-                socket.send_fds(self._control, [b"."], [theirs.fileno()])
+                break
+            if self._server and self._forked(ours, theirs):
                 return True
-            except OSError:  # the server died; another is soon there
-                self._end_server()
+            self._end_server()
+        self._check_open()
+        if problem:
+            print(f"nokenlab: each run starts Python anew: {problem}", file=sys.stderr)
+            self._may_fork = False
+        return False
+
+    def _forked(self, ours: socket.socket, theirs: socket.socket) -> bool:
+        """Send `theirs` to the server; whether a run soon says that it has it."""
+        with suppress(OSError):
+            socket.send_fds(self._control, [b"."], [theirs.fileno()])
+            return ours in wait([ours, self._control], FORK)
         return False
 
     def _start_server(self, threads: int) -> str | None:
-        """Start the fork server. Returns the reason why it must not fork, or None."""
+        """Start the fork server. Returns why there is none, or None."""
         if sys.platform != "linux":
+            self._may_fork = False
             return f"forking is not safe on {sys.platform}"
         self._control, theirs = socket.socketpair()
         with theirs:
             modules = BASE + (MODEL if self._model else [])
             self._server = _python("nokenlab.runs.forkserver", theirs, threads, *modules)
-        reply = self._control.recv(1000)
+        reply = self._reply()
         if reply == READY:
             return None
         self._end_server()
+        self._may_fork = not reply
         return reply.decode() or "the fork server died"
 
-    def _end_server(self) -> None:
-        self._control.close()
-        self._server.wait()
-        self._server = None
+    def _reply(self) -> bytes:
+        """What a new server says; nothing where it dies, where it is stopped, or if it takes for ever."""
+        end = time.monotonic() + IMPORTS
+        while not wait([self._control], 1):
+            if self._server.status() == psutil.STATUS_STOPPED or time.monotonic() > end:
+                return b""
+        return self._control.recv(1000)
 
-    def _end(self, connection: socket.socket, process: subprocess.Popen | None) -> None:
+    def _end_server(self) -> None:
+        if self._server:
+            self._control.close()
+            self._server.kill()  # it holds nothing, and may be stopped
+            self._server.wait()
+            self._server = None
+
+    def _end(self, connection: socket.socket, process: psutil.Process | None) -> None:
         with self._lock:
             self._open.discard(connection)
             connection.close()  # the run ends when it sees this
         if process:
-            process.wait()
+            try:
+                process.wait(LEAVE)
+            except psutil.TimeoutExpired:
+                kill(process)
+                process.wait()
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -139,9 +177,9 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
-def _python(module: str, connection: socket.socket, threads: int, *args: str) -> subprocess.Popen:
+def _python(module: str, connection: socket.socket, threads: int, *args: str) -> psutil.Popen:
     """A new Python with `connection` for its standard input, out of reach of this terminal's Ctrl-C."""
-    return subprocess.Popen(
+    return psutil.Popen(
         [sys.executable, "-m", module, *args],
         stdin=connection,
         stdout=subprocess.DEVNULL,

@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from nokenlab.errors import BadInput, first_line
 from nokenlab.runs import devices
-from nokenlab.runs.files import swap, to_json
+from nokenlab.runs.files import swap
 from nokenlab.runs.one_run import unpack
 from nokenlab.runs.provenance import command
 from nokenlab.runs.run_host import RunHost
 from nokenlab.sweeps.cluster import dask_executor
-from nokenlab.sweeps.done import RECORD, failed, left, read_records, why
+from nokenlab.sweeps.done import failed, left, read_records, why, write_record
 from nokenlab.sweeps.kept_rows import write_rows
 from nokenlab.sweeps.made_by import CHOSEN
 from nokenlab.sweeps.one_run import WORK
@@ -56,12 +56,14 @@ def run_sweep(
                 here = _here(place, environments, model)
                 with dask_executor(scheduler) if scheduler else here as (executor, work):
                     for task, future in _as_they_end(sweep.name, tasks, executor, work):
-                        record = records[task["identity"]] = keep(task, future, folder, place)
+                        with _written(folder):
+                            record = records[task["identity"]] = keep(task, future, folder, place)
                         if record["error"]:
                             tqdm.write(f"failed: {task['command']}: {record['error']}", file=sys.stderr)
         finally:
-            write_tables(sweep, folder, records, keep_stale)
-            refused = write_rows(sweep, folder, records, keep_stale)
+            with _written(folder):
+                write_tables(sweep, folder, records, keep_stale)
+                refused = write_rows(sweep, folder, records, keep_stale)
             done = len(sweep.runs) - len(left(sweep, records, keep_stale=keep_stale))
             print(f"{sweep.name}: {done} of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
     if refused:
@@ -78,11 +80,24 @@ def keep(task: dict, future: Future, folder: Path, place: Path) -> dict:
         record, files = failed(task, first_line(error)), b""
     new, target = place / f"{task['identity']}.new", folder / "runs" / task["identity"]
     new.mkdir()
-    unpack(files, new)
-    (new / RECORD).write_bytes(to_json(record))
+    try:
+        unpack(files, new)
+    except ValueError as error:
+        record = failed(task, first_line(error))
+    write_record(record, new)
     target.parent.mkdir(exist_ok=True)
     swap(new, target)
     return record
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Say where it was that nothing could be written, a disk that is full or gone, and what to do then."""
+    try:
+        yield
+    except OSError as error:
+        why, on = error.strerror or first_line(error), "the same command goes on from there"
+        raise OSError(f"cannot write to {folder}: {why}; runs that ended are kept, and {on}") from None
 
 
 def _as_they_end(name: str, tasks: list[dict], executor: Executor, work) -> Iterator[tuple[dict, Future]]:
@@ -102,12 +117,12 @@ def only_driver(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock")
         lock.acquire(timeout=0)
+        (folder / ".holder").write_text(f"process {os.getpid()} on {socket.gethostname()}")
     except Timeout:
         raise BadInput(f"{folder} is in the hands of {_holder(folder)}; wait for it or stop it") from None
     except OSError as error:
         raise BadInput(f"cannot write results to {folder}: {error.strerror}") from None
     try:
-        (folder / ".holder").write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:
         (folder / ".holder").unlink(missing_ok=True)
@@ -126,9 +141,10 @@ def _workplace(folder: Path) -> Iterator[Path]:
     """A folder for what is not whole yet, on the file system of the results; a killed driver's goes."""
     place = folder / ".work"
     shutil.rmtree(place, ignore_errors=True)
-    for half in folder.glob(".*.*.*"):  # of write_whole
-        half.unlink()
-    place.mkdir(exist_ok=True)
+    with _written(folder):
+        for half in folder.glob(".*.*.*"):  # of write_whole
+            half.unlink()
+        place.mkdir(exist_ok=True)
     try:
         yield place.resolve()
     finally:

@@ -24,6 +24,10 @@ if word == "slow": time.sleep(600)
 if word == "raise": raise ValueError("no such word")
 if word == "lost": os.kill(os.getppid(), 9)
 if word == "no server": psutil.Process(os.getppid()).parent().kill()
+if word == "stop kernel": os.kill(os.getpid(), 19)
+if word == "stop run": os.kill(os.getppid(), 19)
+if word == "stop server": psutil.Process(os.getppid()).parent().suspend()
+if word == "vanish": import shutil; shutil.rmtree(Path(os.environ["SWEEP_LOG"]).with_name("results"))
 if word == "how":
     with open(os.environ["SWEEP_LOG"], "a") as log: log.write(psutil.Process(os.getppid()).cmdline()[2] + " ")
 size = 200_000 if word == "big" else 2

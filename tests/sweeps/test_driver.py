@@ -2,24 +2,21 @@
 
 import csv
 import json
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 from helpers.small_notebooks import names, notebook
 from helpers.sweeps import CELL, LOG, Place, processes, wait_for
 
 from nokenlab.errors import BadInput
 from nokenlab.runs import run_host
-from nokenlab.sweeps.driver import keep, only_driver, run_sweep
+from nokenlab.sweeps.driver import only_driver, run_sweep
 from nokenlab.sweeps.spec import load_sweep
 
 
@@ -88,21 +85,19 @@ def test_the_table_is_the_same_however_it_was_run(place):
 
 
 def test_runs_that_fail_do_not_stop_the_others(place, capsys):
-    place.spec("time_limit: 5\nzip: {word: [raise, exit, die, kill, slow, lost, fine]}")
+    place.spec("time_limit: 4\nzip: {word: [raise, exit, die, slow, fine]}")
     place.run("--workers", "2", check=1)
     assert place.runs("error") == [
         "ValueError: no such word",
         "SystemExit: a cell called sys.exit",
         "the kernel died; out of memory, or a crash?",
-        "the kernel died; out of memory, or a crash?",
-        "over its time limit of 5 s",
-        "the process of the run died",
+        "over its time limit of 4 s",
         "",
     ]
-    assert place.runs("status") == ["failed"] * 6 + ["done"]
+    assert place.runs("status") == ["failed"] * 4 + ["done"]
     said = capsys.readouterr().err
     assert "failed: nokenlab run small.ipynb -p word raise: ValueError: no such word" in said
-    for status, folder in zip(place.runs("status")[:5], place.runs("folder"), strict=False):
+    for status, folder in zip(place.runs("status")[:4], place.runs("folder"), strict=False):
         assert status == "failed"
         executed = place.here / "runs" / folder / "small.ipynb"
         assert nbformat.read(executed, 4).cells
@@ -156,23 +151,6 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_in_the_way(place, caps
     assert not place.ended()
 
 
-def test_a_full_disk_loses_nothing(place):
-    """No file may be larger than 100 kB: the big run cannot be written, then it can."""
-    place.run()
-    small = place.table()
-    place.spec("list: [{scale: 3}, {scale: 1}, {scale: 2}, {scale: 4, word: big}]")
-    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-    limit += "from nokenlab.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = ["sweep", str(place.folder / "s.yaml"), "--results", str(place.results)]
-    done = subprocess.run([sys.executable, "-c", limit, *words], capture_output=True, text=True)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "File too large" in place.runs("error")[3] and place.runs("status")[:3] == ["done"] * 3
-    assert place.table() == small
-    place.run()
-    assert place.runs("status") == ["done"] * 4 and place.table().startswith(small)
-    assert sorted(place.ended()) == ["1.0", "2.0", "3.0", "4.0"]
-
-
 def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
     place.spec("grid: {scale: [3, 1]}\nlist: [{word: fine}, {word: slow}]")
     driver = place.start("--workers", "2")
@@ -185,50 +163,6 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
     assert place.runs("status") == ["done", "done", "not run", "not run"]
     assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
     wait_for(lambda: not processes(place.folder))
-
-
-def test_a_driver_killed_at_random_moments(place, tmp_path, monkeypatch):
-    """Eight deaths; then the table is as without, no kept run was done again, nothing is left."""
-    place.spec(f"grid: {{scale: {list(range(16))}}}")
-    kept, dice = {}, random.Random(5)
-
-    def found():
-        folders = (place.here / "runs").glob("*/sweep.json")
-        return {path.parent.name: json.loads(path.read_text())["started"] for path in folders}
-
-    for kill in range(8):
-        driver = place.start("--workers", "2", start_new_session=True)
-        if kill % 2:  # after one more run, else while all starts
-            wait_for(lambda: len(found()) > len(kept) or driver.poll() is not None)  # noqa: B023
-        time.sleep(dice.uniform(0, 0.1 if kill % 2 else 0.7))  # so that some are left for the last
-        assert driver.poll() is None
-        driver.kill()
-        driver.communicate()
-        wait_for(lambda: not processes(place.folder))
-        before, kept = kept, found()
-        assert before.items() <= kept.items()
-    place.run("--workers", "2")
-    assert kept.items() <= found().items() and len(found()) == 16
-    assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
-    table, place.results = place.table(), tmp_path / "again"
-    place.here = place.results / "sweeps" / "s"
-    used, me = [], psutil.Process()
-
-    def watched(*args):
-        used.append((me.num_fds(), len(me.children()), me.num_threads()))
-        return keep(*args)
-
-    monkeypatch.setattr("nokenlab.sweeps.driver.keep", watched)
-    place.run("--workers", "2")
-    assert place.table() == table
-    for counts in zip(*used, strict=True):  # files, processes, threads: half the runs later no more
-        assert max(counts[-4:]) <= max(counts[:4]) + 3
-
-
-def test_a_fork_server_that_dies_is_replaced(place):
-    place.spec("grid: {word: [fine, no server, x]}")
-    place.run()
-    assert place.runs("status") == ["done"] * 3
 
 
 def test_where_forking_is_not_safe_python_starts_anew(place, monkeypatch, capsys):

@@ -165,7 +165,7 @@ def test_a_record_without_what_made_it_is_stale(place, says):
     for name in place.runs("folder")[:2]:
         path = place.here / "runs" / name / "sweep.json"
         record = json.loads(path.read_text())
-        del record["made_by"]
+        del record["made_by"], record["files"]["sweep.json"]
         path.write_text(json.dumps(record))
     assert says() == "2 of 3 to do: made before nokenlab kept what made a run"
 

@@ -1,0 +1,49 @@
+"""Faults, one sweep each; `tests/inject_faults.py` has the long form of the kills and a table of outcomes."""
+
+import pytest
+from helpers import faults
+from helpers.kills import kill_drivers
+from helpers.sweeps import Place
+
+from nokenlab.runs import run_host
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "log"))
+    return Place(tmp_path)
+
+
+def test_what_a_signal_ends_or_stops_is_told_and_the_others_go_on(place, monkeypatch):
+    monkeypatch.setattr(run_host, "GRACE", 6)
+    monkeypatch.setattr(run_host, "FORK", 2)
+    faults.signals(place)
+
+
+def test_a_fork_server_that_is_stopped_at_its_imports_is_replaced(place, monkeypatch, capsys):
+    python, servers = run_host._python, []
+
+    def first_stopped(*args):
+        servers.append(python(*args))
+        if len(servers) == 1:
+            servers[0].suspend()
+        return servers[-1]
+
+    monkeypatch.setattr(run_host, "_python", first_stopped)
+    place.spec("grid: {scale: [1]}")
+    place.run()
+    assert place.runs("status") == ["done"] and len(servers) == 2
+    assert "Python anew" not in capsys.readouterr().err
+
+
+def test_a_full_disk_loses_nothing(place):
+    faults.full(place)
+
+
+def test_a_results_folder_that_vanishes_is_one_line(place, capsys):
+    faults.vanished(place, lambda: capsys.readouterr().err)
+
+
+def test_a_driver_killed_at_random_moments(place):
+    place.spec("grid: {scale: [0, 1, 2]}")
+    assert kill_drivers(place, 3)["kills"] == 3
