@@ -7,9 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # so that an editor sees them
+    from nokenlab import constraints
     from nokenlab.decode.loop import Step
     from nokenlab.interpolation import lerp, slerp
     from nokenlab.lab import Lab
+    from nokenlab.learning import Learned, Learner, learn
     from nokenlab.measures import entropy, kl, leading
     from nokenlab.models.loading import load
     from nokenlab.nokens import insert, random_nokens, replace, rescale, shell
@@ -19,12 +21,14 @@ if TYPE_CHECKING:  # so that an editor sees them
     from nokenlab.panels.territories import Territories
     from nokenlab.panels.token_view import TokenView
     from nokenlab.runs.results import Results
+    from nokenlab.saved_nokens import SavedNokens, load_nokens, save_nokens
     from nokenlab.space import EmbeddingSpace
 
 _HOME = {
     "decode.loop": ["Step"],
     "interpolation": ["lerp", "slerp"],
     "lab": ["Lab"],
+    "learning": ["Learned", "Learner", "learn"],
     "measures": ["entropy", "kl", "leading"],
     "models.loading": ["load"],
     "nokens": ["insert", "random_nokens", "replace", "rescale", "shell"],
@@ -34,28 +38,36 @@ _HOME = {
     "panels.territories": ["Territories"],
     "panels.token_view": ["TokenView"],
     "runs.results": ["Results"],
+    "saved_nokens": ["SavedNokens", "load_nokens", "save_nokens"],
     "space": ["EmbeddingSpace"],
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "EmbeddingSpace",
     "Lab",
+    "Learned",
+    "Learner",
     "LerpSlider",
     "NokenExplorer",
     "Results",
+    "SavedNokens",
     "Step",
     "StepSampler",
     "Territories",
     "TokenView",
+    "constraints",
     "entropy",
     "insert",
     "kl",
     "leading",
+    "learn",
     "lerp",
     "load",
+    "load_nokens",
     "random_nokens",
     "replace",
     "rescale",
+    "save_nokens",
     "shell",
     "slerp",
 ]
@@ -63,6 +75,8 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
+    if name == "constraints":  # a module: nl.constraints.at_norm(3.0)
+        return import_module("nokenlab.constraints")
     if name in _MODULES:
         return getattr(import_module(f"nokenlab.{_MODULES[name]}"), name)
     raise AttributeError(f"nokenlab has no {name!r}; it has {', '.join(__all__)}")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from nokenlab.embedder import Embedder
+    from nokenlab.space import EmbeddingSpace
 
 NOKEN = "<noken>"  # where it stands in a prompt
 
@@ -43,6 +44,13 @@ def shell(centre: Tensor, seeds: int | Sequence[int], distance: float) -> Tensor
     Row i lies in the direction of `random_nokens`' row i.
     """
     return centre.float().cpu() + random_nokens(len(centre), seeds, norm=distance)
+
+
+def near_centroid(space: EmbeddingSpace, k: int, seed: int) -> Tensor:
+    """A place to begin to learn k nokens, (1, k, width), float32 on the CPU: a tenth of a median token's way
+    from the centroid, in directions drawn from `seed`."""
+    offsets = random_nokens(k * space.width, seed).view(1, k, space.width)
+    return space.centroid.cpu() + rescale(offsets, space.median_distance / 10)
 
 
 def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:

@@ -96,6 +96,13 @@ class EmbeddingSpace:
             return tables[0]
         return pd.concat(tables, keys=range(len(tables)), names=["row"]).reset_index("row")
 
+    def nearest_rows(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Which token's row points most nearly the way each vector (…, width) does, (…,), and its cosine."""
+        query = vectors.to(self.vectors.device, torch.float32)
+        direction = torch.nn.functional.normalize(query, dim=-1)
+        cosine, rows = (direction @ self.vectors.float().T / self.norms.clamp_min(1e-12)).max(dim=-1)
+        return rows, cosine
+
     def _neighbours(self, query: Tensor, rows: Tensor) -> pd.DataFrame:
         found = self.vectors[rows.to(self.vectors.device)].float()  # (k, width)
         cosine = torch.nn.functional.cosine_similarity(found, query[None], dim=-1)

@@ -1,0 +1,152 @@
+"""Targets behind prompts with vectors in them: how likely they are, with gradients for the vectors.
+
+What stands before a prompt's first noken is run once, without gradients, and all rows share its cache. Logits
+are made where a target is said, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+
+from nokenlab.nokens import NOKEN
+
+if TYPE_CHECKING:
+    from nokenlab.lab import Lab
+
+
+class Frame:
+    """A prompt with places for k vectors. Its texts are cut at each <noken>; a space right before one goes.
+
+    `tokens` is how many positions it takes in all.
+    """
+
+    def __init__(self, lab: Lab, prompt: str):
+        first, *rest = prompt.split(NOKEN)
+        pieces = [*(piece.removesuffix(" ") for piece in [first, *rest[:-1]]), rest[-1]]
+        before, *self.behind = (_embedded(lab, piece) for piece in pieces)  # (tokens, width) each
+        self.lab, self.before = lab, before
+        self.shared = torch.cat([lab.embed_ids(torch.tensor(lab.start_ids, dtype=torch.long)), before])
+        self.tokens = len(self.shared) + len(self.behind) + sum(map(len, self.behind))
+        self.past = self._run_shared() if len(self.shared) else None
+
+    def filled(self, vectors: Tensor) -> Tensor:
+        """The prompt with vectors (rows, k, width) in their places, (rows, tokens, width), for a Lab."""
+        return torch.cat([self.before.expand(len(vectors), -1, -1), self.from_first(vectors)], dim=1)
+
+    def from_first(self, vectors: Tensor) -> Tensor:
+        """The same from the first noken on."""
+        vectors, parts = vectors.to(self.shared), []
+        for number, text in enumerate(self.behind):
+            parts += [vectors[:, number, None], text.expand(len(vectors), -1, -1)]
+        return torch.cat(parts, dim=1)
+
+    def cache(self, rows: int):
+        """The cache of what stands before the first noken, for so many rows; it costs no copy."""
+        if self.past is None:
+            return None
+        own = copy(self.past)
+        own.layers = [
+            copy(layer) for layer in self.past.layers
+        ]  # a layer gets new tensors, never writes into old
+        for layer in own.layers:
+            layer.keys = layer.keys.expand(rows, -1, -1, -1)
+            layer.values = layer.values.expand(rows, -1, -1, -1)
+        return own
+
+    def _run_shared(self):
+        with torch.enable_grad():  # nothing here has one: it is for layers that are less exact without
+            return self.lab.model(inputs_embeds=self.shared[None], use_cache=True).past_key_values
+
+
+def frames(lab: Lab, prompts: list[str]) -> list[Frame]:
+    """Prompts that all have as many <noken>, one or more; ValueError for others."""
+    if not prompts:
+        raise ValueError(f"there is no prompt; give a text with {NOKEN} in it")
+    counts = [prompt.count(NOKEN) for prompt in prompts]
+    if 0 in counts:
+        raise ValueError(f"the prompt needs a {NOKEN}, where the vector goes: {prompts[counts.index(0)]!r}")
+    if len(set(counts)) > 1:
+        raise ValueError(f"all prompts need as many {NOKEN}; they have {', '.join(map(str, counts))}")
+    return [Frame(lab, prompt) for prompt in prompts]
+
+
+def target_ids(lab: Lab, frames: list[Frame], targets: list[str]) -> list[Tensor]:
+    """The ids of each target; ValueError for one that is empty, or too long behind the longest prompt."""
+    if not targets:
+        raise ValueError("there are no targets; give at least one text that shall be said")
+    if "" in targets:
+        raise ValueError(f"target {targets.index('')} is empty; write at least one character")
+    ids, tokens = [lab.ids(target) for target in targets], max(frame.tokens for frame in frames)
+    for target, own in zip(targets, ids, strict=True):
+        if lab.context and tokens + len(own) > lab.context:
+            short = repr(target if len(target) <= 40 else f"{target[:40]}…")
+            raise ValueError(
+                f"the target {short} has {len(own)} tokens, which do not fit {lab.name} behind a prompt of "
+                f"{tokens}: it takes {lab.context}"
+            )
+    return ids
+
+
+def row_size(lab: Lab, frames: list[Frame], ids: list[Tensor]) -> int:
+    """Bytes that the longest of these targets takes while its gradient is made."""
+    config, new = lab.model.config.get_text_config(), max(map(len, ids))
+    tokens = new + max(frame.tokens for frame in frames)
+    kept = 24 * config.hidden_size * config.num_hidden_layers  # numbers that layers keep for gradients
+    return tokens * kept * lab.dtype.itemsize + 16 * new * config.vocab_size
+
+
+def run(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """How well targets are said behind a prompt with vectors (rows, k, width), in nats a token; ids a row.
+
+    Nll (rows,), float32, which can be differentiated by the vectors, and whether every token of a row's
+    target is the likeliest, (rows,).
+    """
+    counts = torch.tensor([len(row) for row in ids], device=vectors.device)
+    said = lab.embed_ids(
+        pad_sequence(ids, batch_first=True)[:, :-1]
+    )  # padding is on the right: nothing sees it
+    x = torch.cat([frame.from_first(vectors), said], dim=1)  # (rows, tokens, width)
+    first = x.shape[1] - said.shape[1] - 1  # the position that says a target's first token
+    rows = torch.arange(len(ids), device=x.device).repeat_interleave(counts)  # (targets' tokens,)
+    places = torch.cat([torch.arange(len(row), device=x.device) for row in ids]) + first
+    logits = _logits(lab.model, x, len(frame.shared), frame.cache(len(x)), rows, places)
+    wanted = torch.cat(ids)
+    losses = cross_entropy(logits.float(), wanted, reduction="none")
+    wrong = (logits.argmax(-1) != wanted).long()
+    zeros = torch.zeros(len(ids), device=x.device)
+    return zeros.index_add(0, rows, losses) / counts, zeros.long().index_add(0, rows, wrong) == 0
+
+
+def greedy(lab: Lab, prompts: Tensor, new: int) -> Tensor:
+    """The next ids by greedy decoding behind prompts (rows, tokens, width): (rows, new), -1 behind an end."""
+
+    def decode(some: slice) -> Tensor:
+        ids = torch.full((len(prompts[some]), new), -1)
+        for step in lab.sample(prompts[some], new):
+            ids[step.rows.cpu(), step.index] = step.ids.cpu()
+        return ids
+
+    return torch.cat(lab.in_batches(decode, len(prompts), None))
+
+
+def _logits(model, x: Tensor, before: int, past, rows: Tensor, places: Tensor) -> Tensor:
+    """Logits at some places of some rows, (places, vocab): the head is given no others."""
+    mask = torch.ones(len(x), before + x.shape[1], dtype=torch.long, device=x.device)
+    head = model.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][rows, places][None],))
+    try:
+        out = model(inputs_embeds=x, attention_mask=mask, past_key_values=past, use_cache=past is not None)
+    finally:
+        hook.remove()
+    return out.logits[0]
+
+
+def _embedded(lab: Lab, text: str) -> Tensor:
+    """The embeddings of a text, (tokens, width); of no text, none."""
+    return lab.embed(text)[0] if text else lab.embed_ids(torch.empty(0, dtype=torch.long))
