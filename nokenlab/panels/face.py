@@ -1,8 +1,8 @@
 """A panel's face: one ES module, alive in JupyterLab through anywidget, or inlined in a page with no kernel.
 
-`NAME.js` beside this file says `export default { render({ model, el }) { … } }` and imports nothing. It reads
-the state by `model.get(key)`, of which `live` is whether a kernel listens. `panels.css` is its look, and
-`NAME.css` where there is one.
+`NAME.js` beside this file says `export default { render({ model, el }) { … } }` and imports nothing; the
+functions of `elements.js` are there. It reads the state by `model.get(key)`, of which `live` is whether a
+kernel listens. `panels.css` is its look, and `NAME.css` where there is one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anywidget import AnyWidget
 
 FOLDER = Path(__file__).parent
+ELEMENTS = (FOLDER / "elements.js").read_text(encoding="utf-8")
 STAND_IN = (FOLDER / "face.js").read_text(encoding="utf-8")  # for the model that a kernel would be behind
 
 
@@ -52,7 +53,7 @@ def _inert(data: str) -> str:
 
 
 def _module(name: str) -> str:
-    source = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    source = ELEMENTS + (FOLDER / f"{name}.js").read_text(encoding="utf-8")
     if "</script" in source or "<!--" in source:
         raise ValueError(f"{name}.js would end the script that it is inlined in; write '<' + '/script'")
     return source

@@ -14,19 +14,6 @@
 
 const PLAY = 6000; // milliseconds from one end to the other
 
-/** An element with a class and a text. */
-function element(tag, kind = "", text = "") {
-  const made = document.createElement(tag);
-  made.className = kind;
-  made.textContent = text;
-  return made;
-}
-
-/** Set a text if it is another one. */
-function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 /** A number with six digits, as Python's `g` has it. */
 const short = (value) => String(Number(value.toPrecision(6)));
 
@@ -53,10 +40,9 @@ class Face {
     el.classList.add("nk", "nk-lerp");
     if (this.live) el.append(...this.buildPrompts());
     el.append(this.buildControls(), ...this.buildPage());
-    // arrows and Enter are theirs, not JupyterLab's, which looks at what has the focus
-    el.querySelectorAll("input, button").forEach((part) => { part.dataset.lmSuppressShortcuts = "true"; });
+    ownKeys(el);
     model.on("change:views", () => this.viewed());
-    model.on("change:progress", () => this.showProgress());
+    model.on("change:progress", () => showProgress(this.progress, model.get("progress")));
     this.viewed();
   }
 
@@ -74,8 +60,8 @@ class Face {
     });
     this.progress = element("progress");
     this.progress.setAttribute("aria-label", "passes of the blend");
-    const go = this.button("Blend", () => this.blend(), "answer all blends of the two prompts");
-    const halt = this.button("Stop", () => this.model.send({ stop: true }), "end a blend that is being made");
+    const go = button("Blend", () => this.blend(), "answer all blends of the two prompts");
+    const halt = button("Stop", () => this.model.send({ stop: true }), "end a blend that is being made");
     second.append(go, halt, this.progress);
     return [first, second];
   }
@@ -85,11 +71,11 @@ class Face {
     ways.setAttribute("role", "group");
     ways.setAttribute("aria-label", "way");
     this.ways = this.model.get("ways").map(({ name, tip }) => {
-      const button = this.button(name, () => this.choose(name), tip);
-      ways.append(button);
-      return button;
+      const made = button(name, () => this.choose(name), tip);
+      ways.append(made);
+      return made;
     });
-    this.play = this.button("▶", () => (this.playing ? this.pause() : this.start()), "slide by itself");
+    this.play = button("▶", () => (this.playing ? this.pause() : this.start()), "slide by itself");
     this.play.ariaLabel = "Play";
     const label = element("label", "nk-lerp-p", "p");
     this.range = Object.assign(element("input"), { type: "range", min: 0, step: 1, value: 0 });
@@ -121,12 +107,6 @@ class Face {
     this.missing = element("div", "nk-quiet");
     this.whole = [this.strip, this.mark, page];
     return [this.title, this.missing, ...this.whole];
-  }
-
-  button(text, pressed, title = "") {
-    const made = Object.assign(element("button", "nk-button", text), { type: "button", title });
-    made.onclick = pressed;
-    return made;
   }
 
   // - what happens
@@ -203,13 +183,6 @@ class Face {
       say(number, value.toFixed(3));
       bar.style.transform = `scaleX(${value})`;
     });
-  }
-
-  showProgress() {
-    const [done, of] = this.model.get("progress");
-    this.progress.classList.toggle("nk-going", of > 0);
-    this.progress.max = of || 1;
-    this.progress.value = done;
   }
 }
 

@@ -13,6 +13,7 @@ from nokenlab.lab import Lab
 from nokenlab.nokens import replace, shell
 from nokenlab.panels import face, markup
 from nokenlab.panels import noken_explorer_grid as explorer
+from nokenlab.panels.noken_explorer_grid import is_named
 from nokenlab.panels.panel import Panel, check_prompt, watched
 from nokenlab.runs import show
 
@@ -21,9 +22,9 @@ KINDS = {
     "random, at token norm × size": "token norm",
     "random, at a token's distance from the centroid × size": "centroid",
     "a random real token": "real token",
-    "the true token": "true token",
+    "what stands there × size": "true token",
 }
-SIZED = ("token norm", "centroid")
+SIZED = ("token norm", "centroid", "true token")
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,15 @@ def vector(lab: Lab, choice: Choice) -> Tensor:
 class NokenExplorer(Panel):
     """Move through nokens; the model's text follows token by token, a newer move ending the older's run.
 
-    Without a kernel there is a grid of seeds and sizes, answered when the panel is first shown.
+    Where a noken with a name (`lab.with_nokens`) stands at `position`, it is the first to be seen. Without a
+    kernel there is a grid of seeds and sizes, answered when the panel is first shown.
     """
 
     def __init__(self, lab: Lab, prompt: str, position: int = 0, seed: int = 0, max_new_tokens: int = 20):
         super().__init__(lab)
         position %= len(lab.ids(prompt))  # which may count from the end
-        self.start, self.max_new_tokens = Choice(prompt, position, seed, "token norm"), max_new_tokens
+        scale = "true token" if is_named(lab, prompt, position) else "token norm"
+        self.start, self.max_new_tokens = Choice(prompt, position, seed, scale), max_new_tokens
         self.kept: list[dict] = []
         self.whole: dict | None = None  # the row of the text on show, once it is whole
 

@@ -312,19 +312,6 @@ function drawStrip(strip, letters, colours, p) {
 
 // --- the page
 
-/** An element with a class and a text. */
-function element(tag, kind = "", text = "") {
-  const made = document.createElement(tag);
-  made.className = kind;
-  made.textContent = text;
-  return made;
-}
-
-/** Set a text if it is another one. */
-function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 /** A token on one line, with ␣ for each space. */
 const visible = (token) => oneLine(token).replaceAll(" ", "␣") || "(empty)";
 const oneLine = (text) => text.replace(/[\n\r\u2028\u2029\t]/g, "↵");
@@ -407,8 +394,7 @@ class Face {
     el.append(left, right);
     if (this.model.get("live")) el.append(this.buildCorners());
     el.append(this.buildPath(), this.status);
-    // arrows and Enter are theirs, not JupyterLab's, which looks at what has the focus
-    el.querySelectorAll("canvas, input, select, button").forEach((part) => { part.dataset.lmSuppressShortcuts = "true"; });
+    ownKeys(el);
   }
 
   buildLine() {
@@ -421,7 +407,7 @@ class Face {
     label.append(this.to);
     slider.append(this.range);
     row.append(label, slider);
-    if (this.model.get("live")) row.append(this.button("Answer the line", () => this.model.send({ line: this.corner, from: this.anchor })));
+    if (this.model.get("live")) row.append(button("Answer the line", () => this.model.send({ line: this.corner, from: this.anchor })));
     box.append(row, this.strip);
     return box;
   }
@@ -440,7 +426,7 @@ class Face {
     });
     const go = element("button", "nk-button", "Answer the map");
     this.progress = element("progress");
-    form.append(go, this.button("Stop", () => this.model.send({ stop: true })), this.progress, words);
+    form.append(go, button("Stop", () => this.model.send({ stop: true })), this.progress, words);
     form.onsubmit = (event) => {
       event.preventDefault();
       this.model.send({ corners: this.inputs.map((input) => input.value) });
@@ -454,17 +440,11 @@ class Face {
     this.table = element("table");
     const row = element("div", "nk-terr-row");
     row.append(
-      this.button("Save as CSV", () => save(toCsv(this.path), "path.csv")),
-      this.button("Clear", () => { this.path = []; this.schedule(); }),
+      button("Save as CSV", () => save(toCsv(this.path), "path.csv")),
+      button("Clear", () => { this.path = []; this.schedule(); }),
     );
     box.append(this.summary, this.table, row);
     return box;
-  }
-
-  button(text, pressed) {
-    const made = Object.assign(element("button", "nk-button", text), { type: "button" });
-    made.onclick = pressed;
-    return made;
   }
 
   // - what happens
@@ -482,7 +462,7 @@ class Face {
       place: () => { if (!same(model.get("place"), this.place)) this.move(model.get("place")); },
       exact: () => { this.keepExact(); this.schedule(); },
       line: () => this.schedule(),
-      progress: () => this.showProgress(),
+      progress: () => showProgress(this.progress, model.get("progress")),
     };
     for (const [name, callback] of Object.entries(heard)) model.on(`change:${name}`, callback);
     this.watcher = new ResizeObserver(() => this.sized());
@@ -681,13 +661,6 @@ class Face {
       return line;
     });
     this.table.replaceChildren(head, ...rows);
-  }
-
-  showProgress() {
-    const [done, of] = this.model.get("progress");
-    this.progress.classList.toggle("nk-going", of > 0);
-    this.progress.max = of || 1;
-    this.progress.value = done;
   }
 
   /** The page has no place for it any more. */

@@ -84,7 +84,7 @@ def test_a_live_face_has_the_state_as_traits_that_go_to_the_browser(probe):
     state = widget.get_state()
     assert seen == [3] and widget.count == 3
     assert {"name": "one", "count": 3, "text": EVIL, "live": True}.items() <= state.items()
-    assert state["_esm"] == (HELPERS / "probe.js").read_text()
+    assert state["_esm"] == face.ELEMENTS + (HELPERS / "probe.js").read_text()
 
 
 def test_faces_in_an_exported_page_need_no_kernel_and_no_network(probe, page, tmp_path):

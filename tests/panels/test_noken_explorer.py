@@ -10,6 +10,7 @@ from helpers.panels import EVIL, settled, text_of
 
 import nokenlab as nl
 from nokenlab.experiments import random_nokens
+from nokenlab.nokens import fill
 from nokenlab.panels.panel import LONGEST
 
 
@@ -39,6 +40,16 @@ def test_the_explorer_puts_nokens_at_a_distance_from_the_centroid(tiny):
     assert (noken - tiny.space.centroid).norm().item() == pytest.approx(distance, rel=1e-4)
     prompt = nl.replace(tiny.embed("Red is a color"), -1, noken)
     assert row["response"] == tiny.generate(prompt, 5)[0] == text_of(panel.text.value)
+
+
+def test_a_noken_with_a_name_is_the_first_to_be_seen_and_has_sizes(tiny):
+    blorp = nl.random_nokens(tiny.width, 7)[0]
+    panel = nl.NokenExplorer(tiny.with_nokens(blorp=blorp), "The <blorp> is a color", 1, 3, 5)
+    assert panel.widget and not panel.size.disabled
+    for size in (1.0, 0.5):
+        panel.size.value = size
+        said = tiny.generate(fill(tiny, "The <noken> is a color", blorp * size), 5)[0]
+        assert text_of(settled(panel).text.value) == said
 
 
 def test_what_a_page_rounds_is_no_move(tiny):

@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
+from nokenlab.nokens import fill
 from nokenlab.panels import markup
 from nokenlab.panels.noken_explorer_grid import SEEDS, SIZES, grid, still
 from nokenlab.runs.export import export_page
@@ -20,15 +21,24 @@ PROMPT = "Red is a color"
 
 def test_answers_are_those_of_each_noken_alone(tiny):
     found = grid(tiny, PROMPT, 2, 3, 5)
-    assert found["seeds"] == [3, 4, 5, 6, 7, 8] and found["sizes"] == list(SIZES)
-    for seed, said in zip(found["seeds"], found["response"], strict=True):
+    assert found["names"] == [f"seed {seed}" for seed in range(3, 9)] and found["sizes"] == list(SIZES)
+    for seed, norms, said in zip(range(3, 9), found["norms"], found["response"], strict=True):
         noken = nl.rescale(nl.random_nokens(tiny.width, [seed]), tiny.space.median_norm)
-        for size, norm, text in zip(SIZES, found["norms"], said, strict=True):
+        for size, norm, text in zip(SIZES, norms, said, strict=True):
             prompt = nl.replace(tiny.embed(PROMPT), 2, noken * size)
             assert text == tiny.generate(prompt, 5)[0]
             assert norm == pytest.approx((noken * size).norm().item(), rel=1e-4)
     tokens = tiny.tokens(PROMPT)["token"].tolist()
     assert found["before"] == "".join(tokens[:2]) and found["after"] == "".join(tokens[3:])
+
+
+def test_a_noken_with_a_name_is_the_first(tiny):
+    blorp = nl.random_nokens(tiny.width, 7)[0]
+    found = grid(tiny.with_nokens(blorp=blorp), "The <blorp> is a color", 1, 3, 5)
+    assert found["names"][:2] == ["<blorp>", "seed 3"] and len(found["response"]) == SEEDS + 1
+    for size, norm, text in zip(SIZES, found["norms"][0], found["response"][0], strict=True):
+        assert text == tiny.generate(fill(tiny, "The <noken> is a color", blorp * size), 5)[0]
+        assert norm == pytest.approx(size * blorp.norm().item(), rel=1e-4)
 
 
 def test_the_nearest_token_is_that_of_the_seed(tiny):
@@ -55,14 +65,14 @@ def test_two_sliders_choose_an_answer_on_a_page(lab, page, tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "note.ipynb")
     page.goto(export_page(tmp_path / "note.ipynb", tmp_path / "page.html").as_uri())
     said, found = page.locator(".nk-text"), grid(lab, PROMPT, 0, 2, 6)
-    seed, size = page.get_by_label("seed"), page.get_by_label("size ×")
+    noken, size = page.get_by_label("noken"), page.get_by_label("size ×")
     expect(said).to_have_text(exact(found["response"][0][SIZES.index(1)]))
     for row, texts in enumerate(found["response"]):
         size.press("Home")
         for number, text in enumerate(texts):
             expect(said).to_have_text(exact(text))
-            expect(page.locator(".nk-place")).to_contain_text(f"norm {found['norms'][number]:.2f}")
-            expect(seed).to_have_attribute("aria-valuetext", f"seed {found['seeds'][row]}: {text}")
+            expect(page.locator(".nk-place")).to_contain_text(f"norm {found['norms'][row][number]:.2f}")
+            expect(noken).to_have_attribute("aria-valuetext", f"{found['names'][row]}: {text}")
             size.press("ArrowRight")
-        seed.press("ArrowRight")
+        noken.press("ArrowRight")
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
