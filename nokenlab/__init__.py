@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # so that an editor sees them
     from nokenlab.panels.step_sampler import StepSampler
     from nokenlab.panels.territories import Territories
     from nokenlab.panels.token_view import TokenView
+    from nokenlab.runs.parameters import check_parameters
     from nokenlab.runs.results import Results
     from nokenlab.saved_nokens import SavedNokens, load_nokens, save_nokens
     from nokenlab.space import EmbeddingSpace
@@ -37,6 +38,7 @@ _HOME = {
     "panels.step_sampler": ["StepSampler"],
     "panels.territories": ["Territories"],
     "panels.token_view": ["TokenView"],
+    "runs.parameters": ["check_parameters"],
     "runs.results": ["Results"],
     "saved_nokens": ["SavedNokens", "load_nokens", "save_nokens"],
     "space": ["EmbeddingSpace"],
@@ -55,6 +57,7 @@ __all__ = [
     "StepSampler",
     "Territories",
     "TokenView",
+    "check_parameters",
     "constraints",
     "entropy",
     "insert",

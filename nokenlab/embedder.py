@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab.errors import check_text, short
 from nokenlab.models import placement
 from nokenlab.space import EmbeddingSpace
 
@@ -87,8 +88,7 @@ class Embedder:
         The text is used as it is. With `chat` it is first put into the frame of a conversation that
         the model was trained on, as one message of a user that waits for its answer.
         """
-        if not text:
-            raise ValueError("the prompt is empty; write at least one character")
+        check_text(text, "the prompt")
         ids = self._cut(self._as_chat(text) if chat else text)
         if chat and ids[: len(self.start_ids)] == self.start_ids:  # many frames begin with it
             ids = ids[len(self.start_ids) :]
@@ -112,7 +112,12 @@ class Embedder:
 
     def embed_ids(self, ids: Tensor) -> Tensor:
         """The embeddings of ids (…, tokens), (…, tokens, width), on the model's device."""
-        ids, rows = ids.to(self.device), self._rows
+        if not isinstance(ids, Tensor) or ids.is_floating_point() or ids.is_complex():
+            raise ValueError(f"ids must be a torch tensor of whole numbers, got {short(ids)}")
+        rows = self._rows
+        if ids.numel() and not 0 <= ids.min() <= ids.max() < rows + len(self.nokens):
+            raise ValueError(f"ids of {self.name} are 0 to {rows + len(self.nokens) - 1}, got {short(ids)}")
+        ids = ids.to(self.device)
         with torch.no_grad():
             found = self.model.get_input_embeddings()(ids.clamp_max(rows - 1) if self.nokens else ids)
         if self.nokens and (own := ids >= rows).any():

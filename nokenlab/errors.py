@@ -1,11 +1,13 @@
-"""What goes wrong, in words for people."""
+"""What goes wrong, in words for people; and the checks of what they gave that every layer needs."""
 
 import difflib
+import operator
 import re
 import reprlib
 from pathlib import Path
 
 LONGEST = 200  # letters of a message, whatever was given
+LARGEST_SEED = 2**63 - 1
 
 
 class BadInput(ValueError):
@@ -59,3 +61,42 @@ def did_you_mean(name: str, names) -> str:
     close = difflib.get_close_matches(name[:100], names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     return cut(f"{hint} there are: {', '.join(names)}", 130) if names else "; there are none"
+
+
+def check_seeds(seeds, name: str = "seeds") -> list[int]:
+    """Seeds as a list of int. ValueError for no seeds, and what is no whole number from 0 to 2**63 - 1."""
+    try:
+        found = [operator.index(seed) for seed in seeds]
+        if any(isinstance(seed, bool) for seed in seeds):
+            raise TypeError
+    except TypeError:
+        raise ValueError(f"{name} must be whole numbers, got {short(seeds)}") from None
+    for seed in found:
+        if not 0 <= seed <= LARGEST_SEED:
+            raise ValueError(f"{name}: a seed is a whole number from 0 to 2**63 - 1, got {short(seed)}")
+    if not found:
+        raise ValueError(f"{name} is empty; give at least one")
+    return found
+
+
+def check_text(text, name: str) -> None:
+    """ValueError for what is no text, an empty one, or one that UTF-8 cannot write (a lone surrogate)."""
+    if not isinstance(text, str):
+        raise ValueError(f"{name} must be a text, got {type(text).__name__}")
+    if not text:
+        raise ValueError(f"{name} is empty; write at least one character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} holds text that is no valid UTF-8: {short(text)}") from None
+
+
+def check_vectors(x, name: str = "vectors") -> None:
+    """ValueError for what is no torch tensor of real floating-point numbers, or holds NaN or infinity."""
+    if not hasattr(x, "is_floating_point"):
+        how = "torch.as_tensor(x, dtype=torch.float32) makes one"
+        raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}; {how}")
+    if not x.is_floating_point():
+        raise ValueError(f"{name} must be floating-point numbers, got {x.dtype}; x.float() makes them")
+    if not x.isfinite().all():
+        raise ValueError(f"{name} must be finite, but NaN or infinity is among them")

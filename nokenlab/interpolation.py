@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from nokenlab.errors import check_vectors, short
+
 
 def lerp(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
     """The straight line from a (p = 0) to b (p = 1), exact at both ends and wherever a equals b.
@@ -78,9 +80,17 @@ def between(a: Tensor, b: Tensor, p: Sequence[float], way: str, centroid: Tensor
 
 def _weights(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
     """p as a tensor that broadcasts against a, with one leading row a p when p is a list."""
+    check_vectors(a, "a")
+    check_vectors(b, "b")
     if a.shape != b.shape:
         raise ValueError(f"a and b differ in shape: {tuple(a.shape)} and {tuple(b.shape)}")
-    weight = torch.as_tensor(p, dtype=torch.float32, device=a.device)
+    try:
+        weight = torch.as_tensor(p)
+        if weight.is_complex():
+            raise TypeError
+        weight = weight.to(a.device, torch.float32)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"p is a number or a list of numbers, got {short(p)}") from None
     if weight.dim() > 1 or weight.numel() == 0:
         raise ValueError("p is a number or a list of at least one number")
     if not torch.isfinite(weight).all():

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from nokenlab.decode import loop
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
+from nokenlab.errors import short
 from nokenlab.models import memory
 
 
@@ -133,17 +135,21 @@ class Lab(Embedder):
 
     def in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
         """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""
+        if size is not None and (not isinstance(size, Integral) or size < 1):
+            raise ValueError(f"batch_size must be a whole number, at least 1, got {short(size)}")
         return memory.in_batches(run, rows, size or self.rows_at_once, self.decoders.forget)
 
     def check_room(self, tokens: int, max_new_tokens: int) -> None:
         """ValueError where a prompt of so many tokens and so many new ones are too long for the model."""
-        if max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
-        if self.context and tokens + max_new_tokens > self.context:
+        if not isinstance(max_new_tokens, Integral) or max_new_tokens < 1:
             raise ValueError(
-                f"the prompt's {tokens} tokens and {max_new_tokens} new ones do not fit {self.name}, "
-                f"which takes {self.context} tokens; shorten the prompt"
+                f"max_new_tokens must be a whole number, at least 1, got {short(max_new_tokens)}"
             )
+        if self.context and tokens + max_new_tokens > self.context:
+            takes = f"{self.name} takes {self.context} tokens, {tokens} of them the prompt's"
+            room = self.context - tokens
+            rather = f"at most {room}" if room > 0 else "shorten the prompt"
+            raise ValueError(f"max_new_tokens is {short(max_new_tokens, 20)}, but {takes}; {rather}")
 
     def provenance(self) -> dict:
         """What a result depends on: that of `Embedder`, and rows_at_once."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from nokenlab.errors import check_seeds, check_vectors, short
 
 if TYPE_CHECKING:
     from nokenlab.embedder import Embedder
@@ -21,17 +25,21 @@ def random_nokens(width: int, seeds: int | Sequence[int], norm: float | None = N
     Each is standard normal, as the article's `torch.randn` has it: its norm is about sqrt(width),
     many times a token's. With `norm` each is rescaled to that length. Row i depends on seeds[i]
     alone: it is drawn on the CPU from a generator of its own, so it is the same on every device.
+    Raises ValueError for seeds that are none, or no whole numbers from 0 to 2**63 - 1.
     """
-    rows = [
-        torch.randn(width, generator=torch.Generator().manual_seed(int(seed)))
-        for seed in _as_list(seeds, "seeds")
-    ]
+    if not isinstance(width, Integral) or width < 1:
+        raise ValueError(f"width must be a whole number, at least 1, got {short(width)}")
+    seeds = check_seeds([seeds] if isinstance(seeds, int) else seeds)
+    rows = [torch.randn(width, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     nokens = torch.stack(rows)  # (seeds, width)
     return nokens if norm is None else rescale(nokens, norm)
 
 
 def rescale(vectors: Tensor, norm: float) -> Tensor:
     """The same directions at length `norm`, (…, width). A vector of length 0 has no direction."""
+    check_vectors(vectors)
+    if not isinstance(norm, Real) or not math.isfinite(norm):
+        raise ValueError(f"norm must be a finite number, got {short(norm)}")
     lengths = vectors.norm(dim=-1, keepdim=True)
     if (lengths == 0).any():
         raise ValueError("a vector of length 0 has no direction and cannot be rescaled")
@@ -43,6 +51,9 @@ def shell(centre: Tensor, seeds: int | Sequence[int], distance: float) -> Tensor
 
     Row i lies in the direction of `random_nokens`' row i.
     """
+    check_vectors(centre, "centre")
+    if centre.dim() != 1:
+        raise ValueError(f"centre must be one vector, (width,), got {tuple(centre.shape)}")
     return centre.float().cpu() + random_nokens(len(centre), seeds, norm=distance)
 
 
@@ -59,18 +70,17 @@ def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:
     `embeddings` is one prompt, (1, tokens, width); `vectors` is (width,) or (vectors, width), finite.
     `position` counts from 0; from the end if negative. The input is not changed.
     """
+    check_vectors(embeddings, "embeddings")
+    check_vectors(vectors)
     if embeddings.dim() != 3 or embeddings.shape[0] != 1:
         raise ValueError(f"wanted one prompt, (1, tokens, width), got {tuple(embeddings.shape)}")
     _, tokens, width = embeddings.shape
-    if not -tokens <= position < tokens:
-        raise ValueError(
-            f"position {position} is outside the prompt, which has {tokens} tokens: 0 to {tokens - 1}"
-        )
+    if not isinstance(position, Integral) or not -tokens <= position < tokens:
+        has = f"the prompt, which has {tokens} tokens: 0 to {tokens - 1}"
+        raise ValueError(f"position {short(position)} is outside {has}")
     vectors = torch.atleast_2d(vectors)
-    if vectors.dim() != 2 or vectors.shape[1] != width:
+    if vectors.dim() != 2 or vectors.shape[1] != width or not len(vectors):
         raise ValueError(f"this model's vectors have width {width}, got {tuple(vectors.shape)}")
-    if not torch.isfinite(vectors).all():
-        raise ValueError("a noken holds NaN or infinity; every value must be finite")
     replaced = embeddings.repeat(len(vectors), 1, 1)
     replaced[:, position] = vectors.to(embeddings)
     return replaced
@@ -82,6 +92,10 @@ def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tens
     `before` and `after` are texts' embeddings, (1, tokens, width); without `after` the vector is the last
     thing said. `vectors` is (width,) or (vectors, width), finite.
     """
+    for text in [before] if after is None else [before, after]:
+        check_vectors(text, "embeddings")
+        if text.dim() != 3 or len(text) != 1:
+            raise ValueError(f"wanted one text, (1, tokens, width), got {tuple(text.shape)}")
     gap = before.new_zeros(1, 1, before.shape[-1])
     parts = [before, gap] if after is None else [before, gap, after]
     return replace(torch.cat(parts, dim=1), before.shape[1], vectors)
@@ -95,7 +109,7 @@ def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
     Raises ValueError for a prompt with no <noken>, with two, or with nothing before it.
     """
     if prompt.count(NOKEN) != 1 or prompt.startswith(NOKEN):
-        raise ValueError(f"the prompt needs one {NOKEN}, with text before it: {prompt!r}")
+        raise ValueError(f"the prompt needs one {NOKEN}, with text before it: {short(prompt)}")
     before, after = prompt.split(NOKEN)
     before = lab.embed(before.removesuffix(" "))
     return insert(before, vectors, lab.embed(after) if after else None)
@@ -104,10 +118,3 @@ def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
 def word_vector(lab: Embedder, word: str) -> Tensor:
     """The embedding of a word with a space before it, (width,), float32 on the CPU: its last token's."""
     return lab.embed(f" {word}")[0, -1].float().cpu()
-
-
-def _as_list(values: int | Sequence[int], name: str) -> list[int]:
-    values = [values] if isinstance(values, int) else list(values)
-    if not values:
-        raise ValueError(f"{name} is empty; give at least one")
-    return values

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from numbers import Integral
 
 import pandas as pd
 import torch
 from torch import Tensor
+
+from nokenlab.errors import check_vectors, short
+
+AT_ONCE = 1024  # vectors whose cosines to all tokens are in memory together
 
 
 class EmbeddingSpace:
@@ -82,15 +87,13 @@ class EmbeddingSpace:
         nearest), token, id, cosine (-1 to 1), distance (Euclidean). Ordered by cosine; of equals, the
         lower id first.
         """
-        if vectors.shape[-1] != self.width or vectors.dim() > 2:
+        check_vectors(vectors)
+        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.width or not len(vectors):
             raise ValueError(f"this space has width {self.width}, got {tuple(vectors.shape)}")
-        if not torch.isfinite(vectors).all():
-            raise ValueError("a vector holds NaN or infinity; every value must be finite")
-        k = min(k, len(self))
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be a whole number, at least 1, got {short(k)}")
         query = torch.atleast_2d(vectors).to(self.vectors.device, torch.float32)  # (rows, width)
-        direction = torch.nn.functional.normalize(query, dim=-1)
-        cosine = direction @ self.vectors.float().T / self.norms.clamp_min(1e-12)  # (rows, tokens)
-        order = cosine.argsort(dim=-1, descending=True, stable=True)[:, :k].cpu()
+        order = torch.cat([self._order(some, min(k, len(self))) for some in query.split(AT_ONCE)])
         tables = [self._neighbours(query[row], best) for row, best in enumerate(order)]
         if vectors.dim() == 1:
             return tables[0]
@@ -102,6 +105,12 @@ class EmbeddingSpace:
         direction = torch.nn.functional.normalize(query, dim=-1)
         cosine, rows = (direction @ self.vectors.float().T / self.norms.clamp_min(1e-12)).max(dim=-1)
         return rows, cosine
+
+    def _order(self, query: Tensor, k: int) -> Tensor:
+        """The rows of the k tokens nearest to each of a few vectors (rows, width), (rows, k) on the CPU."""
+        direction = torch.nn.functional.normalize(query, dim=-1)
+        cosine = direction @ self.vectors.float().T / self.norms.clamp_min(1e-12)  # (rows, tokens)
+        return cosine.argsort(dim=-1, descending=True, stable=True)[:, :k].cpu()
 
     def _neighbours(self, query: Tensor, rows: Tensor) -> pd.DataFrame:
         found = self.vectors[rows.to(self.vectors.device)].float()  # (k, width)

@@ -12,6 +12,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from nokenlab.decode.forward import shared_prefix
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
+from nokenlab.errors import check_vectors
 
 
 @dataclass
@@ -149,9 +150,8 @@ def _draw(scores: Tensor, uniform: Tensor) -> Tensor:
 def _checked(fed: Tensor | None, default: Tensor) -> Tensor:
     if fed is None:
         return default
+    check_vectors(fed, "what feed returned")
     if fed.shape != default.shape:
         wanted, got = tuple(default.shape), tuple(fed.shape)
         raise ValueError(f"feed must return (running rows, width) = {wanted}, or None; got {got}")
-    if not torch.isfinite(fed).all():
-        raise ValueError("feed returned NaN or infinity; every value must be finite")
     return fed.to(default)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from nokenlab.errors import check_seeds, check_vectors
+
 Prompts = str | Tensor | Sequence[str] | Sequence[Tensor]
 
 
@@ -18,7 +20,9 @@ def as_rows(prompts: Prompts, embed: Callable[[str], Tensor]) -> Tensor | list[T
         return embed(prompts)
     if isinstance(prompts, Tensor):
         return prompts
-    if not len(prompts):
+    if not isinstance(prompts, list | tuple):
+        raise ValueError(f"prompts are texts or embeddings, torch tensors; got {type(prompts).__name__}")
+    if not prompts:
         raise ValueError("there are no prompts; give at least one")
     return [embed(p) if isinstance(p, str) else p for p in prompts]
 
@@ -32,10 +36,9 @@ def batch(rows: Tensor | list[Tensor], start: Tensor) -> tuple[Tensor, Tensor]:
     rows = [rows] if isinstance(rows, Tensor) else rows
     width = start.shape[1]
     for row in rows:
+        check_vectors(row, "embeddings")
         if row.dim() != 3 or row.shape[-1] != width or 0 in row.shape:
             raise ValueError(f"embeddings must be (rows, tokens, {width}), got {tuple(row.shape)}")
-        if not torch.isfinite(row).all():
-            raise ValueError("the embeddings hold NaN or infinity; every value must be finite")
     longest = max(row.shape[1] for row in rows)
     parts, masks = [], []
     for row in rows:
@@ -51,7 +54,7 @@ def row_seeds(seeds: int | Sequence[int] | None, rows: int) -> list[int] | None:
     """A seed a row; a single number n means n, n + 1, … Raises ValueError when there are not as many."""
     if seeds is None:
         return None
-    seeds = [seeds + row for row in range(rows)] if isinstance(seeds, int) else list(seeds)
+    seeds = check_seeds(range(seeds, seeds + rows) if isinstance(seeds, int) else seeds)
     if len(seeds) != rows:
         raise ValueError(f"one seed a row is needed: {rows} rows, {len(seeds)} seeds")
     return seeds

@@ -48,14 +48,27 @@ def read(notebook: Path) -> dict[str, Parameter]:
     return {}
 
 
+def check_parameters() -> None:
+    """Check the parameters of the notebook that is open here, as its cells were run by hand or by a command.
+
+    Each `name: type = …  # …` of a cell that has nothing else is checked by its present value. Where there is
+    no notebook, as in a script, there is nothing to check. Raises BadInput as `check` does.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
+    names = shell.user_ns if shell else {}
+    for source in names.get("In", []):
+        for parameter in _annotated(source):
+            if parameter.name in names:
+                check_value(parameter, names[parameter.name])
+
+
 def of_source(source: str, where: str) -> dict[str, Parameter]:
     """The parameters in the text of a cell, as `read`; messages begin with `where`."""
     try:
-        statements = ast.parse(source).body
-        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+        statements, comments = _statements(source)
     except (SyntaxError, ValueError, tokenize.TokenError):
         raise BadInput(f"{where}: its parameters cell is not valid Python") from None
-    comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
     found = {}
     for node in statements:
         try:
@@ -65,13 +78,33 @@ def of_source(source: str, where: str) -> dict[str, Parameter]:
             raise BadInput(
                 f"{where}: line {node.lineno} of its parameters cell is not `name: type = literal`"
             ) from None
-        comment = comments.get(node.end_lineno, "").strip()
-        found[name] = Parameter(name, type_, default, comment)
+        found[name] = Parameter(name, type_, default, comments.get(node.end_lineno, ""))
         try:
             check_value(found[name], default)
         except BadInput as error:
             raise BadInput(f"{where}: default of {error}") from None
     return found
+
+
+def _statements(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
+    """The statements of a cell, and the comment of each line that has one."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
+    return ast.parse(source).body, comments
+
+
+def _annotated(source: str) -> list[Parameter]:
+    """The parameters of a cell, whatever made their values; none where it has other statements too."""
+    try:
+        nodes, comments = _statements(source)
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        return []
+    if not all(isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) for node in nodes):
+        return []
+    lines = [
+        (node.target.id, ast.unparse(node.annotation), comments.get(node.end_lineno, "")) for node in nodes
+    ]
+    return [Parameter(name, type_, None, comment) for name, type_, comment in lines if type_ in TYPES]
 
 
 def parse(parameter: Parameter, text: str) -> object:

@@ -14,7 +14,7 @@ from papermill import inspect_notebook
 from papermill.translators import PythonTranslator
 
 from nokenlab.errors import BadInput
-from nokenlab.runs.parameters import TYPES, Parameter, check, check_value, parse, read
+from nokenlab.runs.parameters import TYPES, Parameter, check, check_parameters, check_value, parse, read
 
 TRICKY = '''
 # a comment of its own, with x: int = 3 in it
@@ -173,3 +173,36 @@ def test_command_line_values():
     assert parse(Parameter("x", "bool", True), "no") is False
     with pytest.raises(BadInput, match=r"x wants list\[int\], got '\[1,'"):
         parse(Parameter("x", "list[int]", []), "[1,")
+
+
+class Shell:
+    """A kernel's names, as IPython holds them."""
+
+    def __init__(self, *cells, **names):
+        self.user_ns = {"In": ["", *cells], **names}
+
+
+@pytest.mark.parametrize(
+    "cell, values, message",
+    [
+        ("n: int = 3  # new; legal: 1 to 9", {"n": 3}, None),
+        ("n: int = 3  # new; legal: 1 to 9", {"n": 10}, "n must be 1 to 9, got 10"),
+        ("n: int = 3  # new; legal: 1 to 9", {"n": "3"}, "n wants int, got '3'"),
+        ("n: int = max(3, 9)  # legal: 1 to 9", {"n": 0}, "n must be 1 to 9, got 0"),
+        ("n: list[int] = [\n    3,\n]  # legal: seeds", {"n": [-1]}, "each of n must be a seed"),
+        ("n: int = 3  # legal: 1 to 9\nprint(n)", {"n": 0}, None),
+        ("%matplotlib inline", {}, None),
+    ],
+)
+def test_the_open_notebook_checks_itself(monkeypatch, cell, values, message):
+    import IPython
+
+    monkeypatch.setattr(IPython, "get_ipython", lambda: Shell(cell, "lab = 1", **values))
+    if message is None:
+        return check_parameters()
+    with pytest.raises(BadInput, match=f"^{re.escape(message)}"):
+        check_parameters()
+
+
+def test_outside_of_notebooks_there_is_nothing_to_check():
+    check_parameters()

@@ -1,0 +1,66 @@
+"""Whether what is asked for fits the model and the memory: asked where a model is loaded, before long work.
+
+Everything is given by its parameter's name, which the message says.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from nokenlab.embedder import Embedder
+from nokenlab.models import memory
+from nokenlab.nokens import NOKEN
+
+
+def check(
+    lab: Embedder,
+    prompts: Sequence[str],
+    *,
+    new: Mapping[str, int] | None = None,
+    at: Mapping[str, int | Iterable[int]] | None = None,
+    rows: Mapping[str, int] | None = None,
+    vectors: Mapping[str, int] | None = None,
+) -> None:
+    """ValueError, in one line, where new tokens, positions or rows are too many for prompts, model or memory.
+
+    `new`: tokens that are written after a prompt. `at`: positions, which must lie in each prompt. `rows`: how
+    many copies of a prompt are asked whose next-token logits are kept until the last is there. `vectors`: how
+    many prompts, or single vectors, are there at once without logits. Both are counted in float32, and three
+    times for what is computed from them, against the memory that is free now.
+    """
+    longest = max((tokens(lab, prompt) for prompt in prompts), default=1)
+    shortest = min((tokens(lab, prompt) for prompt in prompts), default=1)
+    for name, count in (new or {}).items():
+        _check_new(lab, name, count, longest)
+    for name, places in (at or {}).items():
+        _check_places(name, [places] if isinstance(places, int) else places, shortest)
+    logits = lab.model.get_input_embeddings().num_embeddings
+    for name, count in (rows or {}).items():
+        _check_memory(name, count, "rows", 12 * (longest * lab.width + logits))
+    for name, count in (vectors or {}).items():
+        _check_memory(name, count, "vectors", 12 * longest * lab.width)
+
+
+def tokens(lab: Embedder, prompt: str) -> int:
+    """How many positions a prompt takes; a <noken> is one. The space before it goes, as in `nokens.fill`."""
+    parts = [part for part in prompt.replace(f" {NOKEN}", NOKEN).split(NOKEN) if part]
+    return sum(len(lab.ids(part)) for part in parts) + prompt.count(NOKEN)
+
+
+def _check_new(lab: Embedder, name: str, count: int, longest: int) -> None:
+    room = (getattr(lab, "context", None) or count + longest) - len(lab.start_ids) - longest
+    if count > room:
+        takes = f"{lab.name} takes {lab.context} tokens, {longest} of them the prompt's"
+        raise ValueError(f"{name} is {count}, but {takes}; at most {max(room, 0)}")
+
+
+def _check_places(name: str, places: Iterable[int], shortest: int) -> None:
+    for place in places:
+        if not -shortest <= place < shortest:
+            has = f"the prompt, which has {shortest} tokens: 0 to {shortest - 1}"
+            raise ValueError(f"{name}: {place} is outside {has}, or from the end -{shortest} to -1")
+
+
+def _check_memory(name: str, count: int, what: str, each: int) -> None:
+    free = memory.free_and_total("cpu")[0]
+    if count * each > free:
+        takes = f"{count:,} {what} take about {memory.gb(count * each)}, and {memory.gb(free)} are free"
+        raise ValueError(f"{name} is too large: {takes}; at most {free // each:,} {what} fit")
