@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import nokenlab
-from nokenlab.errors import BadInput, RunFailed, RunLost, did_you_mean, first_line
+from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
 from nokenlab.runs import many_runs, notebook_run, notebooks
 from nokenlab.runs.export import export_page
 from nokenlab.runs.notebooks import title
@@ -38,12 +38,19 @@ def main(argv: list[str] | None = None) -> int:
 def _complain(error: Exception) -> int:
     known = isinstance(error, BadInput | RunFailed | RunLost | OSError | ValueError)
     kind = "" if known else f"{type(error).__name__}: "
-    print(f"nokenlab: {kind}{first_line(str(error))}", file=sys.stderr)
+    print(cut(f"nokenlab: {kind}{first_line(str(error))}", LONGEST), file=sys.stderr)
     return 2 if isinstance(error, BadInput) else 1
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        """Say what is wrong in one line, without the whole usage."""
+        more = f"; `{self.prog} --help` says more"
+        self.exit(2, cut(f"nokenlab: {message}", LONGEST - len(more)) + more + "\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nokenlab", description="A notebook workbook for nokens.")
+    parser = _Parser(prog="nokenlab", description="A notebook workbook for nokens.")
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
     commands = parser.add_subparsers(
         required=True, metavar="list | run | sweep | findings | export | site | fetch"
@@ -100,7 +107,13 @@ def _command(commands, name: str, do, about: str) -> argparse.ArgumentParser:
 
 
 def _add_results(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--results", default="results", metavar="DIR", type=Path, help="(results)")
+    command.add_argument("--results", default="results", metavar="DIR", type=_folder, help="(results)")
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("wants the name of a folder, got ''")
+    return Path(text)
 
 
 def _check_workers(workers: int | None) -> None:
@@ -158,14 +171,14 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
         raise BadInput("-p wants a name and a value, as in -p seeds '[1, 2]'")
     for name, text in pairs + ([("model", args.model)] if args.model is not None else []):
         if name in texts:
-            raise BadInput(f"parameter {name!r} is given twice")
+            raise BadInput(f"parameter {short(name)} is given twice")
         texts[name] = text
     known = {notebook: read(notebook) for notebook in chosen}
     names = dict.fromkeys(name for parameters in known.values() for name in parameters)
     for name in texts:
         if name not in names:
             where = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
-            raise BadInput(f"{where} parameter {name!r}{did_you_mean(name, names)}")
+            raise BadInput(f"{where} parameter {short(name)}{did_you_mean(name, names)}")
     return {
         notebook: check(ps, {n: parse(ps[n], text) for n, text in texts.items() if n in ps})
         for notebook, ps in known.items()

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from nokenlab.errors import first_line
+from nokenlab.errors import first_line, short
 from nokenlab.models import default_model, fitness, memory, whole
 
 DEFAULT = "default"
@@ -22,6 +23,10 @@ def fetch(model: str | None = None, check: bool = False) -> Path:
         return default_model.folder(hashes=True)
     where, _ = locate(model)
     folder = where if isinstance(where, Path) else _fetch(where)
+    try:
+        check_files(path.name for path in folder.iterdir())
+    except ValueError as error:
+        raise ValueError(f"cannot use the model {short(folder.name, 40)}: {error}") from None
     if check:
         whole.check(folder)
     return folder
@@ -38,7 +43,7 @@ def _fetch(where: str) -> Path:
             fitness.check_kind(config)
             fitness.check_fits(config, "bfloat16", memory.choose_device(None))
     except Exception as error:
-        raise ValueError(f"cannot use the model {where!r}: {first_line(error)}") from error
+        raise ValueError(f"cannot use the model {short(where, 40)}: {first_line(error, 120)}") from error
     wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     return Path(snapshot_download(where, allow_patterns=wanted, **source))
 
@@ -48,8 +53,12 @@ def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
     if model is None or model == DEFAULT:
         return default_model.folder(), default_model.NAME
     path = Path(model).expanduser()
-    if path.is_dir():
+    if str(model) and path.is_dir():
         return path.resolve(), path.resolve().name
+    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):  # not asked for on the network
+        raise ValueError(
+            f"cannot load the model {short(str(model))}: no folder of that name, and no name of the hub"
+        )
     return str(model), str(model)
 
 
@@ -66,25 +75,25 @@ def on_hub(name: str, revision: str | None) -> dict:
             HfApi().auth_check(name)
     except errors.GatedRepoError as error:
         why = "it is gated: accept its terms on its page on the model hub, then run `hf auth login`"
-        raise ValueError(f"cannot load the model {name!r}: {why}") from error
+        raise ValueError(f"cannot load the model {short(name, 40)}: {why}") from error
     except errors.RevisionNotFoundError as error:
         why = f"the model hub has it, but no revision {revision!r}"
-        raise ValueError(f"cannot load the model {name!r}: {why}") from error
+        raise ValueError(f"cannot load the model {short(name, 40)}: {why}") from error
     except errors.RepositoryNotFoundError as error:
         why = "the model hub has no such model (a private one needs `hf auth login`)"
         raise ValueError(_not_here(name, why)) from error
     except (errors.HFValidationError, errors.HfHubHTTPError) as error:  # another no
-        raise ValueError(_not_here(name, f"the model hub says: {first_line(error)}")) from error
+        raise ValueError(_not_here(name, f"the model hub says: {first_line(error, 60)}")) from error
     except Exception as error:  # out of reach, of whatever kind the network library has
         config = try_to_load_from_cache(name, "config.json", revision=revision)
         if isinstance(config, str):  # …/snapshots/<commit>/config.json, of an earlier download
             return {"local_files_only": True, "revision": Path(config).parent.name}
-        why = f"the model hub is out of reach ({first_line(error)})"
+        why = f"the model hub is out of reach ({first_line(error, 50)})"
         raise ValueError(_not_here(name, why)) from error
     try:
         check_files(file.rfilename for file in info.siblings)
     except ValueError as error:
-        raise ValueError(f"cannot load the model {name!r}: {error}") from None
+        raise ValueError(f"cannot load the model {short(name, 40)}: {error}") from None
     return {"revision": info.sha}
 
 
@@ -98,7 +107,7 @@ def check_files(names: Iterable[str]) -> None:
 
 
 def _not_here(name: str, why: str) -> str:
-    return f"cannot load the model {name!r}: there is no folder of that name, and {why}"
+    return f"cannot load the model {short(name, 40)}: there is no folder of that name, and {why}"
 
 
 def revision_of(where: Path) -> str:

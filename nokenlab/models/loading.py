@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nokenlab.errors import first_line
+from nokenlab.errors import first_line, short
 from nokenlab.models import fitness, hub, memory, placement
 from nokenlab.models.families import with_quick_gelu
 
@@ -78,7 +78,7 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
         else:
             network = auto.from_pretrained(where, device_map=device, **options)
     except Exception as error:  # of whatever kind: files of a stranger are read here
-        raise ValueError(f"cannot load the model {name!r}: {first_line(error)}") from error
+        raise ValueError(f"cannot load the model {short(name, 40)}: {first_line(error, 130)}") from error
     network.requires_grad_(False)  # gradients are for nokens; those of weights are as large as the model
     return network, tokenizer, name, source.get("revision") or hub.revision_of(where)
 

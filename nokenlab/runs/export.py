@@ -1,11 +1,14 @@
 """A notebook as one HTML page that works with no Python and no network, its sliders too."""
 
+import errno
+import os
 import tempfile
 from pathlib import Path
 
-from nokenlab.errors import BadInput
+from nokenlab.errors import BadInput, cut, short
 from nokenlab.runs.files import write_whole
 from nokenlab.runs.notebook_run import run_notebook
+from nokenlab.runs.notebooks import cells
 
 
 def export_page(notebook: Path, page: Path) -> Path:
@@ -17,9 +20,11 @@ def export_page(notebook: Path, page: Path) -> Path:
 
     page = Path(page).resolve()
     if page.suffix not in (".html", ".htm"):
-        raise BadInput(f"the page {page.name!r} must end in .html")
+        raise BadInput(f"the page {short(page.name)} must end in .html")
     if not page.parent.is_dir():
-        raise BadInput(f"there is no folder {page.parent} for the page")
+        raise BadInput(f"there is no folder {cut(str(page.parent), 120)} for the page")
+    _check_place(page)
+    cells(notebook)  # says it in one line if this is no notebook
     nb = nbformat.read(notebook, as_version=4)
     if not any(cell.get("outputs") for cell in nb.cells):
         with tempfile.TemporaryDirectory() as place:
@@ -27,6 +32,21 @@ def export_page(notebook: Path, page: Path) -> Path:
             nb = nbformat.read(Path(place) / notebook.stem / notebook.name, as_version=4)
     write_whole(page, to_html(nb, notebook.stem, Path(notebook).parent).encode())
     return page
+
+
+def _check_place(page: Path) -> None:
+    """BadInput where no file `page` can be written, before anything runs."""
+    half = page.with_name(f".{page.name}.{os.getpid()}")  # as of write_whole
+    try:
+        str(page).encode()
+        if page.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        half.touch()
+        half.unlink()
+    except UnicodeEncodeError:
+        raise BadInput(f"the name of the page is no valid UTF-8: {short(page.name)}") from None
+    except OSError as error:
+        raise BadInput(f"cannot write the page {short(page.name)}: {error.strerror}") from None
 
 
 def to_html(nb, title: str, folder: Path = Path()) -> str:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from nokenlab.errors import BadInput, did_you_mean
+from nokenlab.errors import BadInput, did_you_mean, short
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
 
@@ -45,4 +45,4 @@ def find(name: str) -> Path:
     of_number = [path for key, path in known.items() if key.split("-")[0] == stem.zfill(2)]
     if stem in known or of_number:
         return known.get(stem) or of_number[0]
-    raise BadInput(f"no notebook {name!r}{did_you_mean(stem, known)}")
+    raise BadInput(f"no notebook {short(name)}{did_you_mean(stem, known)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from nokenlab.errors import BadInput, did_you_mean, first_line
+from nokenlab.errors import BadInput, did_you_mean, first_line, short
 from nokenlab.runs import notebooks
 from nokenlab.runs.parameters import check, read
 from nokenlab.sweeps import made_by
@@ -85,7 +85,7 @@ def load_sweep(file: Path) -> Sweep:
     first: dict[str, int] = {}
     for number, run in enumerate(runs, 1):
         if (twin := first.setdefault(run.identity, number)) != number:
-            raise BadInput(f"{file.name}: runs {twin} and {number} are the same: {run.given}")
+            raise BadInput(f"{file.name}: runs {twin} and {number} are the same: {short(run.given)}")
     axes = [name for name in defaults if any(r.parameters[name] != runs[0].parameters[name] for r in runs)]
     source = notebook.read_text(encoding="utf-8")
     return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, **kept)
@@ -116,13 +116,13 @@ def _read(file: Path) -> dict:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"{file.name}, line {line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except Exception as error:  # of many kinds, as for `!!int ''` or a thousand brackets
         raise BadInput(f"{file.name} is not YAML: {first_line(error)}") from None
     if not isinstance(spec, dict):
         raise BadInput(f"{file.name} wants lines such as `notebook: 03-random-nokens`")
     for key in spec:
         if key not in KEYS:
-            raise BadInput(f"{file.name}: no key {key!r}{did_you_mean(str(key), KEYS)}")
+            raise BadInput(f"{file.name}: no key {short(key)}{did_you_mean(str(key), KEYS)}")
     return spec
 
 
@@ -136,7 +136,7 @@ def _notebook(name: object, folder: Path) -> Path:
 def _number(spec: dict, key: str, default: float, kind: type) -> float:
     value = spec.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | kind) or not 0 < value < math.inf:
-        raise BadInput(f"{key} wants a {'whole ' * (kind is int)}number above 0, got {value!r}")
+        raise BadInput(f"{key} wants a {'whole ' * (kind is int)}number above 0, got {short(value)}")
     return value
 
 
@@ -147,17 +147,17 @@ def _combine(spec: dict) -> list[dict]:
     places = [list(fixed), list(grid), list(together), list({n: 0 for one in written for n in one})]
     for name, count in Counter(itertools.chain(*places)).items():
         if count > 1:
-            raise BadInput(f"{name!r} is in more than one of parameters, grid, zip and list")
+            raise BadInput(f"{short(name)} is in more than one of parameters, grid, zip and list")
     for name, values in (grid | together).items():
         if not isinstance(values, list) or not values:
-            raise BadInput(f"{name} wants a list of values, got {values!r}")
+            raise BadInput(f"{name} wants a list of values, got {short(values)}")
     if len({len(values) for values in together.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in together.items())
         raise BadInput(f"the lists of zip have different lengths: {lengths}")
     rows = [dict(zip(together, row, strict=True)) for row in zip(*together.values(), strict=True)]
     count = max(len(written), 1) * max(len(rows), 1) * math.prod(map(len, grid.values()))
     if count > MOST:
-        raise BadInput(f"{count} runs are more than {MOST}")
+        raise BadInput(f"{short(count)} runs are more than {MOST}")
     points = [dict(zip(grid, point, strict=True)) for point in itertools.product(*grid.values())]
     every = itertools.product(written or [{}], rows or [{}], points)
     return [fixed | one | row | point for one, row, point in every]
