@@ -16,7 +16,7 @@ def export_page(notebook: Path, page: Path) -> Path:
 
     Raises BadInput where `page` cannot be written, and RunFailed as `run_notebook` does.
     """
-    import nbformat
+    from nokenlab.runs.quick_nbformat import nbformat
 
     page = Path(page).resolve()
     if page.suffix not in (".html", ".htm"):

@@ -17,6 +17,7 @@ import sys
 from importlib import import_module
 
 BASE = [
+    "nokenlab.runs.quick_nbformat",
     "papermill",
     "nokenlab.runs.forked_kernel",
     "nokenlab.runs.one_run",

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from nokenlab.runs import forkserver
+from nokenlab.runs.quick_nbformat import GRAMMAR
 from nokenlab.runs.run_host import environment
 
 
@@ -28,9 +29,10 @@ def test_a_server_that_must_not_fork_says_why(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
-def test_the_libraries_of_a_model_start_no_thread_and_open_no_gpu():
-    code = "import importlib, nokenlab.runs.forkserver as f\n"
-    code += "for name in f.BASE + f.MODEL: importlib.import_module(name)\nprint(f.unsafe())"
+def test_the_libraries_of_a_model_start_no_thread_open_no_gpu_and_compile_no_grammar():
+    code = "import importlib, sys, nokenlab.runs.forkserver as f\n"
+    code += "for name in f.BASE + f.MODEL: importlib.import_module(name)\nprint(f.unsafe())\n"
+    code += f"assert {GRAMMAR!r} not in sys.modules\n"  # neither imported nor kept from being imported
     env = os.environ | environment(threads=1)
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"
