@@ -5,24 +5,23 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-import pytest
 from helpers.browser import exact, type_in
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.bench.jupyterlab import drag, handle, write_notebook
+from nokenlab.bench.jupyterlab import KERNEL, drag, handle, write_notebook
 from nokenlab.experiments import lerp, random_nokens
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
 from nokenlab.runs.export import export_page
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-SMALL = {  # parameters that keep the notebooks' own tables short
-    "01-tokens": 'texts = ["Hello world :)", "Red"]',
-    "03-random-nokens": "seeds = [0, 1]; many = 3; max_new_tokens = 8",
-    "04-lerp": "p = [0.0, 1.0]; fine_points = 9; max_new_tokens = 12",
-    "05-manual-sampling": "seeds = [0, 1]; max_new_tokens = 6; min_new_tokens = 3",
+SMALL = {  # notebook -> its panel, and parameters that keep its own tables short
+    "01-tokens": ("TokenView", 'texts = ["Hello world :)", "Red"]'),
+    "03-random-nokens": ("NokenExplorer", "seeds = [0, 1]; many = 3; max_new_tokens = 8"),
+    "04-lerp": ("LerpSlider", "p = [0.0, 1.0]; fine_points = 9; max_new_tokens = 12"),
+    "05-manual-sampling": ("StepSampler", "seeds = [0, 1]; max_new_tokens = 6; min_new_tokens = 3"),
 }
 TOGETHER = """
 import pandas as pd
@@ -43,15 +42,14 @@ nl.StepSampler(lab, "Red is the first")
 EVIL = "<script>document.title = 'taken over'</script> & <b>bold</b> 🙂"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def notebooks(root):
-    """Copies of the notebooks with small parameters, and one of all panels together."""
-    for name, small in SMALL.items():
-        nb = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-        (here,) = [i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", [])]
-        nb.cells.insert(here + 1, new_code_cell(small))
-        nbformat.write(nb, root / f"{name}.ipynb")
-    write_notebook(TOGETHER, root / "together.ipynb")
+def cells_up_to_its_panel(name: str, panel: str, small: str) -> list:
+    """The code cells of a notebook up to the one that shows its panel, with small parameters."""
+    nb = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    cells = [cell for cell in nb.cells if cell.cell_type == "code"]
+    (here,) = [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])]
+    (end,) = [i for i, cell in enumerate(cells) if f"nl.{panel}(" in cell.source]
+    sources = [cell.source for cell in cells]
+    return [new_code_cell(code) for code in [*sources[: here + 1], small, *sources[here + 1 : end + 1]]]
 
 
 def use_tokens(panel, lab) -> None:
@@ -132,6 +130,16 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
     panel.get_by_role("button", name="lerp", exact=True).click()
 
 
+def use_slider_alone(panel, lab) -> None:
+    """What is left of it without a kernel: the blends that were answered."""
+    table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(9), "lerp", 12)["response"]
+    panel.get_by_role("slider").focus()
+    panel.get_by_role("slider").press("Home")
+    expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
+    panel.get_by_role("button", name="slerp", exact=True).click()
+    expect(panel.get_by_text("press Blend")).to_be_visible()
+
+
 def use_sampler(panel, lab, prompt) -> None:
     """`prompt` is the embeddings, (1, tokens, width), that stand behind the panel's prompt."""
     said, steps = panel.locator(".nk-text"), panel.get_by_text(re.compile("steps taken"))
@@ -159,37 +167,25 @@ def use_sampler(panel, lab, prompt) -> None:
     expect(panel.get_by_role("alert")).to_have_count(0)
 
 
-def test_tokens(opened, lab):
-    use_tokens(opened("01-tokens.ipynb")("TokenView"), lab)
-
-
-def test_random_nokens(opened, lab):
-    panel = opened("03-random-nokens.ipynb")("NokenExplorer")
-    use_explorer(panel, lab, "Red is a color that is often associated with")
-
-
-def test_lerp(opened, lab, page, server, errors):
-    panel = opened("04-lerp.ipynb")("LerpSlider")
-    use_slider(panel, lab, ("White whippets are", "Black whippets are"), lerp.grid(9), 12)
-    server.close(page, "04-lerp.ipynb")  # without a kernel the slider goes on
+def test_the_panels_of_the_notebooks(opened, lab, page, server, root, errors):
+    """One notebook after another in one kernel: a page and a kernel for each would take minutes."""
+    cells = [cell for name, small in SMALL.items() for cell in cells_up_to_its_panel(name, *small)]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "notebooks.ipynb")
+    panel = opened("notebooks.ipynb")
+    use_tokens(panel("TokenView"), lab)
+    use_explorer(panel("NokenExplorer"), lab, "Red is a color that is often associated with")
+    noken = nl.random_nokens(lab.width, 0)
+    use_sampler(panel("StepSampler"), lab, nl.replace(lab.embed("Red is the first"), 0, noken))
+    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(9), 12)
+    server.close(page, "notebooks.ipynb")  # without a kernel the slider goes on
     expect(page.get_by_text("No Kernel").first).to_be_visible()
-    table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(9), "lerp", 12)["response"]
-    panel.get_by_role("slider").focus()
-    panel.get_by_role("slider").press("Home")
-    expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
-    panel.get_by_role("button", name="slerp", exact=True).click()
-    expect(panel.get_by_text("press Blend")).to_be_visible()
+    use_slider_alone(panel("LerpSlider"), lab)
     assert set(errors) <= {"Cannot send"}  # to the kernel, says JupyterLab
     errors.clear()
 
 
-def test_manual_sampling(opened, lab):
-    noken = nl.random_nokens(lab.width, 0)
-    prompt = nl.replace(lab.embed("Red is the first"), 0, noken)
-    use_sampler(opened("05-manual-sampling.ipynb")("StepSampler"), lab, prompt)
-
-
-def test_all_panels_with_messages_on_the_main_thread(opened, lab):
+def test_all_panels_with_messages_on_the_main_thread(opened, lab, root):
+    write_notebook(TOGETHER, root / "together.ipynb")
     panel = opened("together.ipynb", subshells="disabled")
     use_tokens(panel("TokenView"), lab)
     use_explorer(panel("NokenExplorer"), lab, "Red is a color")
