@@ -1,5 +1,7 @@
 """Fixtures: the default model, and tiny random models of three architectures."""
 
+import ctypes
+import gc
 import os
 
 import pytest
@@ -11,7 +13,44 @@ import nokenlab as nl
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, which would spin for each other's cores
     torch.set_num_threads(1)
 
+# These begin, for a file that waits or takes long must not be left for the end.
+FIRST = (
+    "tests/panels/test_browser",
+    "tests/sweeps/",
+    "tests/fast/test_setup",
+    "tests/runs/",
+    "tests/models/",
+)
 CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Several processes take a file at a time; all that need a browser is one, with one JupyterLab."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):  # what xdist asks of a scheduler
+            file = super()._split_scope(nodeid)
+            return FIRST[0] if file.startswith(FIRST[0]) else file
+
+    config.option.loadscopereorder = False  # by the number of tests, which puts the browser last
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The files of `FIRST` in front, in its order; the others stay as they are."""
+    place = {start: number for number, start in enumerate(FIRST)}
+    items.sort(key=lambda item: next((place[s] for s in FIRST if item.nodeid.startswith(s)), len(FIRST)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_goes_back():
+    """What a file's tests had does not stay in the process: glibc keeps large freed blocks for later."""
+    yield
+    gc.collect()
+    if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 @pytest.fixture(scope="session")
