@@ -107,20 +107,26 @@ def run(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tuple[Ten
     Nll (rows,), float32, which can be differentiated by the vectors, and whether every token of a row's
     target is the likeliest, (rows,).
     """
-    counts = torch.tensor([len(row) for row in ids], device=vectors.device)
+    losses, right = by_token(lab, frame, vectors, ids)
+    return torch.stack([row.mean() for row in losses]), torch.stack([row.all() for row in right])
+
+
+def by_token(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """The same token by token: nll (tokens,) and whether it is the likeliest (tokens,), of each row."""
+    counts = [len(row) for row in ids]
     said = lab.embed_ids(
         pad_sequence(ids, batch_first=True)[:, :-1]
     )  # padding is on the right: nothing sees it
     x = torch.cat([frame.from_first(vectors), said], dim=1)  # (rows, tokens, width)
     first = x.shape[1] - said.shape[1] - 1  # the position that says a target's first token
-    rows = torch.arange(len(ids), device=x.device).repeat_interleave(counts)  # (targets' tokens,)
-    places = torch.cat([torch.arange(len(row), device=x.device) for row in ids]) + first
-    logits = _logits(lab.model, x, len(frame.shared), frame.cache(len(x)), rows, places)
+    rows = torch.arange(len(ids)).repeat_interleave(torch.tensor(counts))  # (targets' tokens,)
+    places = torch.cat([torch.arange(count) for count in counts]) + first
+    logits = _logits(
+        lab.model, x, len(frame.shared), frame.cache(len(x)), rows.to(x.device), places.to(x.device)
+    )
     wanted = torch.cat(ids)
     losses = cross_entropy(logits.float(), wanted, reduction="none")
-    wrong = (logits.argmax(-1) != wanted).long()
-    zeros = torch.zeros(len(ids), device=x.device)
-    return zeros.index_add(0, rows, losses) / counts, zeros.long().index_add(0, rows, wrong) == 0
+    return list(losses.split(counts)), list((logits.argmax(-1) == wanted).split(counts))
 
 
 def greedy(lab: Lab, prompts: Tensor, new: int) -> Tensor:
