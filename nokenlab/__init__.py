@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # so that an editor sees them
     from nokenlab.nokens import insert, random_nokens, replace, rescale, shell
     from nokenlab.panels.lerp_slider import LerpSlider
     from nokenlab.panels.noken_explorer import NokenExplorer
+    from nokenlab.panels.noken_forge import NokenForge
     from nokenlab.panels.step_sampler import StepSampler
     from nokenlab.panels.territories import Territories
     from nokenlab.panels.token_view import TokenView
@@ -35,6 +36,7 @@ _HOME = {
     "nokens": ["insert", "random_nokens", "replace", "rescale", "shell"],
     "panels.lerp_slider": ["LerpSlider"],
     "panels.noken_explorer": ["NokenExplorer"],
+    "panels.noken_forge": ["NokenForge"],
     "panels.step_sampler": ["StepSampler"],
     "panels.territories": ["Territories"],
     "panels.token_view": ["TokenView"],
@@ -51,6 +53,7 @@ __all__ = [
     "Learner",
     "LerpSlider",
     "NokenExplorer",
+    "NokenForge",
     "Results",
     "SavedNokens",
     "Step",

@@ -91,7 +91,8 @@ def tiny_model(kind: str, vocab_size: int, **changes):
 
 def tiny_lab(kind: str, tokenizer, **changes) -> nl.Lab:
     """A random model of an architecture, with the default model's tokenizer and padding rows behind it."""
-    return nl.Lab(tiny_model(kind, len(tokenizer) + 64, **changes), tokenizer, f"tiny-{kind}")
+    model = tiny_model(kind, len(tokenizer) + 64, **changes).requires_grad_(False)  # as `load` gives it
+    return nl.Lab(model, tokenizer, f"tiny-{kind}")
 
 
 def save_tiny(kind: str, folder):

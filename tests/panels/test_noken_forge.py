@@ -1,0 +1,203 @@
+"""The forge without a browser: it learns as `nl.learn` does, is stopped, goes on, keeps, and is replayed."""
+
+import html
+import json
+import re
+
+import pandas as pd
+import pytest
+import torch
+from helpers.panels import EVIL, is_escaped, settled
+from helpers.tiny_models import tiny_lab
+
+import nokenlab as nl
+from nokenlab.experiments import lerp, planes
+from nokenlab.nokens import fill, word_vector
+from nokenlab.panels.noken_forge import EVERY, MORE
+
+PROMPT, TARGET = "The <noken> is a", " very quick dog"
+
+
+def a_forge(lab, prompt: str = PROMPT, target: str = TARGET, steps: int = 6, **wish):
+    panel = nl.NokenForge(lab, prompt, target, steps=steps, **wish)
+    assert panel.widget
+    return panel
+
+
+@pytest.fixture(scope="module")
+def one(lab):
+    """A forge that several tests use."""
+    return a_forge(tiny_lab("llama", lab.tokenizer))
+
+
+def said(lab, vector, prompt: str = PROMPT) -> str:
+    return lab.generate(fill(lab, prompt, vector), len(lab.ids(TARGET)) + MORE)[0]
+
+
+def start(panel, **wish) -> None:
+    """Press Start with some parts of the wish changed, and wait."""
+    panel.face._handle_custom_msg({"learn": panel.face.wish | wish}, [])
+    settled(panel)
+
+
+def test_it_first_stands_at_its_start(tiny):
+    norm = tiny.space.median_norm
+    for from_, vector in {
+        "centroid": tiny.space.centroid,
+        "random": nl.random_nokens(tiny.width, [3], norm=norm)[0],
+        "cat": word_vector(tiny, "cat"),
+    }.items():
+        panel = a_forge(tiny, start=from_, seed=3)
+        torch.testing.assert_close(panel.noken, vector)
+        assert panel.face.points == panel.points and len(panel.points) == 1
+        assert panel.points[0]["step"] == 0 and panel.points[0]["text"] == said(tiny, vector)
+
+
+def test_it_learns_as_learn_does_and_its_texts_are_the_models(tiny):
+    panel = a_forge(tiny)
+    start(panel)
+    starts = tiny.space.centroid[None]
+    for steps, point in enumerate(panel.points):
+        learned = nl.learn(tiny, PROMPT, [TARGET], starts=starts, steps=max(steps, 1), progress=False)
+        line = learned.history.iloc[steps]
+        assert (point["step"], point["nll"]) == (steps, pytest.approx(line["nll"], abs=1e-3))
+        if steps and steps % EVERY == 0:
+            assert point["text"] == said(tiny, learned.vectors[0])
+    torch.testing.assert_close(panel.noken, learned.vectors[0])
+    assert panel.points[-1]["step"] == 6 and panel.points[-1]["nll"] < panel.points[0]["nll"]
+    assert panel.face.points == panel.points and panel.face.progress == [0, 0]
+
+
+def test_going_on_is_as_if_it_had_never_stopped(tiny):
+    whole, parts = a_forge(tiny), a_forge(tiny, steps=2)
+    whole.learn()
+    parts.learn()
+    parts.face._handle_custom_msg({"go_on": 4}, [])
+    assert settled(parts).points[-1] == whole.points[-1]
+    torch.testing.assert_close(parts.noken, whole.noken, rtol=0, atol=0)
+
+
+def test_what_is_exact_ends_by_itself(tiny):
+    own = said(tiny, tiny.space.centroid)
+    panel = a_forge(tiny, target=tiny.text(tiny.ids(own)[:2].tolist()))
+    start(panel)
+    assert len(panel.points) == 1 and panel.points[0]["exact"] and "exactly" in panel.note.value
+
+
+def test_stop_ends_it_at_its_next_step(tiny):
+    panel = a_forge(tiny)
+    panel.face.observe(
+        lambda change: len(change["new"]) == 3 and panel.face._handle_custom_msg({}, []), "points"
+    )
+    start(panel, steps=500)
+    assert len(panel.points) == 3 and "stopped after 2 steps" in panel.note.value
+    assert panel.points[-1]["text"] == said(tiny, panel.noken)
+    assert panel.latest.counts["cancelled"] == 1 and panel.face.progress == [0, 0]
+
+
+def test_a_second_start_takes_the_place_of_the_first(tiny):
+    panel, other = a_forge(tiny), a_forge(tiny, target=" cat")
+    panel.face.observe(
+        lambda change: (
+            change["new"] == [2, 500]
+            and panel.face._handle_custom_msg({"learn": panel.face.wish | {"target": " cat"}}, [])
+        ),
+        "progress",
+    )
+    start(panel, steps=500)
+    start(other)
+    assert panel.latest.counts["cancelled"] == 1 and panel.face.run["target"] == " cat"
+    assert panel.points == other.points
+
+
+def test_constraints_hold(tiny):
+    panel = a_forge(tiny)
+    dog = word_vector(tiny, "dog")
+    start(panel, constraint="at token norm")
+    assert panel.noken.norm().item() == pytest.approx(tiny.space.median_norm, rel=1e-4)
+    start(panel, constraint="near a word", distance=0.5)
+    assert (panel.noken - dog).norm().item() < 0.5 + 1e-4
+    start(panel, constraint="pinned", word="dog")
+    assert {point["nearest"] for point in panel.points} == {"␣dog"}
+    start(panel, constraint="on tokens")
+    assert panel.points[-1]["cosine"] == pytest.approx(1, abs=1e-3)
+    assert "Error" not in panel.note.value
+
+
+@pytest.mark.parametrize(
+    "wish, message",
+    [
+        ({"target": ""}, "nothing to say"),
+        ({"target": " dog" * 201}, "201 tokens"),
+        ({"target": " dog" * 150}, "do not fit"),
+        ({"prompt": "The dog is"}, "needs one <noken>"),
+        ({"prompt": "The <noken> <noken>"}, "needs one <noken>"),
+        ({"prompt": "word " * 300 + "<noken>"}, "shorten it"),
+        ({"start": " "}, "the start is empty"),
+        ({"start": "random", "seed": None}, "the seed is a whole number"),
+        ({"constraint": "held"}, "is none of free, at token norm"),
+        ({"constraint": "pinned", "word": ""}, "the word is empty"),
+        ({"constraint": "pinned", "word": f"{EVIL} dog"}, "dog' is"),
+        ({"constraint": "near a word", "distance": None}, "a distance above 0"),
+        ({"steps": 0}, "1 to 10,000"),
+        ({"steps": 2.5}, "1 to 10,000"),
+    ],
+)
+def test_a_bad_wish_is_one_line_and_leaves_what_was_learned(one, wish, message):
+    panel, before = one, one.points
+    start(panel, **wish)
+    assert message in html.unescape(panel.note.value) and "Error" in panel.note.value
+    assert "<script" not in panel.note.value
+    assert panel.points is before and panel.face.points == before and panel.face.progress == [0, 0]
+
+
+def test_bad_input_is_said_in_a_cell_too(tiny):
+    with pytest.raises(ValueError, match="needs one <noken>"):
+        nl.NokenForge(tiny, "The dog is", TARGET)
+    with pytest.raises(ValueError, match="1 to 10,000"):
+        a_forge(tiny).learn(0)
+    with pytest.raises(ValueError, match="choose another word"):
+        a_forge(tiny).keep("two words")
+    with pytest.raises(ValueError, match="nothing is kept yet"):
+        a_forge(tiny).save("nokens.safetensors")
+
+
+def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path):
+    panel = a_forge(tiny)
+    for name in ("", "blorp", "blorp", "two words"):
+        panel.face._handle_custom_msg({"go_on": 1}, [])
+        settled(panel).face._handle_custom_msg({"keep": name}, [])
+        settled(panel)
+    assert "choose another word" in panel.note.value
+    assert panel.kept["name"].tolist() == list(panel.nokens) == ["noken1", "blorp"]
+    assert panel.kept["step"].tolist() == [1, 2] and len(panel.face.kept) == 2
+    assert panel.kept["text"].tolist() == [said(tiny, vector) for vector in panel.nokens.values()]
+    panel.face._handle_custom_msg({"save": str(tmp_path / "some.safetensors")}, [])
+    assert "2 saved" in settled(panel).note.value
+    saved = nl.load_nokens(tmp_path / "some.safetensors", tiny)
+    torch.testing.assert_close(saved.vectors, torch.stack(list(panel.nokens.values())))
+    assert saved.prompt == PROMPT and saved.table["text"].tolist() == panel.kept["text"].tolist()
+
+    known, blorp = tiny.with_nokens(**panel.nokens), panel.nokens["blorp"]
+    prompts = "The dog is a", "The <blorp> is a"
+    sweep = lerp.blend(known, *prompts, [0.0, 0.5, 1.0], max_new_tokens=4)
+    slider = nl.LerpSlider(known, *prompts, sweep, pd.DataFrame({"p": [], "way": [], "after": []}), 4)
+    (last,) = tiny.generate(fill(tiny, PROMPT, blorp), 4)
+    assert slider.views["lerp"]["plateaus"][-1]["response"] == last
+    assert slider.views["lerp"]["before"] == "The▢ is a"
+    plane = planes.plane_through(known, ["dog", "<blorp>", "music"])
+    corner = plane.corners[1]
+    torch.testing.assert_close(plane.vector(corner.x, corner.y)[0], blorp, rtol=1e-4, atol=1e-4)
+    explorer = nl.NokenExplorer(known, prompts[1], 1, max_new_tokens=4)
+    assert explorer.first["response"] == last
+
+
+def test_a_page_replays_what_was_learned(tiny):
+    panel = nl.NokenForge(tiny, f"{EVIL} <noken> \u2028 is", TARGET, steps=4)
+    panel.learn()
+    page = panel.twin()
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    state = json.loads(data)
+    assert state["points"] == panel.points and len(panel.points) == 5 and not state["live"]
+    assert is_escaped(re.search(r'<div class="nk-still">.*?</table>', page, re.DOTALL)[0]) and "<" not in data
+    assert panel.twin() == page
