@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nokenlab.lab import Lab
 
 LEARNING_RATE = 0.1  # of a typical token's spread, a number and step
+AT_ONCE = 16  # rows: more make a CPU no faster
 HISTORY = ["row", "step", "nll", "exact", "norm", "nearest", "cosine"]
 
 
@@ -52,14 +54,14 @@ def learn(
     memory holds; no row depends on others. Ctrl-C ends learning and keeps what was learned.
     Raises ValueError for what cannot be learned.
     """
+    if steps < 0 or (batch_size is not None and batch_size < 1):
+        raise ValueError(f"steps must be 0 or more and batch_size 1 or more, got {steps} and {batch_size}")
     settings = {"constraint": constraint, "learning_rate": learning_rate, "seed": seed}
-    targets = [targets] if isinstance(targets, str) else list(targets)
-    whole = Learner(lab, prompt, targets, starts=starts, **settings)  # all that can be wrong is said here
-    size = batch_size or whole.rows_at_once()
+    whole = Learner(lab, prompt, targets, starts=starts, **settings)  # what is wrong is said here
     learned = Learned(lab)
 
     def run(rows: slice) -> None:
-        learner = Learner(lab, prompt, targets, starts=starts, rows=rows, **settings)
+        learner = whole.part(rows)
         learned.learners.append(learner)
         try:
             learned.run(learner, steps + 1, bar)
@@ -68,7 +70,7 @@ def learn(
             raise
 
     with tqdm(total=len(whole.pairs), unit="row", disable=not progress) as bar:
-        memory.in_batches(run, len(whole.pairs), size, lab.decoders.forget)
+        memory.in_batches(run, len(whole.pairs), batch_size or whole.rows_at_once(), lab.decoders.forget)
     return learned
 
 
@@ -88,17 +90,14 @@ class Learned:
         """A line a row and step: row, step (0 is the start), nll (nats a token of the target, mean over
         prompts), exact, norm, nearest (token, by cosine), cosine. With k vectors a row norm and cosine are
         means, and nearest is all of them with "|" between."""
-        parts = [
-            learner.history.assign(row=lambda lines, own=learner: lines["row"] + own.first)
-            for learner in self.learners
-        ]
+        parts = [part.history.assign(row=part.history["row"] + part.first) for part in self.learners]
         return pd.concat(parts).sort_values(["row", "step"], ignore_index=True)
 
     @property
     def table(self) -> pd.DataFrame:
         """A line a row: target, start (its number), constraint, steps, nll, exact, norm, nearest, cosine,
         text (greedy, in the first prompt, as many tokens as the target has)."""
-        return pd.concat([learner.table() for learner in self.learners], ignore_index=True)
+        return pd.concat([learner.table for learner in self.learners], ignore_index=True)
 
     def go_on(self, steps: int, progress: bool = True) -> Learned:
         """So many more steps, as if never stopped, for rows that are not exact. Returns itself."""
@@ -125,7 +124,7 @@ class Learned:
 class Learner:
     """One batch of nokens that are learned; `step` by step, as a panel wants it. Arguments as in `learn`.
 
-    `rows` says which of targets × starts are learned here. `pairs` are their targets' and starts' numbers.
+    `pairs` are its rows, each the number of a target and of a start. `steps` is -1 before the first.
     """
 
     def __init__(
@@ -138,45 +137,49 @@ class Learner:
         constraint: Constraint | None = None,
         learning_rate: float = LEARNING_RATE,
         seed: int = 0,
-        rows: slice = slice(None),
     ):
-        self.lab, self.constraint = lab, constraint or free()
-        self.prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        self.targets = [targets] if isinstance(targets, str) else list(targets)
         if not hasattr(lab, "decoders"):
             raise ValueError(f"{lab.name} makes no text; learn with a language model, nokenlab.load")
-        self.frames = teacher_forcing.frames(lab, self.prompts)
+        if not (math.isfinite(learning_rate) and learning_rate > 0):
+            raise ValueError(f"learning_rate must be a number above 0, got {learning_rate}")
+        self.lab, self.constraint = lab, constraint or free()
+        self.targets = [targets] if isinstance(targets, str) else list(targets)
+        self.frames = teacher_forcing.frames(lab, [prompt] if isinstance(prompt, str) else list(prompt))
+        self.ids = teacher_forcing.target_ids(lab, self.frames, self.targets)
         self.k = len(self.frames[0].behind)
         starts = near_centroid(lab.space, self.k, seed) if starts is None else starts
-        starts = _checked_starts(starts, self.k, lab.width)
-        self.ids = teacher_forcing.target_ids(lab, self.frames, self.targets)
-        self.hold = self.constraint.bind(lab)
-        self.pairs = [(t, s) for t in range(len(self.targets)) for s in range(len(starts))][rows]
-        self.first = rows.start or 0
-        if not (math.isfinite(learning_rate) and learning_rate > 0):
-            raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
-        own = starts[[start for _, start in self.pairs]].to(lab.device, torch.float32)  # (rows, k, width)
-        self._free = (own if self.constraint.only_fed else self.hold(own)).clone().requires_grad_()
-        self._seen = (self.hold(own) if self.constraint.only_fed else self._free).detach().clone()
-        scale = lab.space.median_distance / lab.width**0.5
-        self._adam = torch.optim.Adam([self._free], lr=learning_rate * scale)
-        self.going = torch.arange(len(self.pairs), device=lab.device)
-        self.steps, self._lines = -1, []
+        self._starts = _checked_starts(starts, self.k, lab.width)
+        self._hold = self.constraint.bind(lab)
+        self._rate = learning_rate * lab.space.median_distance / lab.width**0.5
+        self._begin([(t, s) for t in range(len(self.targets)) for s in range(len(self._starts))], 0)
+
+    def part(self, rows: slice) -> Learner:
+        """A Learner of some of the rows alone, at their starts; it shares what is the same for all."""
+        own = copy(self)
+        own._begin(self.pairs[rows], rows.start or 0)
+        return own
 
     @property
     def done(self) -> bool:
         """Whether all rows are: exact, or with a gradient that is no longer finite."""
-        return not len(self.going)
+        return not len(self._going)
 
     @property
     def vectors(self) -> Tensor:
         """The vectors as the model got them last, (rows, width), or (rows, k, width); float32 on the CPU."""
-        return (self._seen[:, 0] if self.k == 1 else self._seen).cpu()
+        return (self._seen[:, 0] if self.k == 1 else self._seen).cpu().clone()
 
     @property
     def history(self) -> pd.DataFrame:
         """All lines that `step` gave."""
         return pd.concat(self._lines, ignore_index=True) if self._lines else pd.DataFrame(columns=HISTORY)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A line a row, as in `Learned.table`."""
+        if self._table is None or self._table[0] != self.steps:
+            self._table = self.steps, self._summed_up()
+        return self._table[1].copy()
 
     def step(self) -> pd.DataFrame:
         """Move all rows that are not done, and look where they are; the first step looks at the starts.
@@ -184,107 +187,105 @@ class Learner:
         Returns a line a row: row, step, nll, exact, norm, nearest, cosine; see `Learned.history`.
         """
         with self.lab.turn:
-            if self.steps >= 0:
-                self._move()
-            rows = self.going
-            fed = self._fed(rows)
-            nll, exact = self._look(rows, fed)
-            self._seen[rows] = fed.detach()
-            exact[exact.clone()] = self._is_said(rows[exact])
-            finite = self._free.grad[rows].isfinite().flatten(1).all(-1)
+            self._move()
+            rows = self._going
+            fed = self._hold(self._free[rows])  # (rows, k, width)
+            nll, exact, gradient = self._look(rows, fed)
+            finite = gradient.isfinite().flatten(1).all(-1)
             if self.steps < 0 and not finite.all():
                 raise ValueError(
                     f"gradients of {self.lab.name} are not finite in {self.lab.dtype}: its numbers overflow; "
-                    'load it with dtype="float32" or "bfloat16", or begin with a shorter vector'
+                    'load it with dtype="float32" or "bfloat16", or begin with shorter vectors'
                 )
+            exact[exact.clone()] = self._is_said(rows[exact], fed[exact])
+            lines = self._told(rows, fed, nll, exact)
+            self._seen[rows] = fed  # from here on nothing takes time: Ctrl-C finds a whole step or none
+            self._free.grad = torch.zeros_like(self._free).index_copy_(0, rows, gradient)
+            self._going = rows[finite & ~exact]
             self.steps += 1
-            self._lines.append(self._told(rows, nll, exact))
-            self.going = rows[finite & ~exact]
-            return self._lines[-1]
+            self._lines.append(lines)
+            return lines
 
     def texts(self, max_new_tokens: int = 20) -> list[str]:
         """What the model says now by greedy decoding, behind the first prompt, a text a row."""
-        prompts = self._filled(0, torch.arange(len(self.pairs), device=self.lab.device))
-        return self.lab.generate(prompts, max_new_tokens)
-
-    def table(self) -> pd.DataFrame:
-        """A line a row, as in `Learned.table`."""
-        last = self.history.groupby("row").tail(1).set_index("row").reindex(range(len(self.pairs)))
-        new = max(len(self.ids[target]) for target, _ in self.pairs)
-        said = teacher_forcing.greedy(
-            self.lab, self._filled(0, torch.arange(len(self.pairs))), new
-        )  # (rows, new)
-        lines = []
-        for row, (target, start) in enumerate(self.pairs):
-            ids = [id for id in said[row, : len(self.ids[target])].tolist() if id >= 0]
-            about = {"target": self.targets[target], "start": start, "constraint": self.constraint.name}
-            found = last.loc[row].to_dict() | {
-                "exact": bool(last.loc[row, "step"] >= 0 and last.loc[row, "exact"])
-            }
-            lines.append(about | {"steps": found.pop("step")} | found | {"text": self.lab.text(ids)})
-        return pd.DataFrame(lines)
+        return self.lab.generate(self.frames[0].filled(self._seen), max_new_tokens)
 
     def rows_at_once(self) -> int:
-        """How many rows memory holds while they are learned, by their longest target."""
-        size = teacher_forcing.row_size(self.lab, self.frames, self.ids)
-        most = 1024 if self.lab.device.type == "cuda" else 32
-        return min(most, memory.rows_at_once(self.lab.model, str(self.lab.device), size))
+        """How many rows are learned in one batch by themselves: what memory holds, and keeps a CPU busy."""
+        device, size = str(self.lab.device), teacher_forcing.row_size(self.lab, self.frames, self.ids)
+        fits = memory.rows_at_once(self.lab.model, device, size)
+        return fits if device.startswith("cuda") else min(fits, AT_ONCE)
+
+    def _begin(self, pairs: list[tuple[int, int]], first: int) -> None:
+        """Put these rows, the first of which is number `first` of all, at their starts."""
+        self.pairs, self.first = pairs, first
+        own = self._starts[[start for _, start in pairs]].to(self.lab.device, torch.float32)
+        self._seen = self._hold(own).clone()  # (rows, k, width) as the model gets them
+        self._free = own.clone() if self.constraint.only_fed else self._seen.clone()  # what Adam moves
+        self._adam = torch.optim.Adam([self._free], lr=self._rate)
+        self._going = torch.arange(len(pairs), device=own.device)
+        self.steps, self._lines, self._table = -1, [], None
 
     def _move(self) -> None:
+        """One step of Adam, where there is a gradient; rows that are done are looked at no more."""
         self._adam.step()
         self._adam.zero_grad()
         if not self.constraint.only_fed:
-            with torch.no_grad():
-                self._free[self.going] = self.hold(self._free[self.going])
+            self._free[self._going] = self._hold(self._free[self._going])
 
-    def _fed(self, rows: Tensor) -> Tensor:
-        """What the model gets of these rows, (rows, k, width), float32; gradients go to what is learned."""
-        own = self._free[rows]
-        return own + (self.hold(own.detach()) - own.detach()) if self.constraint.only_fed else own
-
-    def _look(self, rows: Tensor, fed: Tensor) -> tuple[Tensor, Tensor]:
-        """Nll of each row (rows,) and whether its target is the likeliest everywhere; leaves its gradient."""
-        ids = [self.ids[self.pairs[row][0]].to(self.lab.device) for row in rows.tolist()]
-        fed_once = fed.detach().requires_grad_()
+    def _look(self, rows: Tensor, fed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Nll of each row (rows,), whether its target is the likeliest everywhere, gradient as `fed`."""
+        ids, fed = self._ids(rows), fed.detach().requires_grad_()
         nll, exact = torch.zeros(len(rows), device=fed.device), torch.ones_like(rows, dtype=torch.bool)
-        with torch.enable_grad():
-            for prompt in self.frames:
-                losses, right = teacher_forcing.run(self.lab, prompt, fed_once, ids)
-                (losses.sum() / len(self.prompts)).backward()
-                nll += losses.detach() / len(self.prompts)
-                exact &= right
-            fed.backward(fed_once.grad)
-        return nll, exact
+        gradient = torch.zeros_like(fed)
+        for frame in self.frames:
+            with torch.enable_grad():
+                own, likeliest = teacher_forcing.run(self.lab, frame, fed, ids)
+                gradient += torch.autograd.grad(own.sum(), fed)[0] / len(self.frames)
+            nll += own.detach() / len(self.frames)
+            exact &= likeliest
+        return nll, exact, gradient
 
-    def _is_said(self, rows: Tensor) -> Tensor:
+    def _is_said(self, rows: Tensor, fed: Tensor) -> Tensor:
         """Whether greedy decoding says the targets of these rows, in every prompt, (rows,)."""
         said = torch.ones_like(rows, dtype=torch.bool)
-        ids = [self.ids[self.pairs[row][0]] for row in rows.tolist()]
-        for number in range(len(self.prompts) if len(rows) else 0):
-            new = teacher_forcing.greedy(self.lab, self._filled(number, rows), max(map(len, ids)))
-            same = [torch.equal(own[: len(wanted)], wanted) for own, wanted in zip(new, ids, strict=True)]
+        wanted = self._ids(rows)
+        for frame in self.frames if wanted else ():
+            new = teacher_forcing.greedy(self.lab, frame.filled(fed), max(map(len, wanted)))
+            same = [own[: len(ids)] == ids.tolist() for own, ids in zip(new, wanted, strict=True)]
             said &= torch.tensor(same, device=rows.device)
         return said
 
-    def _filled(self, number: int, rows: Tensor) -> Tensor:
-        """A prompt with these rows' vectors in it, (rows, tokens, width)."""
-        vectors = self._seen[rows.to(self._seen.device)].to(self.lab.dtype)
-        return self.frames[number].filled(vectors)
+    def _ids(self, rows: Tensor) -> list[Tensor]:
+        return [self.ids[self.pairs[row][0]].to(rows.device) for row in rows.tolist()]
 
-    def _told(self, rows: Tensor, nll: Tensor, exact: Tensor) -> pd.DataFrame:
-        seen = self._seen[rows]  # (rows, k, width)
-        found, cosine = self.lab.space.nearest_rows(seen)
+    def _told(self, rows: Tensor, fed: Tensor, nll: Tensor, exact: Tensor) -> pd.DataFrame:
+        found, cosine = self.lab.space.nearest_rows(fed)
         ids = self.lab.space.ids[found.cpu()].tolist()
         lines = {
             "row": rows.tolist(),
-            "step": self.steps,
+            "step": self.steps + 1,
             "nll": nll.tolist(),
             "exact": exact.tolist(),
-            "norm": seen.norm(dim=-1).mean(-1).tolist(),
+            "norm": fed.norm(dim=-1).mean(-1).tolist(),
             "nearest": ["|".join(self.lab.token(id) for id in row) for row in ids],
             "cosine": cosine.mean(-1).tolist(),
         }
         return pd.DataFrame(lines, columns=HISTORY)
+
+    def _summed_up(self) -> pd.DataFrame:
+        last = self.history.drop_duplicates("row", keep="last").set_index("row")
+        last = last.reindex(range(len(self.pairs)))  # a row that Ctrl-C left at its start has no line
+        counts = [len(self.ids[target]) for target, _ in self.pairs]
+        new = teacher_forcing.greedy(self.lab, self.frames[0].filled(self._seen), max(counts))
+        about = {
+            "target": [self.targets[target] for target, _ in self.pairs],
+            "start": [start for _, start in self.pairs],
+            "constraint": self.constraint.name,
+            "steps": last.pop("step").fillna(0).astype(int),
+        }
+        texts = [self.lab.text(ids[:count]) for ids, count in zip(new, counts, strict=True)]
+        return pd.DataFrame(about).join(last.assign(exact=last["exact"].eq(True), text=texts))
 
 
 def _checked_starts(starts: Tensor, k: int, width: int) -> Tensor:

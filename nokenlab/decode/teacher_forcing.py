@@ -7,6 +7,7 @@ are made where a target is said, and nowhere else.
 from __future__ import annotations
 
 from copy import copy
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -37,7 +38,8 @@ class Frame:
 
     def filled(self, vectors: Tensor) -> Tensor:
         """The prompt with vectors (rows, k, width) in their places, (rows, tokens, width), for a Lab."""
-        return torch.cat([self.before.expand(len(vectors), -1, -1), self.from_first(vectors)], dim=1)
+        before = self.before.expand(len(vectors), -1, -1)
+        return torch.cat([before, self.from_first(vectors)], dim=1)
 
     def from_first(self, vectors: Tensor) -> Tensor:
         """The same from the first noken on."""
@@ -60,8 +62,11 @@ class Frame:
         return own
 
     def _run_shared(self):
-        with torch.enable_grad():  # nothing here has one: it is for layers that are less exact without
-            return self.lab.model(inputs_embeds=self.shared[None], use_cache=True).past_key_values
+        with torch.enable_grad():  # not for gradients: packed layers are less exact without
+            past = self.lab.model(inputs_embeds=self.shared[None], use_cache=True).past_key_values
+        for layer in past.layers:
+            layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
+        return past
 
 
 def frames(lab: Lab, prompts: list[str]) -> list[Frame]:
@@ -82,8 +87,12 @@ def target_ids(lab: Lab, frames: list[Frame], targets: list[str]) -> list[Tensor
         raise ValueError("there are no targets; give at least one text that shall be said")
     if "" in targets:
         raise ValueError(f"target {targets.index('')} is empty; write at least one character")
+    if own := [target for target in targets if NOKEN in target]:
+        raise ValueError(f"a target is a text the model can say; {NOKEN} goes into the prompt: {own[0]!r}")
     ids, tokens = [lab.ids(target) for target in targets], max(frame.tokens for frame in frames)
     for target, own in zip(targets, ids, strict=True):
+        if own.max() >= lab.model.get_input_embeddings().num_embeddings:
+            raise ValueError(f"the model cannot say a noken of your own, it has no such token: {target!r}")
         if lab.context and tokens + len(own) > lab.context:
             short = repr(target if len(target) <= 40 else f"{target[:40]}…")
             raise ValueError(
@@ -97,7 +106,7 @@ def row_size(lab: Lab, frames: list[Frame], ids: list[Tensor]) -> int:
     """Bytes that the longest of these targets takes while its gradient is made."""
     config, new = lab.model.config.get_text_config(), max(map(len, ids))
     tokens = new + max(frame.tokens for frame in frames)
-    kept = 24 * config.hidden_size * config.num_hidden_layers  # numbers that layers keep for gradients
+    kept = 32 * config.hidden_size * config.num_hidden_layers  # numbers that layers keep for gradients
     return tokens * kept * lab.dtype.itemsize + 16 * new * config.vocab_size
 
 
@@ -129,16 +138,17 @@ def by_token(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tupl
     return list(losses.split(counts)), list((logits.argmax(-1) == wanted).split(counts))
 
 
-def greedy(lab: Lab, prompts: Tensor, new: int) -> Tensor:
-    """The next ids by greedy decoding behind prompts (rows, tokens, width): (rows, new), -1 behind an end."""
+def greedy(lab: Lab, prompts: Tensor, new: int) -> list[list[int]]:
+    """The next `new` ids by greedy decoding behind prompts (rows, tokens, width); fewer where a text ends."""
 
-    def decode(some: slice) -> Tensor:
-        ids = torch.full((len(prompts[some]), new), -1)
+    def decode(some: slice) -> list[list[int]]:
+        ids: list[list[int]] = [[] for _ in prompts[some]]
         for step in lab.sample(prompts[some], new):
-            ids[step.rows.cpu(), step.index] = step.ids.cpu()
+            for row, id in zip(step.rows.tolist(), step.ids.tolist(), strict=True):
+                ids[row].append(id)
         return ids
 
-    return torch.cat(lab.in_batches(decode, len(prompts), None))
+    return list(chain.from_iterable(lab.in_batches(decode, len(prompts), None)))
 
 
 def _logits(model, x: Tensor, before: int, past, rows: Tensor, places: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 torch leaves products in float32 to MKL, which on processors that are not Intel's is half as fast or slower.
 With few rows reading weights is all the work, and float16 halves it. The default model's are of 4 bits anyway
 (Q4_1: groups of 32, each with a scale and a minimum): packed so again the numbers are the very ones, while
-scales, minima and inputs are rounded to bfloat16. What is to be differentiated or compiled goes torch's way.
+scales, minima and inputs are rounded to bfloat16. What is to be compiled goes torch's way,
+what is differentiated `input_gradient.py`'s.
 """
 
 import platform
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import Linear, Module
 from torch.nn.functional import linear
+
+from nokenlab.fast.input_gradient import differentiable
 
 ONEDNN = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
 CPUINFO = Path("/proc/cpuinfo")
@@ -89,7 +92,7 @@ class OneDnnLinear(Linear):
     def forward(self, x: Tensor) -> Tensor:
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
         if _is_for_torch():
-            return linear(x, self.weight, self.bias)
+            return differentiable(x, self.weight, self.bias)
         return _product(x, self.weight, self.bias)
 
 
@@ -99,7 +102,8 @@ class PackedLinear(Linear):
     def forward(self, x: Tensor) -> Tensor:
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
         if _is_for_torch():
-            return linear(x, self.weight, self.bias)
+            how = linear if self.laid_out is None else differentiable
+            return how(x, self.weight, self.bias)
         few = len(x.reshape(-1, self.in_features)) <= FEW
         if few and self.numbers is not None:
             return self._of_four_bits(x)
