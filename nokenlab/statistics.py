@@ -19,6 +19,19 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def sign_test(below: int, above: int) -> tuple[float, float]:
+    """The exact 95 % interval of the share below / (below + above): low, high. NaN where both are 0.
+
+    `below` counts pairs whose first value is the smaller one, `above` the others; ties are left out. The
+    two-sided sign test has p < 0.05 where 0.5 is outside. Source: C. Clopper and E. Pearson, "The use of
+    confidence or fiducial limits illustrated in the case of the binomial", 1934.
+    """
+    if not below + above:
+        return float("nan"), float("nan")
+    low, high = stats.binomtest(int(below), int(below + above)).proportion_ci(method="exact")
+    return float(low), float(high)
+
+
 def newcombe(a_hits: int, a_count: int, b_hits: int, b_count: int) -> tuple[float, float]:
     """The 95 % interval of a difference of two shares, a less b: low, high.
 

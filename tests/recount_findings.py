@@ -67,14 +67,25 @@ def newcombe(x, y):
     return p - q - np.sqrt((p - a) ** 2 + (d - q) ** 2), p - q + np.sqrt((b - p) ** 2 + (q - c) ** 2)
 
 
+def signs(x, y):
+    """How many units differ, the share with x < y, and its exact interval."""
+    fewer, more = (x < y).sum(), (x > y).sum()
+    if not fewer + more:
+        return 0, np.nan, *NONE
+    test = stats.binomtest(int(fewer), int(fewer + more))
+    return test.n, test.statistic, *test.proportion_ci(method="exact")
+
+
 def count(claim, rows):
     """n, estimate, low, high and p of a claim in some rows."""
-    how, names = claim["statistic"], re.split(" with | / ", claim["value"])
+    how, names = claim["statistic"], re.split(" with | / | < ", claim["value"])
     a, b = (units(rows, claim.get(side), claim["unit"], names) for side in "ab")
     if how == "difference of groups":
         x, y = a.to_numpy()[:, 0], b.to_numpy()[:, 0]
         ends = newcombe(x, y) if yes_or_no(x, y) else drawn(less, x, y, paired=False)
         return len(x) + len(y), less(x, y), *ends, np.nan
+    if how == "sign test":
+        return *signs(*a.to_numpy().T), np.nan
     columns = (pd.concat([a, b], axis=1, join="inner") if how.startswith("paired") else a).to_numpy().T
     n = columns.shape[1]
     if how == "rank correlation":

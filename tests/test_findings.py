@@ -60,6 +60,8 @@ def made(tmp_path_factory):
         ("difference of groups", "x", "> 0", {"a": "kind == 'a' and unit < 12", "b": "kind == 'b'"}),
         ("difference of groups", "yes", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
         ("rank correlation", "x with y", "> 0", {"a": "kind == 'a'"}),
+        ("sign test", "x < y", "> 0.5", {"a": "kind == 'a'"}),
+        ("sign test", "no < yes", "> 0.5", {"a": "kind == 'b'"}),  # with ties
         ("rank correlation", "x with yes", "> 0", {"a": "kind == 'b'"}),
     ]
     same = {"sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
@@ -88,8 +90,8 @@ def faults(place):
 def test_the_recount_agrees_on_every_statistic(place):
     assert faults(place) == []
     table = recount.said(place / "results")
-    assert len(table) == 24 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
-    assert table[["low", "holm"]].notna().sum().tolist() == [22, 4]  # of five units there is no interval
+    assert len(table) == 28 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
+    assert table[["low", "holm"]].notna().sum().tolist() == [26, 4]  # of five units there is no interval
 
 
 @pytest.mark.parametrize("name", [*recount.NUMBERS, "verdict"])

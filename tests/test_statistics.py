@@ -1,5 +1,7 @@
 """Intervals and tests against their formulas, SciPy, and what they promise of simulated data."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +13,7 @@ from nokenlab.statistics import (
     newcombe,
     rank_correlation,
     ratio_of_means,
+    sign_test,
     wilson,
 )
 
@@ -34,6 +37,15 @@ def test_wilson_is_the_classical_formula(hits, count):
 def test_no_share_has_no_interval(hits, count):
     with pytest.raises(ValueError, match=f"{hits} out of {count} is no share"):
         wilson(hits, count)
+
+
+@pytest.mark.parametrize("count", [5, 6, 20])
+def test_the_interval_of_a_sign_test_leaves_out_a_half_where_its_p_is_small(count):
+    for below in range(count + 1):
+        low, high = sign_test(below, count - below)
+        assert 0 <= low <= below / count <= high <= 1
+        assert (not low <= 0.5 <= high) == (stats.binomtest(below, count).pvalue < 0.05)
+    assert all(map(math.isnan, sign_test(0, 0)))
 
 
 def test_wilson_holds_the_true_share_about_as_often_as_it_says():

@@ -31,8 +31,8 @@ class Claim(NamedTuple):
     name, and the sweep that decides it. question: in
     words; beside: the null, in words. table: the rows, by the name of their table. unit: the column whose
     values are one fact each. each: a column whose values are answered apart, never pooled. value: a column;
-    two for a correlation ("x with y") and for a ratio of columns ("x / y"). a, b: which rows, as
-    `DataFrame.query` has it. rule: such as "> 0": what the whole interval must meet.
+    two for a correlation ("x with y"), for a ratio of columns ("x / y") and for a sign test ("x < y"). a, b:
+    which rows, as `DataFrame.query` has it. rule: such as "> 0": what the whole interval must meet.
     """
 
     claim: str
@@ -97,7 +97,7 @@ def _claim(entry: object, file: Path) -> Claim:
         raise BadInput(f"{where} statistic is one of {', '.join(STATISTICS)}")
     if not re.fullmatch(r"[<>] -?\d+(\.\d+)?", str(claim.rule)):
         raise BadInput(f"{where} rule wants < or > and a number, such as '> 0', got {claim.rule!r}")
-    between = {"rank correlation": " with ", "ratio of columns": " / "}.get(claim.statistic, "")
+    between = BETWEEN.get(claim.statistic, "")
     if between and str(claim.value).count(between) != 1:
         raise BadInput(f"{where} value wants two columns, such as 'x{between}y', got {claim.value!r}")
     return claim
@@ -215,6 +215,13 @@ def _ratio_of_columns(claim: Claim, rows: pd.DataFrame) -> tuple:
     return _drawn(statistics.ratio_of_means, *both.to_numpy().T)
 
 
+def _sign_test(claim: Claim, rows: pd.DataFrame) -> tuple:
+    left, right = _units(claim, rows, claim.a, *claim.value.split(" < ")).to_numpy().T
+    below, above = (left < right).sum(), (left > right).sum()
+    share = below / (below + above) if below + above else NAN
+    return below + above, share, *statistics.sign_test(below, above), NAN
+
+
 def _between(claim: Claim, rows: pd.DataFrame) -> tuple:
     a, b = (_units(claim, rows, side, claim.value)[claim.value].to_numpy() for side in (claim.a, claim.b))
     count, low, high = len(a) + len(b), NAN, NAN
@@ -233,13 +240,17 @@ def _correlation(claim: Claim, rows: pd.DataFrame) -> tuple:
     return len(both), rho, low, high, p
 
 
+BETWEEN = {"rank correlation": " with ", "ratio of columns": " / ", "sign test": " < "}  # two columns
+
 # Intervals: units drawn anew, each with all its rows, a pair as one; Wilson's and Newcombe's where each unit
-# is 0 or 1. None for fewer than FEWEST units to draw, nor where nothing differs.
+# is 0 or 1; of a sign test the exact one. None for fewer than FEWEST units to draw, nor where nothing
+# differs.
 STATISTICS = {
     "mean": _mean,  # of units in rows a; of 0 and 1 it is a share
     "paired difference": _difference,  # of each unit in rows a and in rows b
     "paired ratio": _ratio,  # of the means of both sides
     "ratio of columns": _ratio_of_columns,  # of their means
+    "sign test": _sign_test,  # the share of units, ties left out, whose one column is less than the other
     "difference of groups": _between,  # the mean of units in rows a less that of other units in rows b
     "rank correlation": _correlation,  # Spearman's, of two columns
 }

@@ -28,8 +28,8 @@ answers and verdicts are computed, not typed.
 - A **unit** is one fact: a seed, a word, a pair of words. All of its rows are averaged first, however many
   there are. *n* is the number of units (of both groups, where two are compared).
 - From **low to high** is a 95 % interval: units are drawn anew 2,000 times (5,000 for correlations). Where
-  each unit is a yes or a no it is Wilson's, and Newcombe's for two groups. With fewer than {claims.FEWEST}
-  units to draw there is none.
+  each unit is a yes or a no it is Wilson's, and Newcombe's for two groups; of a sign test it is the exact
+  one. With fewer than {claims.FEWEST} units to draw there is none.
 - **{HOLDS}**: the whole interval meets the rule. **{FAILS}**: none of it does. **{claims.UNDECIDED}**: a
   part of it does, or there is no interval, or Holm's p of a correlation is 0.05 or more. Holm's p is
   corrected for all correlations and prompts of a sweep together. Other intervals are not corrected for the

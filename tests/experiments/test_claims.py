@@ -86,6 +86,7 @@ STATISTICS = [
     {"statistic": "ratio of columns", "value": "x / y"},
     {"statistic": "difference of groups", "a": "unit < 10", "b": "unit >= 10"},
     {"statistic": "difference of groups", "value": "yes", "a": "unit < 10", "b": "unit >= 10"},
+    {"statistic": "sign test", "value": "yes < x"},
     {"statistic": "rank correlation", "value": "x with y"},
 ]
 
@@ -117,6 +118,19 @@ def test_estimates_are_those_of_unit_means():
     assert between.estimate == pytest.approx(a[:5].mean() - b.mean()) and between.n_units == 25
     assert answer(rows, statistic="ratio of columns", value="x / y").estimate == pytest.approx(0.5)
     assert answer(rows, statistic="rank correlation", value="x with y").estimate == pytest.approx(1)
+
+
+def test_a_sign_test_counts_units_and_leaves_ties_out():
+    rows = pd.DataFrame(
+        {"unit": [*range(10)] * 2, "x": 0.0, "y": [1.0] * 7 + [-1.0] + [0.0] * 2 + [3.0] * 10}
+    )
+    rows.loc[rows["unit"] > 7, "y"] = [2.0, -2.0, -2.0, 2.0]  # their means are ties
+    rows.loc[rows["unit"] == 7, "y"] = -1.0
+    found = answer(rows, statistic="sign test", value="x < y", a="", each="", rule="> 0.5")
+    assert (found.n_units, found.estimate) == (8, 7 / 8)
+    assert (found.low, found.high) == pytest.approx(stats.binomtest(7, 8).proportion_ci())
+    assert found.verdict == UNDECIDED  # the sign test's p is 0.07
+    assert answer(rows, statistic="sign test", value="x < x", a="", each="").n_units == 0
 
 
 def test_a_pair_needs_both_sides():
@@ -226,6 +240,7 @@ def without(name):
         (ENTRY | {"rule": ">= 0"}, "a is more: rule wants < or > and a number, such as '> 0', got '>= 0'"),
         (ENTRY | {"rule": "> much"}, "rule wants < or > and a number"),
         (ENTRY | {"rule": 3}, "rule wants < or > and a number"),
+        (ENTRY | {"statistic": "sign test"}, "value wants two columns, such as 'x < y', got 'x'"),
         (ENTRY | {"statistic": "rank correlation"}, "value wants two columns, such as 'x with y', got 'x'"),
         (ENTRY | {"statistic": "ratio of columns"}, "value wants two columns, such as 'x / y', got 'x'"),
         ("a is more", "a is more: "),
