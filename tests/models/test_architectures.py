@@ -122,6 +122,7 @@ EVERY = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 NOTEBOOKS = [path for path in EVERY if path.stem != "06-fuzz-the-music"]  # of language models
 BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1], "cells": 5, "steps": 2}
 BRIEF |= {"corners": ["Red", "White", "Blue"], "triples": ["Red, White, Blue"]}  # of one token each
+BRIEF |= {"anchor": "Red", "ranked": 2}
 SOME = ("gemma2", "mistral", "phi")
 
 
