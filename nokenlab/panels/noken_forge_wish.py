@@ -14,7 +14,7 @@ from nokenlab.nokens import fill, random_nokens, word_vector
 from nokenlab.panels.panel import LONGEST, check_prompt
 
 RANDOM = "random"  # a start by this name is a random noken at token norm
-MOST = 10_000  # steps of one wish
+MOST = 1000  # steps at a time; all that were taken are drawn
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import re
 
 import nbformat
 from helpers.browser import exact
+from helpers.tiny_models import tiny_lab
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
@@ -19,7 +20,7 @@ LIVE = f"""
 import nokenlab as nl
 lab = nl.load()
 ###
-forge = nl.NokenForge(lab, {EVIL!r}, {TARGET!r}, steps=9000)
+forge = nl.NokenForge(lab, {EVIL!r}, {TARGET!r}, steps=1000)
 forge
 """
 
@@ -52,7 +53,7 @@ def test_it_is_seen_learning(opened, server, root, page, lab):
     points = kernel("forge.points")
     expect(status).to_contain_text(f"step {points[-1]['step']} · {points[-1]['nll']:.3f} nats a token")
     expect(text).to_have_text(exact(points[-1]["text"]))
-    assert points[-1]["nll"] < points[0]["nll"] and points[-1]["step"] < 9000
+    assert points[-1]["nll"] < points[0]["nll"] and points[-1]["step"] < 1000
 
     slider = panel.get_by_role("slider")
     slider.press("Home")  # is the slider's, not JupyterLab's
@@ -74,6 +75,7 @@ def test_it_is_seen_learning(opened, server, root, page, lab):
 def test_it_is_replayed_on_a_page_without_kernel_or_network(lab, page, tmp_path):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
+    lab = tiny_lab("llama", lab.tokenizer)
     forge = nl.NokenForge(lab, EVIL, TARGET, steps=4)
     forge.learn()
     output = new_output("display_data", {"text/html": forge.twin()})
