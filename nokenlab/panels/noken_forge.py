@@ -55,7 +55,7 @@ class NokenForge(Panel):
     @property
     def noken(self) -> Tensor:
         """The vector after the last step, (width,), float32 on the CPU."""
-        return self.learner.vectors[0].clone()  # which is its own, and moves on
+        return self.learner.vectors[0]
 
     def learn(self, steps: int | None = None) -> None:
         """Take so many steps more, by default those of the wish, and wait for them; for a cell.
