@@ -183,10 +183,11 @@ def matched_ids(lab: Lab, ids: list[int], seed: int = 0) -> list[int]:
     for place, id in enumerate(ids):
         waiting[_kind(lab, id)].append(place)
     found: dict[int, int] = {}
+    asked = set(ids)
     for other in random_ids(lab, len(lab.space), seed):
         if len(found) == len(ids):
             break
-        if other not in ids and (places := waiting[_kind(lab, other)]):
+        if other not in asked and (places := waiting[_kind(lab, other)]):
             found[places.pop(0)] = other
     if len(found) < len(ids):
         raise ValueError(f"only {len(found)} of {len(ids)} tokens have another of their kind; ask for fewer")
