@@ -50,9 +50,13 @@ class Embedder:
     @cached_property
     def space(self) -> EmbeddingSpace:
         """The embeddings of the model's real tokens."""
-        rows = self.model.get_input_embeddings().num_embeddings
+        embedding = self.model.get_input_embeddings()
+        rows = embedding.num_embeddings
         ids = torch.tensor(sorted(id for id in self.tokenizer.get_vocab().values() if id < rows))
-        return EmbeddingSpace(self.embed_ids(ids), ids, partial(_token, self.tokenizer))
+        vectors, weights = self.embed_ids(ids), embedding.weight[: len(ids)]
+        if weights.device == vectors.device and torch.equal(weights, vectors):
+            vectors = weights.detach()  # the model's own, not a second time in memory
+        return EmbeddingSpace(vectors, ids, partial(_token, self.tokenizer))
 
     def with_nokens(self, **nokens: Tensor) -> Self:
         """The same with words of your own: each `<name>` in a text is one token, whose embedding is `name`'s.

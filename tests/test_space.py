@@ -67,3 +67,9 @@ def test_rows_are_where_the_ids_are(any_lab):
     assert space.ids[space.rows(ids)].tolist() == ids.tolist()
     with pytest.raises(ValueError, match="no token has the id"):
         space.rows(torch.tensor([10**7]))
+
+
+def test_embeddings_are_not_held_twice(any_lab):
+    weight = any_lab.model.get_input_embeddings().weight
+    assert any_lab.space.vectors.data_ptr() == weight.data_ptr()
+    assert not any_lab.space.vectors.requires_grad
