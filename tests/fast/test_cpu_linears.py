@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.tiny_models import TINY, save_tiny
 from torch.nn import Linear
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import nokenlab as nl
 from nokenlab.fast import cpu_linears, step_pool
@@ -18,6 +19,7 @@ from nokenlab.fast.cpu_linears import (
     pack_linears,
     use_onednn,
 )
+from nokenlab.models import default_model
 
 ONEDNN = pytest.mark.skipif(not cpu_linears.ONEDNN, reason="needs oneDNN on x86")
 
@@ -137,13 +139,29 @@ def test_other_weights_have_no_four_bits():
 
 
 @pytest.fixture(scope="module")
-def fast():
-    return nl.load(fast=True)
+def short(tmp_path_factory):
+    """A folder with the default model's first layers and its vocabulary: all of it packed takes 2 GB."""
+    folder, config = tmp_path_factory.mktemp("short"), AutoConfig.from_pretrained(default_model.folder())
+    config.num_hidden_layers = 4
+    for part in (AutoModelForCausalLM, AutoTokenizer):
+        options = {"config": config} if part is AutoModelForCausalLM else {}
+        part.from_pretrained(default_model.folder(), **options).save_pretrained(folder)
+    return folder
 
 
-def test_gradients_reach_a_noken_and_no_weight(lab, fast):
+@pytest.fixture(scope="module")
+def plain(short):
+    return nl.load(short)
+
+
+@pytest.fixture(scope="module")
+def fast(short):
+    return nl.load(short, fast=True)
+
+
+def test_gradients_reach_a_noken_and_no_weight(plain, fast):
     found = []
-    for each in (lab, fast):
+    for each in (plain, fast):
         x = each.embed("Red is a color").requires_grad_()
         each.model(inputs_embeds=x).logits[0, -1].logsumexp(-1).backward()
         found.append(x.grad)
@@ -162,7 +180,10 @@ def test_torchs_own_product_stays_where_intel_made_the_processor(maker, kind, tm
     assert type(layer) is kind
 
 
-def test_all_of_the_default_model_but_its_vocabulary_is_of_four_bits(fast):
+def test_all_of_the_default_model_but_its_vocabulary_is_of_four_bits(lab, fast):
+    layers = [module for module in lab.model.model.layers.modules() if isinstance(module, Linear)]
+    assert len(layers) == 7 * lab.model.config.num_hidden_layers
+    assert all(in_four_bits(layer.weight) for layer in layers)
     changed = [m for m in fast.model.modules() if isinstance(m, PackedLinear)]
     assert len(changed) == 4 * fast.model.config.num_hidden_layers + 1  # qkv, out, gate and up, down
     assert [m for m in changed if m.numbers is None] == [fast.model.get_output_embeddings()]
@@ -171,11 +192,11 @@ def test_all_of_the_default_model_but_its_vocabulary_is_of_four_bits(fast):
 @pytest.mark.parametrize(
     ("rows", "error"), [(1, 0.1), (FEW, 0.1), (step_pool.FEW, 1e-4), (step_pool.FEW + 1, 1e-4)]
 )
-def test_a_fast_lab_is_near_the_plain_one(lab, fast, rows, error):
-    nokens = nl.random_nokens(lab.width, range(rows), norm=3.0)
-    x = nl.replace(lab.embed("Red is a color"), 0, nokens)
-    for plain, quick in zip(lab.sample(x, 4, feed=same), fast.sample(x, 4, feed=same), strict=True):
-        assert (plain.logits - quick.logits).std() < error * plain.logits.std()
+def test_a_fast_lab_is_near_the_plain_one(plain, fast, rows, error):
+    nokens = nl.random_nokens(plain.width, range(rows), norm=3.0)
+    x = nl.replace(plain.embed("Red is a color"), 0, nokens)
+    for slow, quick in zip(plain.sample(x, 4, feed=same), fast.sample(x, 4, feed=same), strict=True):
+        assert (slow.logits - quick.logits).std() < error * slow.logits.std()
 
 
 @pytest.mark.parametrize("architecture", sorted(TINY))
