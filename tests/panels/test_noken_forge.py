@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import time
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from helpers.tiny_models import tiny_lab
 import nokenlab as nl
 from nokenlab.experiments import lerp, planes
 from nokenlab.nokens import fill, word_vector
+from nokenlab.panels.latest import Latest
 from nokenlab.panels.noken_forge import EVERY, MORE
 
 PROMPT, TARGET = "The <noken> is a", " very quick dog"
@@ -108,6 +110,23 @@ def test_a_second_start_takes_the_place_of_the_first(tiny):
     start(other)
     assert panel.latest.counts["cancelled"] == 1 and panel.face.run["target"] == " cat"
     assert panel.points == other.points
+
+
+def test_ctrl_c_in_a_cell_ends_it_and_keeps_what_is_learned(tiny, monkeypatch):
+    panel, join = a_forge(tiny), Latest.join
+
+    def interrupted(latest, timeout=60):
+        while len(panel.points) < 3:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Latest, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        panel.learn(500)
+    monkeypatch.setattr(Latest, "join", join)
+    assert "stopped after" in settled(panel).note.value and 3 <= len(panel.points) < 500
+    panel.learn(1)  # goes on
+    assert [point["step"] for point in panel.points] == list(range(len(panel.points)))
 
 
 def test_constraints_hold(tiny):
