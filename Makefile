@@ -9,7 +9,7 @@ help:
 	@echo "make site   what make run wrote as a folder of pages, site/index.html"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
-	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long"
+	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long, CASE=learning"
 	@echo "make clean  remove the environment and caches (results stay)"
 
 run: setup
@@ -31,7 +31,11 @@ test: setup
 
 bench: setup
 	@$(BIN)/nokenlab fetch
+ifeq ($(CASE),learning)
+	$(BIN)/python -m nokenlab.bench.learning --results "$(RESULTS)/bench/learning" $(if $(QUICK),--quick)
+else
 	$(BIN)/python -m nokenlab.bench.decode --results "$(RESULTS)/bench" $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
+endif
 
 setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt

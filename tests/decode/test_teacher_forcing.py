@@ -1,4 +1,9 @@
-"""Targets behind prompts: nll and gradients against autograd on the model as transformers loads it."""
+"""Targets behind prompts: nll and gradients against autograd on the model as transformers loads it.
+
+NOKENLAB_TEST_DEVICE runs that elsewhere, as "cuda".
+"""
+
+import os
 
 import pytest
 import torch
@@ -9,20 +14,22 @@ from transformers import AutoModelForCausalLM
 import nokenlab as nl
 from nokenlab.decode import teacher_forcing
 
+DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 PROMPTS = ["Red is a <noken> that is", "<noken> whippets are", "The <noken><noken> and <noken>"]
 TARGETS = [" often associated with", " Blue", " a color that it was"]
 
 
 def own_way(lab, untouched, prompt, vectors, ids):
     """One row alone: everything run at once, all logits, nothing shared. Nll and the gradient."""
-    embed, parts = untouched.get_input_embeddings(), [torch.tensor(lab.start_ids, dtype=torch.long)]
+    embed = untouched.get_input_embeddings()
+    parts = [torch.tensor(lab.start_ids, dtype=torch.long)]
     first, *rest = prompt.split("<noken>")
     parts.append(lab.ids(first.removesuffix(" ")) if first else parts[0][:0])
     vectors = vectors.clone().requires_grad_()
-    x = [embed(part) for part in parts]
+    x = [embed(part.to(DEVICE)) for part in parts]
     for vector, text in zip(vectors, rest, strict=True):
         text = text if text is rest[-1] else text.removesuffix(" ")
-        x += [vector[None], embed(lab.ids(text))] if text else [vector[None]]
+        x += [vector[None], embed(lab.ids(text).to(DEVICE))] if text else [vector[None]]
     logits = untouched(inputs_embeds=torch.cat([*x, embed(ids)])[None]).logits[0]
     nll = cross_entropy(logits[-len(ids) - 1 : -1].float(), ids)
     nll.backward()
@@ -35,15 +42,16 @@ EVERY = [(kind, False) for kind in sorted(TINY)] + [(kind, True) for kind in ("g
 @pytest.mark.parametrize("kind, fast", EVERY)
 def test_nll_and_gradients_are_autograds_on_an_untouched_model(kind, fast, tmp_path):
     folder = save_tiny(kind, tmp_path)
-    lab = nl.load(folder, device="cpu", dtype="float32", fast=fast)
-    untouched = AutoModelForCausalLM.from_pretrained(folder).eval()
+    lab = nl.load(folder, device=DEVICE, dtype="float32", fast=fast)
+    untouched = AutoModelForCausalLM.from_pretrained(folder).eval().to(DEVICE)
     untouched.requires_grad_(False)
-    ids = [lab.ids(target) for target in TARGETS]
+    ids = [lab.ids(target).to(DEVICE) for target in TARGETS]
     assert len({len(row) for row in ids}) == 3  # so that rows are padded
     for prompt in PROMPTS:
         frame = teacher_forcing.Frame(lab, prompt)
         k = prompt.count("<noken>")
-        vectors = nl.random_nokens(3 * k * lab.width, 5, norm=5.0 * k).view(3, k, lab.width).requires_grad_()
+        vectors = nl.random_nokens(3 * k * lab.width, 5, norm=5.0 * k).view(3, k, lab.width)
+        vectors = vectors.to(DEVICE).requires_grad_()
         nll, _ = teacher_forcing.run(lab, frame, vectors, ids)
         nll.sum().backward()
         assert all(weight.grad is None for weight in lab.model.parameters())
