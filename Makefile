@@ -27,7 +27,7 @@ test: setup
 	$(BIN)/ruff check nokenlab tests notebooks
 	$(BIN)/ruff format --check nokenlab tests notebooks
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations 15
 
 bench: setup
 	@$(BIN)/nokenlab fetch
