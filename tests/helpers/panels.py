@@ -2,13 +2,19 @@
 
 import html
 import re
+from pathlib import Path
 
 import pandas as pd
 
 import nokenlab as nl
 from nokenlab.experiments import lerp
 
+HELPERS = Path(__file__).parent
 EVIL = "<script>alert('x')</script> & <b>\"bold\"</b>"
+WORST = (  # what ends scripts, tags, lines and strings
+    "</script><script>document.title = 'taken over'</script><!-- \u2028 \u2029 "
+    "'a' \"b\" \\ שלום 🙂 \x00 \ud83d"
+)
 A, B = "White whippets are", "Black whippets are"
 P = [0.0, 0.25, 0.5, 1.0]
 WAIT = 60  # seconds, for what takes none

@@ -6,10 +6,12 @@ Skipped without Chromium, which is a failure where CI=true is set.
 import os
 
 import pytest
+from helpers.panels import HELPERS
 from playwright.sync_api import expect
 
 from nokenlab.bench import jupyterlab
 from nokenlab.bench.jupyterlab import output
+from nokenlab.panels import face
 
 expect.set_options(timeout=jupyterlab.SLOW)
 
@@ -41,8 +43,9 @@ def errors():
 
 
 @pytest.fixture
-def page(browser, errors, tmp_path):
+def page(browser, errors, tmp_path, request):
     """A browser page on which nothing may go wrong; a picture of it is kept in the test's folder."""
+    assert request.path.name.startswith("test_browser"), "files of this name run in one process"
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.set_default_timeout(jupyterlab.SLOW)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -68,3 +71,9 @@ def opened(server, page):
     yield open_
     for name in names:
         server.close(page, name)
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    """`probe.js` as a panel's face."""
+    monkeypatch.setattr(face, "FOLDER", HELPERS)

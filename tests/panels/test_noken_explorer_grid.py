@@ -3,18 +3,13 @@
 import json
 import re
 
-import nbformat
 import pytest
-from helpers.browser import exact
 from helpers.panels import EVIL, is_escaped
-from nbformat.v4 import new_code_cell, new_notebook, new_output
-from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.nokens import fill
 from nokenlab.panels import markup
 from nokenlab.panels.noken_explorer_grid import SEEDS, SIZES, grid, still
-from nokenlab.runs.export import export_page
 
 PROMPT = "Red is a color"
 
@@ -56,23 +51,3 @@ def test_the_twin_holds_the_grid_and_without_scripts_a_table(tiny):
     assert panel.twin() == panel.twin() and panel.grid is panel.grid  # shown again, it is not answered again
     assert is_escaped(still(found | {"after": EVIL}))
     assert still(found).count("<tr>") == SEEDS + 1
-
-
-def test_two_sliders_choose_an_answer_on_a_page(lab, page, tmp_path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    output = new_output("display_data", {"text/html": nl.NokenExplorer(lab, PROMPT, 0, 2, 6).twin()})
-    nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "note.ipynb")
-    page.goto(export_page(tmp_path / "note.ipynb", tmp_path / "page.html").as_uri())
-    said, found = page.locator(".nk-text"), grid(lab, PROMPT, 0, 2, 6)
-    noken, size = page.get_by_label("noken"), page.get_by_label("size ×")
-    expect(said).to_have_text(exact(found["response"][0][SIZES.index(1)]))
-    for row, texts in enumerate(found["response"]):
-        size.press("Home")
-        for number, text in enumerate(texts):
-            expect(said).to_have_text(exact(text))
-            expect(page.locator(".nk-place")).to_contain_text(f"norm {found['norms'][row][number]:.2f}")
-            expect(noken).to_have_attribute("aria-valuetext", f"{found['names'][row]}: {text}")
-            size.press("ArrowRight")
-        noken.press("ArrowRight")
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
