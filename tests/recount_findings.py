@@ -120,7 +120,7 @@ def holm(p):
 
 def recount(results=ROOT / "results", questions=ROOT / "notebooks" / "questions"):
     """A row for each claim and prompt whose rows are kept."""
-    found, files = [], sorted(questions.glob("[0-9]*.yaml"))
+    found, files = [], sorted(set(questions.glob("*.yaml")) - {questions / "withdrawn.yaml"})
     for claim in [entry for file in files for entry in yaml.safe_load(file.read_text("utf-8"))["claims"]]:
         path = results / "sweeps" / claim["sweep"] / f"{claim['table']}.parquet"
         rows = pd.read_parquet(path) if path.exists() else pd.DataFrame()

@@ -19,6 +19,7 @@ from nokenlab.errors import BadInput, first_line
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
 FOLDER = "questions"
+WITHDRAWN = "withdrawn.yaml"  # beside the questions: what was said before and no longer is
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
 FEWEST = 10  # units for a bootstrap: of fewer its 95 % interval holds the truth in under nine of ten cases
 NAN = float("nan")
@@ -75,7 +76,11 @@ def read_claims(notebook: str | None = None, folder: Path | None = None) -> list
     Raises BadInput, in one line, for a folder or notebook without any, and for an entry that is not whole.
     """
     folder = Path(folder or home())
-    files = [folder / f"{notebook}.yaml"] if notebook else sorted(folder.glob("[0-9]*.yaml"))
+    files = (
+        [folder / f"{notebook}.yaml"]
+        if notebook
+        else sorted(set(folder.glob("*.yaml")) - {folder / WITHDRAWN})
+    )
     if not files:
         raise BadInput(f"{folder} has no claims: a file a notebook is wanted, such as 08-definitions.yaml")
     found = [_claim(entry, file) for file in files for entry in read(file, "claims")]

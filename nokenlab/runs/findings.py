@@ -9,12 +9,11 @@ import pandas as pd
 
 from nokenlab.errors import BadInput
 from nokenlab.experiments import claims
-from nokenlab.experiments.claims import FAILS, HOLDS, Claim
+from nokenlab.experiments.claims import FAILS, HOLDS, WITHDRAWN, Claim
 from nokenlab.runs.files import to_csv, write_whole
 from nokenlab.runs.results_page import escape
 
 NOT_RUN = "not run yet"
-WITHDRAWN = "withdrawn.yaml"
 INTRO = f"""\
 <!-- Written by `nokenlab findings`; it writes over what is changed here by hand. -->
 
@@ -34,7 +33,7 @@ answers and verdicts are computed, not typed.
   part of it does, or there is no interval, or Holm's p of a correlation is 0.05 or more. Holm's p is
   corrected for all correlations and prompts of a sweep together. Other intervals are not corrected for the
   number of claims.
-- Each **prompt** is answered by itself; they are never pooled.
+- Each **prompt**, or what else stands first in a table, is answered by itself; they are never pooled.
 
 All numbers: [findings.csv](findings.csv). [`tests/recount_findings.py`](../tests/recount_findings.py)
 counts each of them again from the kept rows, with pandas and SciPy alone."""
@@ -87,12 +86,19 @@ def page(asked: list[Claim], withdrawn: list[dict], table: pd.DataFrame) -> str:
     said = {claim.claim: _heading(rows.get(claim.claim)) for claim in asked}
     parts = [INTRO, _contents(asked, said)]
     for (notebook, sweep), some in groupby(asked, lambda claim: (claim.notebook, claim.sweep)):
-        parts.append(f"## [{notebook}]({notebook}/{notebook}.ipynb)")
+        parts.append(f"## [{notebook}]({_home(notebook)})")
         parts.append(f"```sh\nnokenlab sweep notebooks/sweeps/{sweep}.yaml --workers 2\n```")
         parts += [part for claim in some for part in _section(claim, said, rows.get(claim.claim))]
     parts.append("## What we said before and no longer do")
     parts += [_gone(entry, said) for entry in withdrawn] or ["Nothing yet."]
     return "\n\n".join(parts) + "\n"
+
+
+def _home(notebook: str) -> str:
+    """Where a notebook is read: a numbered one as it was run, another with the sweeps it is made for."""
+    return (
+        f"{notebook}/{notebook}.ipynb" if notebook[0].isdigit() else f"../notebooks/sweeps/{notebook}.ipynb"
+    )
 
 
 def _heading(rows: pd.DataFrame | None) -> str:
@@ -103,7 +109,7 @@ def _heading(rows: pd.DataFrame | None) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     each = ", ".join(f"{word} in {count} of {len(rows)}" for word, count in sorted(counts.items()))
-    return f"prompts disagree: {each}" if {HOLDS, FAILS} <= set(counts) else each
+    return f"answers disagree: {each}" if {HOLDS, FAILS} <= set(counts) else each
 
 
 def _contents(asked: list[Claim], said: dict[str, str]) -> str:
@@ -123,13 +129,13 @@ def _section(claim: Claim, said: dict[str, str], rows: pd.DataFrame | None) -> l
         f"*Rule:* {claim.statistic} of `{claim.value}` {escape(claim.rule)}. *Beside it:* {claim.beside}. "
         f"*Unit:* {claim.unit}. *Rows:* {compared}, of the table `{claim.table}`."
     )
-    return [title, claim.question, how] + ([] if rows is None else [_table(rows)])
+    return [title, claim.question, how] + ([] if rows is None else [_table(rows, claim.each)])
 
 
-def _table(rows: pd.DataFrame) -> str:
-    """A row a prompt; with Holm's p where the claim is of a correlation."""
+def _table(rows: pd.DataFrame, each: str) -> str:
+    """A row a prompt, or whatever is answered apart; with Holm's p where the claim is of a correlation."""
     tested = rows["holm"].notna().any()
-    head = ["prompt", "n", "estimate (low to high)", *(["Holm's p"] if tested else []), "verdict"]
+    head = [each or "prompt", "n", "estimate (low to high)", *(["Holm's p"] if tested else []), "verdict"]
     lines = [head, ["---", "---:", *["---"] * (len(head) - 2)]]
     for row in rows.itertuples():
         holm = [f"{row.holm:.3g}"] if tested else []

@@ -53,7 +53,7 @@ def write(tmp_path):
         ((1, 1), "holds"),
         ((-1, -1), "does not hold"),
         ((0, 0), "cannot tell"),
-        ((1, -1), "prompts disagree: does not hold in 1 of 2, holds in 1 of 2"),
+        ((1, -1), "answers disagree: does not hold in 1 of 2, holds in 1 of 2"),
         ((1, 0), "cannot tell in 1 of 2, holds in 1 of 2"),
     ],
 )
