@@ -1,7 +1,8 @@
 """Attention for many rows, registered with transformers as one of its own.
 
 On a GPU a kernel made for that; on a CPU two batched products for short texts, and the heads of a query that
-share keys together. What neither is made for, and whatever is to be differentiated, goes the usual way.
+share keys together. What neither is made for goes the usual way, and so does what is to be differentiated,
+but for few queries on a CPU: nokens are learned so.
 """
 
 import torch
@@ -17,6 +18,8 @@ except ImportError:  # there is no triton on some systems
     kernel = None
 NAME = "nokenlab_short"
 MANY = 64  # matrices of keys, one a row and head; with fewer the usual way is as fast on a CPU
+FEW = 32  # tokens
+SPECIAL = ("softcap", "position_bias", "s_aux", "cache")  # what some architectures ask for
 SHORT = 128  # tokens; with more it is as fast as well
 
 
@@ -34,8 +37,10 @@ def short_attention(module, query, key, value, attention_mask, scaling=None, **o
     As transformers asks for it. The mask is None (all before it and itself), booleans (True: is seen) or
     numbers that are added to the scores; (batch, 1, new, tokens). Returns (batch, new, heads, size) and None.
     """
+    scale = scaling or query.shape[3] ** -0.5
+    if _is_learned(module, query, key, attention_mask, others):
+        return _of_few(query, key, value, attention_mask, scale), None
     if _is_plain(module, query, key, attention_mask, others):
-        scale = scaling or query.shape[3] ** -0.5
         if query.is_cuda and kernel and kernel.fits(query, key, value):
             return kernel.attended(query, key, value, attention_mask, scale), None
         if query.device.type == "cpu" and query.shape[2] == 1:
@@ -54,6 +59,17 @@ def _of_one(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scal
     return found.reshape(batch, 1, heads, -1)  # values may have another size
 
 
+def _of_few(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """Few queries a row, to be differentiated: two batched products, heads that share keys together."""
+    batch, heads, new, size = query.shape
+    k, v = key.flatten(0, 1), value.flatten(0, 1)  # (batch * kv heads, tokens, size)
+    q = (scale * query).reshape(len(k), -1, size)  # (batch * kv heads, heads of each * new, size)
+    scores = torch.bmm(q, k.transpose(1, 2)).view(batch, heads, new, -1)
+    weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
+    found = torch.bmm(weights.view(len(k), -1, weights.shape[-1]), v)
+    return found.view(batch, heads, new, -1).transpose(1, 2)
+
+
 def _by_products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """The same in float32 by two batched products, which is three times as fast as a product a head."""
     q, k, v = (x.float().flatten(0, 1) for x in (query, key, value))  # (batch * kv heads, …, size)
@@ -64,10 +80,24 @@ def _by_products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None,
     return torch.bmm(scores.softmax(-1).flatten(0, 1), v)
 
 
+def _is_learned(module, query: Tensor, key: Tensor, mask: Tensor | None, others: dict) -> bool:
+    """Whether few queries of a CPU are to be differentiated, for which the usual way takes thrice as long."""
+    return (
+        torch.is_grad_enabled()
+        and not module.training
+        and query.device.type == "cpu"
+        and query.dtype == torch.float32
+        and max(query.shape[2], key.shape[2]) <= FEW
+        and mask is not None
+        and (mask.shape[1], mask.dtype) == (1, torch.bool)
+        and not any(others.get(name) is not None for name in SPECIAL)
+    )
+
+
 def _is_plain(module, query: Tensor, key: Tensor, mask: Tensor | None, others: dict) -> bool:
     causal = query.shape[2] in (1, key.shape[2]) and getattr(module, "is_causal", True)
     return (
         (causal if mask is None else mask.shape[1] == 1)
         and not (module.training or torch.is_grad_enabled() or others.get("is_causal") is False)
-        and all(others.get(name) is None for name in ("softcap", "position_bias", "s_aux", "cache"))
+        and all(others.get(name) is None for name in SPECIAL)
     )

@@ -102,8 +102,9 @@ class PackedLinear(Linear):
     def forward(self, x: Tensor) -> Tensor:
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
         if _is_for_torch():
-            how = linear if self.laid_out is None else differentiable
-            return how(x, self.weight, self.bias)
+            if self.laid_out is None:
+                return linear(x, self.weight, self.bias)
+            return differentiable(x, self.weight, self.bias, self.laid_out)
         few = len(x.reshape(-1, self.in_features)) <= FEW
         if few and self.numbers is not None:
             return self._of_four_bits(x)

@@ -88,3 +88,26 @@ def test_what_it_is_not_made_for_goes_the_usual_way(monkeypatch):
     assert attention.short_attention(*asked(), None, **bias) == "usual"
     with torch.enable_grad():
         assert usual_or_not(monkeypatch)
+
+
+@pytest.mark.parametrize("heads, kv_heads", [(4, 4), (6, 2), (3, 1)])
+@pytest.mark.parametrize("new, before", [(1, 5), (7, 5), (9, 0)])
+@torch.enable_grad()
+def test_few_queries_have_the_gradients_of_the_usual_way(heads, kv_heads, new, before):
+    """As nokens are learned: new positions behind a cache, booleans for a mask, heads that share keys."""
+    draw = torch.Generator().manual_seed(0)
+    sizes = [(3, heads, new, 8), (3, kv_heads, before + new, 8), (3, kv_heads, before + new, 8)]
+    ours = [torch.randn(size, generator=draw).transpose(1, 2).contiguous().transpose(1, 2) for size in sizes]
+    usual = [x.clone().requires_grad_() for x in ours]
+    ours = [x.requires_grad_() for x in ours]
+    mask = torch.ones(new, before + new, dtype=torch.bool).tril(before).expand(3, 1, -1, -1)
+    module = torch.nn.Module().eval()
+    module.num_key_value_groups, module.is_causal = heads // kv_heads, True
+    found, _ = attention.short_attention(module, *ours, mask, dropout=0.0)
+    wanted, _ = sdpa_attention_forward(module, *usual, mask)
+    torch.testing.assert_close(found, wanted)
+    weights = torch.randn(found.shape, generator=draw)
+    for each in (found, wanted):
+        (each * weights).sum().backward()
+    for own, theirs in zip(ours, usual, strict=True):
+        torch.testing.assert_close(own.grad, theirs.grad)
