@@ -62,13 +62,13 @@ def shows(behaviour: str, response: str) -> bool:
     """Whether an answer, which ends with its line, does as the behaviour has it.
 
     capitals: it has three letters or more, nine of ten of them capitals. question: it ends with a question
-    mark. short: it has one or two words.
+    mark, and a sentence has ended before. short: it has one or two words.
     """
     line = response.strip().split("\n")[0].strip()
     letters = [letter for letter in line if letter.isalpha()]
     return {
         "capitals": len(letters) >= 3 and sum(map(str.isupper, letters)) >= 0.9 * len(letters),
-        "question": line.endswith("?"),
+        "question": line.endswith("?") and (". " in line or "! " in line),
         "short": 1 <= len(line.split()) <= 2,
     }[behaviour]
 

@@ -11,6 +11,7 @@ from nokenlab.experiments.cramming import CRAMMED, KINDS, RANDOM, TOLD
 from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, legend_outside, wrap
 from nokenlab.statistics import bootstrap
 
+LINES = dict(zip(KINDS, ("-", "--", ":"), strict=True))  # beside the colour
 PUBLISHED = 29  # tokens: progressive_cramming's README, SmolLM2-135M, two samples
 COLOURS = dict(zip(KINDS, (OKABE_ITO[0], OKABE_ITO[5], OKABE_ITO[7]), strict=True))
 OF = {CRAMMED: (OKABE_ITO[0], MARKERS[0]), RANDOM: (OKABE_ITO[7], MARKERS[1])}
@@ -30,7 +31,8 @@ def horizon_dots(table: pd.DataFrame) -> Figure:
             rows = table[(table["kind"] == kind) & (table["held"] == held)]
             spread = x + np.linspace(-0.25, 0.25, len(rows))
             fill = ["none" if whole else COLOURS[kind] for whole in rows["whole"]]
-            ax.scatter(spread, rows[value], s=22, facecolors=fill, edgecolors=COLOURS[kind], label=kind)
+            ax.scatter(spread, rows[value], s=22, facecolors=fill, edgecolors=COLOURS[kind])
+            ax.scatter([], [], s=22, color=COLOURS[kind], label=kind)
             _mean(ax, x, rows[value])
         names = [f"{kind}\n{held}" for kind, held in places]
         ax.set_xticks(range(len(places)), [name.replace(" ", "\n", 1) for name in names], fontsize=8)
@@ -46,7 +48,8 @@ def growth_lines(growth: pd.DataFrame, kinds: Sequence[str]) -> Figure:
     for row, steps in growth.groupby("row"):
         kind = kinds[row]
         x, y = [0, *steps["step"]], [0, *steps["horizon"]]
-        ax.step(x, y, where="post", color=COLOURS[kind], linewidth=0.9, alpha=0.8, label=kind)
+        look = {"color": COLOURS[kind], "linestyle": LINES[kind], "linewidth": 1.1, "alpha": 0.8}
+        ax.step(x, y, where="post", label=kind, **look)
     ax.set(xlabel="moves", ylabel="tokens recited", xlim=(0, None), ylim=(0, None))
     legend_outside(fig, [ax], 3)
     return fig
@@ -72,7 +75,9 @@ def elsewhere_dots(table: pd.DataFrame) -> Figure:
                 spread = place + shift + np.linspace(-0.12, 0.12, len(rows))
                 ax.scatter(spread, rows[value], s=18, color=colour, marker=marker, alpha=0.7, label=of)
                 _mean(ax, place + shift, rows[value])
-        ax.set(ylabel=label, ylim=(0, None))
+        ax.set(ylabel=label)
+    axes[0].set_ylim(0, None)
+    axes[1].set_yscale("log")
     axes[1].set_xticks(range(len(prompts)), [wrap(prompt, 28) for prompt in prompts], fontsize=8)
     legend_outside(fig, [axes[0]], 2)
     return fig

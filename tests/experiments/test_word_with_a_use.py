@@ -55,6 +55,7 @@ def test_the_behaviours_are_told_apart(known):
         ("capitals", " THE NILE\nand more in small letters", True),
         ("question", " Wool. Do you knit?\nYes.", True),
         ("question", " Wool? Yes.", False),
+        ("question", " What do sheep give us?", False),
         ("short", " Wool.", True),
         ("short", " The sea", True),
         ("short", " In the sea", False),
