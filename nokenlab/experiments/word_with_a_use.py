@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from nokenlab.decode import teacher_forcing
 from nokenlab.lab import Lab
-from nokenlab.learning import LEARNING_RATE
 from nokenlab.nokens import NOKEN, fill, near_centroid, random_nokens
 
+LEARNING_RATE = 0.3  # of a typical token's spread, a number and move
 FRAME = f"Question: {{}}\nAnswer {NOKEN}:"  # in which it is learned
 FRAMES = {"learned in": FRAME, "another": f"{{}} Say it {NOKEN}:"}
 MEANING = (f"A synonym of {NOKEN} is", f"The word {NOKEN} means", f"To speak {NOKEN} is to be")
