@@ -118,7 +118,7 @@ class Learned:
         except KeyboardInterrupt:
             self.stopped = True
             print("learning was stopped; what was learned is kept, go_on continues", file=sys.stderr)
-        bar.update(len(learner.pairs))
+        bar.update(0 if self.stopped else len(learner.pairs))
 
 
 class Learner:
