@@ -182,7 +182,7 @@ def horizons(lab: Lab, prompt: str, targets: pd.DataFrame, crammed: Crammed, hel
     it), recited (these tokens), then (what greedy decoding says next, three tokens, the first of them wrong).
     """
     ids, vectors = targets["ids"].tolist(), crammed.vectors
-    said = said_by(lab, fill(lab, prompt, vectors), len(ids[0]))
+    said = teacher_forcing.greedy(lab, fill(lab, prompt, vectors), len(ids[0]))
     right = [leading_right(new, row.tolist()) for new, row in zip(said, ids, strict=True)]
     table = targets[["text", "kind"]].assign(
         held=held, horizon=right, whole=[n == len(ids[0]) for n in right]
@@ -225,7 +225,7 @@ def elsewhere(
         bare = lab.logits(" ".join(prompt.replace(NOKEN, " ").split()))[0]
         for of, nokens in ((CRAMMED, vectors), (RANDOM, random)):
             logits = lab.logits(fill(lab, prompt, nokens))  # (rows, vocab)
-            said = said_by(lab, fill(lab, prompt, nokens), max_new_tokens)
+            said = teacher_forcing.greedy(lab, fill(lab, prompt, nokens), max_new_tokens)
             right = [leading_right(new, row.tolist()) for new, row in zip(said, own, strict=True)]
             table = targets[["text", "kind"]].assign(held=held, norm=nokens.norm(dim=-1).tolist())
             table["entropy"], table["kl"] = entropy(logits).tolist(), kl(logits, bare).tolist()
@@ -234,11 +234,6 @@ def elsewhere(
             tables.append(table.assign(prompt=prompt, of=of))
     table = pd.concat(tables, ignore_index=True)
     return table[["prompt", "of", *table.columns.drop(["prompt", "of"])]]
-
-
-def said_by(lab: Lab, prompts: Tensor, new: int) -> list[list[int]]:
-    """The next ids by greedy decoding behind prompts (rows, tokens, width), a list a row."""
-    return [[int(id) for id in row if id >= 0] for row in teacher_forcing.greedy(lab, prompts, new)]
 
 
 def leading_right(said: Sequence[int], wanted: Sequence[int]) -> int:

@@ -24,7 +24,7 @@ def sayable(small):
     vectors = near_centroid(small.space, 1, 0)[0] + 0.5 * torch.randn(
         4, small.width, generator=torch.Generator().manual_seed(1)
     )
-    return [torch.tensor(list(row)) for row in teacher_forcing.greedy(small, fill(small, PROMPT, vectors), 5)]
+    return [torch.tensor(row) for row in teacher_forcing.greedy(small, fill(small, PROMPT, vectors), 5)]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_three_kinds_of_target(lab):
 
 
 def test_what_is_recited_is_recited(small, sayable, crammed):
-    said = cramming.said_by(small, fill(small, PROMPT, crammed.vectors), 5)
+    said = teacher_forcing.greedy(small, fill(small, PROMPT, crammed.vectors), 5)
     right = [cramming.leading_right(new, ids.tolist()) for new, ids in zip(said, sayable, strict=True)]
     best = crammed.growth.groupby("row")["horizon"].max().reindex(range(4), fill_value=0)
     assert right == best.tolist() and max(right) > 1
