@@ -9,6 +9,7 @@ from nokenlab.figures.style import MARKERS, OKABE_ITO, figure, legend_outside, s
 from nokenlab.statistics import wilson
 
 OF = (LEARNED, SHUFFLED, RANDOM, PLAIN, NOTHING)
+PLACES = {"learned in": "prompt of learning", "another": "another prompt"}  # for a column `frame`
 COLOURS = dict(zip(OF, (OKABE_ITO[i] for i in (0, 1, 7, 2, 3)), strict=True))
 
 
@@ -39,7 +40,7 @@ def use_bars(table: pd.DataFrame) -> Figure:
                 x, bar = place + (i - 2) * 0.17, [[max(share - low, 0)], [max(high - share, 0)]]
                 ax.bar(x, share, 0.15, color=COLOURS[of], label=of)
                 ax.errorbar(x, share, bar, color="0.4", capsize=2, linewidth=1)
-        ax.set_xticks(range(len(frames)), [f"prompt {shown(frame)}" for frame in frames], fontsize=8)
+        ax.set_xticks(range(len(frames)), [PLACES[frame] for frame in frames], fontsize=8)
         ax.set_title(shown(behaviour), fontsize=10)
         ax.set_ylim(0, 1.05)
     axes[0, 0].set_ylabel("share of answers that show it")
