@@ -11,10 +11,12 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
 HERE = Path(__file__).parent
-# scripts stand in the page; a panel's module is a blob of it. Nothing else may be loaded, from nowhere
+# scripts stand in the page; a panel's module is a blob of it. Nothing else may be loaded, from nowhere, and
+# no tag has a script in an attribute, so that text which became a tag would still not run
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; "
-    "img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'unsafe-inline' blob:; script-src-attr 'none'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
 )
 CELLS = (
     "{% extends 'lab/base.html.j2' %}"  # nbconvert's cells, without its page and the scripts that it fetches
