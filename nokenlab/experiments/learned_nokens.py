@@ -87,32 +87,37 @@ def histories(learned: dict[str, Learned], targets: Sequence[Target]) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
-def nll(lab: Lab, prompt: str, vectors: Tensor, text: str) -> Tensor:
-    """How unlikely a text is behind a prompt with vectors (rows, width) in it, nats a token: (rows,)."""
+def nll(lab: Lab, prompt: str, vectors: Tensor, texts: Sequence[str]) -> Tensor:
+    """How unlikely texts are behind a prompt with a vector in it, nats a token: (rows,).
+
+    A text a vector, (rows, width).
+    """
     frame = teacher_forcing.Frame(lab, prompt)
     with torch.no_grad():
-        parts = lab.in_batches(lambda some: _losses(lab, frame, vectors[some], text), len(vectors), 64)
+        parts = lab.in_batches(lambda some: _losses(lab, frame, vectors[some], texts[some]), len(texts), 64)
     return torch.cat(parts)
 
 
-def _losses(lab: Lab, frame: teacher_forcing.Frame, vectors: Tensor, text: str) -> Tensor:
-    ids = lab.ids(text).to(lab.device)
-    return teacher_forcing.run(lab, frame, vectors.to(lab.device)[:, None], [ids] * len(vectors))[0]
+def _losses(lab: Lab, frame: teacher_forcing.Frame, vectors: Tensor, texts: Sequence[str]) -> Tensor:
+    ids = [lab.ids(text).to(lab.device) for text in texts]
+    return teacher_forcing.run(lab, frame, vectors.to(lab.device)[:, None], ids)[0]
 
 
-def best_token(lab: Lab, prompts: Sequence[str], text: str, count: int) -> int:
-    """The id of the token that says `text` best, of the `count` that the gradient ranks first.
+def best_tokens(lab: Lab, prompts: Sequence[str], texts: Sequence[str], count: int) -> list[int]:
+    """The id of the token that says each text best, of the `count` that the gradient ranks first.
 
     First is where the loss, over all prompts, falls most from the centroid, along the gradient there: the
     search of HotFlip (Ebrahimi et al. 2018) and AutoPrompt (Shin et al. 2020).
     """
-    at = lab.space.centroid[None].clone().requires_grad_()
-    losses = [_losses(lab, teacher_forcing.Frame(lab, prompt), at, text) for prompt in prompts]
-    (slope,) = torch.autograd.grad(torch.cat(losses).sum(), at)  # (1, width)
-    falls = (lab.space.vectors.float() @ slope.T)[:, 0]  # (tokens,)
-    rows = falls.topk(min(count, len(falls)), largest=False).indices
-    tried = sum(nll(lab, prompt, lab.space.vectors[rows], text) for prompt in prompts)
-    return int(lab.space.ids[rows[tried.argmin()].cpu()])
+    at = lab.space.centroid.repeat(len(texts), 1).requires_grad_()  # (texts, width)
+    losses = [_losses(lab, teacher_forcing.Frame(lab, prompt), at, texts) for prompt in prompts]
+    (slopes,) = torch.autograd.grad(torch.cat(losses).sum(), at)  # (texts, width)
+    falls = slopes @ lab.space.vectors.float().T  # (texts, tokens)
+    rows = falls.topk(min(count, len(lab.space)), largest=False).indices  # (texts, count)
+    each = [text for text in texts for _ in range(rows.shape[1])]
+    tried = sum(nll(lab, prompt, lab.space.vectors[rows.flatten()], each) for prompt in prompts)
+    best = rows.gather(1, tried.view_as(rows).argmin(1, keepdim=True))[:, 0]
+    return lab.space.ids[best.cpu()].tolist()
 
 
 def compared(
@@ -127,7 +132,7 @@ def compared(
     """What learned nokens say in each prompt, beside real tokens in their place: a row a noken and prompt.
 
     `learned` is what `nl.learn` made of the targets' texts in `prompts`, by the name of its constraint;
-    `unseen` are more prompts. `ranked`: how many tokens `best_token` tries. Columns: model, constraint,
+    `unseen` are more prompts. `ranked`: how many tokens `best_tokens` tries. Columns: model, constraint,
     target, start (from 0), word, kind, steps (of learning), norm, nearest (real token), cosine and distance
     (its); rank (the word meant's place among the nearest tokens), other_rank (its place among those nearest
     to the next target's noken of this start and constraint); ranked (the best token); prompt, seen (learned
@@ -137,14 +142,14 @@ def compared(
     ranked; word, the one meant. Empty where there is none.
     """
     nokens, vectors, ids = _nokens(lab, learned, targets, seed)
+    texts = [target.text for target in targets]
+    best = dict(zip(texts, best_tokens(lab, prompts, texts, ranked), strict=True))
+    ids["ranked"] = nokens["target"].map(best)
+    nokens["ranked"] = ids["ranked"].map(lab.token)
     parts = []
-    for target in targets:
-        some = nokens.index[nokens["target"] == target.text]
-        best = best_token(lab, prompts, target.text, ranked)
-        rows, own = nokens.loc[some].assign(ranked=lab.token(best)), ids.loc[some].assign(ranked=best)
-        for prompt in [*prompts, *unseen]:
-            said = _said(lab, prompt, target.text, vectors[some.tolist()], own)
-            parts.append(rows.assign(prompt=prompt, seen=prompt in prompts).join(said))
+    for prompt in [*prompts, *unseen]:
+        said = _said(lab, prompt, nokens["target"].tolist(), vectors, ids)
+        parts.append(nokens.assign(prompt=prompt, seen=prompt in prompts).join(said))
     return pd.concat(parts, ignore_index=True).assign(model=lab.name)
 
 
@@ -197,16 +202,18 @@ def ranks(lab: Lab, vectors: Tensor, ids: Sequence[int]) -> list[float]:
     return found
 
 
-def _said(lab: Lab, prompt: str, text: str, vectors: Tensor, ids: pd.DataFrame) -> pd.DataFrame:
-    """What is said with each noken (rows, width), and the target's nll with it and with its real tokens."""
-    tokens = sorted(set(ids.to_numpy().ravel().tolist()) - {NO_TOKEN})
-    every = torch.cat([vectors.to(lab.device), lab.embed_ids(torch.tensor(tokens)).float()])
-    losses = nll(lab, prompt, every, text).tolist()
-    said = lab.generate(fill(lab, prompt, vectors), len(lab.ids(text)))
-    table = pd.DataFrame({"said": said, "exact": [answer == text for answer in said]}, ids.index)
-    table["nll"] = losses[: len(vectors)]
-    by_id = dict(zip(tokens, losses[len(vectors) :], strict=True))
-    for name in CONTROLS:
-        table[f"nll_{name}"] = ids[name].map(by_id).astype(float)
+def _said(lab: Lab, prompt: str, texts: list[str], vectors: Tensor, ids: pd.DataFrame) -> pd.DataFrame:
+    """What is said with each noken (rows, width); nll of its text with it, and with its real tokens."""
+    rows = list(zip(texts, ids[[*CONTROLS]].to_numpy().tolist(), strict=True))
+    pairs = sorted({(text, id) for text, own in rows for id in own if id != NO_TOKEN})
+    tokens = lab.embed_ids(torch.tensor([id for _, id in pairs])).float()
+    every = torch.cat([vectors.to(lab.device), tokens])
+    losses = nll(lab, prompt, every, [*texts, *(text for text, _ in pairs)]).tolist()
+    said = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids(text)) for text in texts))
+    exact = [answer.startswith(text) for answer, text in zip(said, texts, strict=True)]
+    table = pd.DataFrame({"said": said, "exact": exact, "nll": losses[: len(texts)]})
+    known = dict(zip(pairs, losses[len(texts) :], strict=True))
+    for place, name in enumerate(CONTROLS):
+        table[f"nll_{name}"] = [known.get((text, own[place]), float("nan")) for text, own in rows]
         table[f"{name}_gap"] = table[f"nll_{name}"] - table["nll"]
     return table

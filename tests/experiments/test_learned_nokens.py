@@ -83,7 +83,7 @@ def test_a_row_is_a_noken_and_a_prompt(table, learned, targets):
         assert own["target"].tolist() == some.table["target"].tolist()
         assert own["norm"].tolist() == pytest.approx(some.vectors.norm(dim=-1).tolist())
         assert own["steps"].tolist() == some.table["steps"].tolist()
-        assert own["said"].tolist() == some.table["text"].tolist()
+        assert all(map(str.startswith, own["said"], some.table["text"]))
         seen = table[(table["constraint"] == name) & table["seen"]]
         both = seen.groupby(["target", "start"], sort=False)["nll"].mean()
         assert both.tolist() == pytest.approx(some.table["nll"].tolist(), abs=1e-4)
@@ -141,13 +141,14 @@ def test_pinned_nokens_are_nearest_to_the_anchor(table):
 
 
 def test_the_best_of_all_tokens_is_the_best(small, targets):
-    count, text = len(small.space), targets[0].text
-    losses = sum(experiment.nll(small, prompt, small.space.vectors, text) for prompt in PROMPTS)
-    best = experiment.best_token(small, PROMPTS, text, count)
-    assert losses[small.space.rows(torch.tensor([best]))[0]] == pytest.approx(losses.min().item(), abs=1e-4)
-    few = experiment.best_token(small, PROMPTS, text, 5)
-    middle = losses.median()
-    assert losses[small.space.rows(torch.tensor([few]))[0]] < middle  # the gradient knows something
+    texts, count = [target.text for target in targets[:2]], len(small.space)
+    every = small.space.vectors
+    losses = [sum(experiment.nll(small, p, every, [text] * count) for p in PROMPTS) for text in texts]
+    best = small.space.rows(torch.tensor(experiment.best_tokens(small, PROMPTS, texts, count)))
+    few = small.space.rows(torch.tensor(experiment.best_tokens(small, PROMPTS, texts, 5)))
+    for own, one, other in zip(losses, best, few, strict=True):
+        assert own[one] == pytest.approx(own.min().item(), abs=1e-4)
+        assert own[other] < own.median()  # the gradient knows something
 
 
 def test_ranks_are_places_in_the_order_of_nearness(small):
