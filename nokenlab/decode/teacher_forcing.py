@@ -53,16 +53,14 @@ class Frame:
         if self.past is None:
             return None
         own = copy(self.past)
-        own.layers = [
-            copy(layer) for layer in self.past.layers
-        ]  # a layer gets new tensors, never writes into old
+        own.layers = [copy(layer) for layer in self.past.layers]  # they get new tensors, never write into old
         for layer in own.layers:
             layer.keys = layer.keys.expand(rows, -1, -1, -1)
             layer.values = layer.values.expand(rows, -1, -1, -1)
         return own
 
     def _run_shared(self):
-        with torch.enable_grad():  # not for gradients: packed layers are less exact without
+        with self.lab.turn, torch.enable_grad():  # gradients, since packed layers are less exact without
             past = self.lab.model(inputs_embeds=self.shared[None], use_cache=True).past_key_values
         for layer in past.layers:
             layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
