@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -54,8 +54,10 @@ def run_sweep(
                 print(why(sweep, records, force, keep_stale))
                 model = "model" in sweep.runs[0].parameters
                 here = _here(place, environments, model)
-                with dask_executor(scheduler) if scheduler else here as (executor, work):
-                    for task, future in _as_they_end(sweep.name, tasks, executor, work):
+                there = dask_executor(scheduler) if scheduler else here
+                # closed, so that the bar has ended before a word is said of an error
+                with there as how, closing(_as_they_end(sweep.name, tasks, *how)) as ended:
+                    for task, future in ended:
                         with _written(folder):
                             record = records[task["identity"]] = keep(task, future, folder, place)
                         if record["error"]:

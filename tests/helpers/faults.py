@@ -51,7 +51,10 @@ def vanished(place, said) -> dict[str, str]:
     """The results folder is removed by another while runs go on. `said()` is what the command printed."""
     place.spec("list: [{scale: 3}, {scale: 1, word: vanish}, {scale: 2}]")
     place.run(check=1)
-    (line,) = [line for line in said().splitlines() if line.startswith("nokenlab: ")]
+    text = said()
+    lines = [line for line in text.splitlines() if line.startswith("nokenlab: ")]
+    assert len(lines) == 1, text
+    line = lines[0]
     assert line.startswith(f"nokenlab: cannot write to {place.here}: No such file or directory; ")
     wait_for(lambda: not processes(place.folder), 5)
     place.spec("grid: {scale: [3, 1, 2]}")
@@ -68,7 +71,7 @@ def small_disk(place) -> dict[str, str]:
 
     def sweep(fault: str, text: str, code: int) -> None:
         place.spec(text)
-        driver = place.start()
+        driver = place.start(stdout=subprocess.DEVNULL)
         lines = [line for line in driver.communicate()[1].splitlines() if line.startswith("nokenlab: ")]
         assert driver.returncode == code and len(lines) == (code == 2 or fault == "a disk that fills"), lines
         found[fault] = lines[0].removeprefix("nokenlab: ") if lines else ", ".join(place.runs("status"))

@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import subprocess
 import time
 from collections import Counter
 
@@ -23,7 +24,7 @@ def kill_drivers(place, kills: int, seed: int = 0) -> dict[str, float]:
     shutil.rmtree(place.results)
     while counts["kills"] < kills:
         before = kept(place)
-        driver = place.start(start_new_session=True)
+        driver = place.start(start_new_session=True, stdout=subprocess.DEVNULL)
         time.sleep(dice.uniform(0, whole))
         if driver.poll() is None:
             driver.kill()
@@ -44,7 +45,7 @@ def kill_drivers(place, kills: int, seed: int = 0) -> dict[str, float]:
 
 def end_sweep(place) -> None:
     """Let the driver come to its end."""
-    driver = place.start()
+    driver = place.start(stdout=subprocess.DEVNULL)
     error = driver.communicate()[1]
     assert driver.returncode == 0, error
 
