@@ -1,10 +1,15 @@
 """Files and folders written whole or not at all."""
 
+import csv
 import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from nokenlab.errors import BadInput
 
 _LINE_END = "\r\x1e\n"  # a cell with one of these is quoted; a lone \r is lost when it is not
 
@@ -31,6 +36,15 @@ def write_whole(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         half.unlink(missing_ok=True)
+
+
+@contextmanager
+def of_a_run(path: Path) -> Iterator[None]:
+    """While a file that a run wrote is read: raise BadInput, naming it, where it is damaged."""
+    try:
+        yield
+    except (OSError, ValueError, SyntaxError, csv.Error):  # Pillow calls a broken PNG bad syntax
+        raise BadInput(f"{path} is damaged; run {path.parent.name} again") from None
 
 
 def beside(folder: Path) -> Path:

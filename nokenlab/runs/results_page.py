@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nokenlab.errors import BadInput
-from nokenlab.runs.files import write_whole
+from nokenlab.runs.files import of_a_run, write_whole
 
 MARK = "<!-- Written by `nokenlab run`; it writes over what is changed here by hand. -->"
 ROWS, WIDTH = 8, 80  # of a table: its first rows, and letters in a cell
@@ -42,10 +42,8 @@ def write_index(results: Path) -> Path:
 
 
 def _run(folder: Path) -> dict:
-    try:
+    with of_a_run(folder / "run.json"):
         return {"title": folder.name} | json.loads((folder / "run.json").read_text("utf-8"))
-    except ValueError:
-        raise BadInput(f"{folder / 'run.json'} is damaged; run {folder.name} again") from None
 
 
 def _section(folder: Path) -> str:
@@ -71,7 +69,7 @@ def _section(folder: Path) -> str:
 
 def _table(path: Path, link: str) -> str:
     """The head of a CSV file as a Markdown table; columns of numbers to the right."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with of_a_run(path), path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
         head = list(islice(reader, ROWS))

@@ -13,7 +13,7 @@ from nbformat.reader import NotJSONError
 
 from nokenlab.errors import BadInput
 from nokenlab.runs import notebooks, page
-from nokenlab.runs.files import beside, swap, tidy_up, to_json
+from nokenlab.runs.files import beside, of_a_run, swap, tidy_up, to_json
 from nokenlab.runs.links import Links, broken, text_files
 
 MARK = "site.json"  # lists the files of a site; what it does not list is of another hand
@@ -159,12 +159,16 @@ def _picture(folder: Path) -> str:
     """Of the run's figures the one shaped most like its place in the index, as an <img>; "" if none."""
     from PIL import Image
 
-    figures = {path: Image.open(path) for path in sorted(folder.glob("*.png"))}
+    figures = {}
+    for path in sorted(folder.glob("*.png")):
+        with of_a_run(path):
+            figures[path] = Image.open(path)
     if not figures:
         return ""
     ratio = {path: image.width / image.height / SHAPE for path, image in figures.items()}
     best = min(figures, key=lambda path: max(ratio[path], 1 / ratio[path]))
-    image, small = figures[best].convert("RGB"), io.BytesIO()
+    with of_a_run(best):
+        image, small = figures[best].convert("RGB"), io.BytesIO()
     image.thumbnail((WIDTH, WIDTH))
     image.quantize(128).save(small, "PNG", optimize=True)
     data = base64.b64encode(small.getvalue()).decode()
@@ -175,7 +179,8 @@ def _made(folder: Path, links: Links) -> str:
     """How a page came to be: the command, the model, and the tables that were written."""
     parts = []
     if (folder / "run.json").is_file():
-        run = json.loads((folder / "run.json").read_text("utf-8"))
+        with of_a_run(folder / "run.json"):
+            run = json.loads((folder / "run.json").read_text("utf-8"))
         model = (run.get("lab") or {}).get("model")
         parts.append(f"Made by <code>{html.escape(str(run.get('command', '')))}</code>")
         parts += [f"with {html.escape(str(model))}"] if model else []

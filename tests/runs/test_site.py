@@ -11,6 +11,7 @@ from PIL import Image
 from nokenlab import cli
 from nokenlab.errors import BadInput
 from nokenlab.runs import notebooks, site
+from nokenlab.runs.results_page import write_index
 from nokenlab.runs.site import write_site
 
 FINDINGS = '# Findings\n\n<a id="one"></a>\n\n## [01-a](01-a/01-a.ipynb)\n\n[up](#one), [all](findings.csv)\n'
@@ -160,3 +161,22 @@ def test_the_command_says_where_the_site_is(project, capsys):
     out = capsys.readouterr()
     assert out.out == f"{project / 'site' / 'index.html'}\n"
     assert out.err.splitlines()[0] == "nokenlab: not run yet, so without a page: 03-c"
+
+
+@pytest.mark.parametrize("name", ["01-one.ipynb", "run.json", "rows.csv", "dot.png"])
+def test_a_damaged_file_of_a_run_is_named(tmp_path, name):
+    run = tmp_path / "results" / "01-one"
+    written(run / "01-one.ipynb", "# One")
+    (run / "run.json").write_text("{}")
+    (run / "rows.csv").write_text("a\n1\n")
+    Image.effect_noise((40, 40), 50).save(run / "dot.png")
+
+    def pages():
+        write_index(run.parent)
+        write_site(tmp_path / "site", run.parent)
+
+    pages()
+    data = (run / name).read_bytes()
+    (run / name).write_bytes(b"\xff" + data[1 : len(data) // 2])
+    with pytest.raises(BadInput, match=f"{name} is "):
+        pages()
