@@ -91,7 +91,7 @@ def test_maps_that_cannot_be(lab, plane, monkeypatch):
     for wrong in ({"cells": 1}, {"margin": -1}, {"told_by": 13}, {"told_by": -1}):
         with pytest.raises(ValueError, match="at least 2 cells"):
             experiment.territory_map(lab, PROMPT, plane, **wrong)
-    with pytest.raises(ValueError, match="max_new_tokens must be at least 1"):
+    with pytest.raises(ValueError, match="max_new_tokens must be a whole number, at least 1"):
         experiment.territory_map(lab, PROMPT, plane, max_new_tokens=0)
 
 

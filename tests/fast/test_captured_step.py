@@ -138,6 +138,7 @@ def test_the_steps_used_last_are_kept_until_memory_ends():
 
 
 @pytest.mark.skipif(DEVICE != "cpu", reason="traced on a CPU only")
+@torch.no_grad()  # as the decode loop makes steps
 def test_a_trace_holds_no_tensor_of_the_model_and_is_in_no_registry(tmp_path):
     """What torch takes for a constant, or puts into its registry, is never freed."""
     before = torch.jit._state._python_cu.get_functions()
