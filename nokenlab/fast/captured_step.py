@@ -157,5 +157,12 @@ def traced(module: torch.nn.Module, *inputs: Tensor) -> Callable[..., Tensor]:
         graph, _ = torch._C._create_graph_by_tracing(
             lambda *given: module(*given[: len(inputs)]), (*inputs, *state), lambda tensor: "", True, False
         )
+    torch._C._jit_pass_peephole(graph, False)  # two of three operations ask for sizes, which are known
+    torch._C._jit_pass_dce(graph)
     run = torch._C._create_function_from_graph("forward", graph)
-    return lambda *given: run(*given, *state)
+
+    def again(*given: Tensor) -> Tensor:
+        with torch.jit.optimized_execution(False):  # to be optimized takes longer than it gives back
+            return run(*given, *state)
+
+    return again

@@ -8,7 +8,6 @@ what is differentiated `input_gradient.py`'s.
 """
 
 import platform
-import warnings
 from pathlib import Path
 
 import torch
@@ -16,12 +15,14 @@ from torch import Tensor
 from torch.nn import Linear, Module
 from torch.nn.functional import linear
 
+from nokenlab.fast import float16_weights
 from nokenlab.fast.input_gradient import differentiable
 
 ONEDNN = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
 CPUINFO = Path("/proc/cpuinfo")
 GROUP = 32
 FEW = 16  # rows; with more the product by oneDNN is as fast
+TURNED = range(2, 5)  # rows; weight times input is then faster by MKL than input times weight by either
 
 
 def use_onednn(model: Module) -> None:
@@ -37,9 +38,9 @@ def pack_linears(model: Module) -> None:
         if type(module) is Linear:
             module.__class__ = PackedLinear
             numbers, middles = in_four_bits(module.weight) or (None, None)
-            packed16 = in_float16(module.weight) if numbers is None else None
+            if numbers is None:
+                module.packed16 = float16_weights.in_float16(module.weight, module.bias)
             packed = {"laid_out": laid_out(module.weight), "numbers": numbers, "middles": middles}
-            packed |= {"packed16": packed16, "zeros": module.weight.new_zeros(module.out_features)}
             for name, tensor in packed.items():  # buffers: a trace takes others for constants
                 module.register_buffer(name, tensor, persistent=False)
 
@@ -73,19 +74,6 @@ def in_four_bits(weight: Tensor) -> tuple[Tensor, Tensor] | None:
     return numbers, middles.transpose(0, 1).contiguous().bfloat16()
 
 
-def in_float16(weight: Tensor) -> Tensor | None:
-    """A weight (out, in) in float16, as torch's product with float32 wants it; None where there is none."""
-    there = hasattr(torch, "fbgemm_linear_fp16_weight_fp32_activation")
-    there = there and "fbgemm" in torch.backends.quantized.supported_engines
-    if weight.dtype != torch.float32 or not there:
-        return None
-    with warnings.catch_warnings():  # torch's newer operation takes an object, and a trace tensors only
-        warnings.simplefilter("ignore")
-        packed = torch.fbgemm_pack_gemm_matrix_fp16(weight.detach())
-        _of_sixteen_bits(weight.new_zeros(1, weight.shape[1]), packed, weight.new_zeros(len(weight)))
-    return packed
-
-
 class OneDnnLinear(Linear):
     """A linear layer by oneDNN."""
 
@@ -93,11 +81,16 @@ class OneDnnLinear(Linear):
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
         if _is_for_torch():
             return differentiable(x, self.weight, self.bias)
+        if x.numel() // self.in_features in TURNED:
+            turned = (self.weight @ x.reshape(-1, self.in_features).T).T.reshape(*x.shape[:-1], -1)
+            return turned if self.bias is None else turned + self.bias
         return _product(x, self.weight, self.bias)
 
 
 class PackedLinear(Linear):
     """A linear layer with its weight as it is, laid out for oneDNN, and smaller for few rows."""
+
+    packed16 = None
 
     def forward(self, x: Tensor) -> Tensor:
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
@@ -109,7 +102,7 @@ class PackedLinear(Linear):
         if few and self.numbers is not None:
             return self._of_four_bits(x)
         if few and self.packed16 is not None:
-            return _of_sixteen_bits(x, self.packed16, self.zeros if self.bias is None else self.bias)
+            return float16_weights.product(x, self.packed16)
         if self.laid_out is not None:
             return _product(x, self.laid_out, self.bias)
         return linear(x, self.weight, self.bias)
@@ -124,10 +117,6 @@ class PackedLinear(Linear):
 def _is_for_torch() -> bool:
     """Whether the product is to be differentiated, or compiled."""
     return torch.is_grad_enabled() or torch.compiler.is_compiling()
-
-
-def _of_sixteen_bits(x: Tensor, packed: Tensor, bias: Tensor) -> Tensor:
-    return torch.fbgemm_linear_fp16_weight_fp32_activation(x, packed, bias)
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None):

@@ -15,7 +15,7 @@ _pools: WeakSet["StepPool"] = WeakSet()  # of all models: where memory ends, all
 class StepPool(PlainDecoders):
     """The decoders of one model: captured steps where they are right and faster, else plain ones.
 
-    On a GPU that is for any number of rows. On a CPU steps are traced, which takes two seconds for each
+    On a GPU that is for any number of rows. On a CPU steps are traced, which takes a second for each
     shape: for few rows, and only with `trace`.
     """
 

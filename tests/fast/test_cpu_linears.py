@@ -1,6 +1,7 @@
 """Linear layers on a CPU beside torch's own."""
 
 import importlib.util
+import weakref
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from torch.nn import Linear
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import nokenlab as nl
-from nokenlab.fast import cpu_linears, step_pool
+from nokenlab.fast import cpu_linears, float16_weights, step_pool
 from nokenlab.fast.cpu_linears import (
     FEW,
     GROUP,
+    TURNED,
     OneDnnLinear,
     PackedLinear,
     in_four_bits,
@@ -41,7 +43,8 @@ def numbers(*shape, dtype=torch.float32):
 @torch.no_grad()
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
-    ("change", "rows"), [(use_onednn, 1), (use_onednn, 300), (pack_linears, FEW + 1), (pack_linears, 300)]
+    ("change", "rows"),
+    [*((use_onednn, rows) for rows in (1, *TURNED, 300)), (pack_linears, FEW + 1), (pack_linears, 300)],
 )
 def test_a_product_by_onednn_is_the_product(rows, change, bias, monkeypatch):
     monkeypatch.setattr(cpu_linears, "is_intel", lambda: False)
@@ -81,6 +84,18 @@ def test_weights_that_are_not_of_four_bits_are_of_sixteen_for_few_rows(rows):
 
 
 @torch.no_grad()
+def test_weights_of_sixteen_bits_go_with_their_layer():
+    if float16_weights.in_float16(torch.zeros(32, 96), None) is None:
+        pytest.skip("torch has no such product here")
+    layer = Linear(96, 32)
+    pack_linears(layer)
+    held = weakref.ref(layer.packed16)
+    layer(numbers(1, 96))
+    del layer
+    assert held() is None
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_other_formats_keep_their_results(dtype):
     layer = Linear(96, 32, dtype=dtype)
@@ -94,7 +109,7 @@ def test_other_formats_keep_their_results(dtype):
 @torch.no_grad()
 def test_a_machine_without_onednn_keeps_torchs_own(monkeypatch):
     monkeypatch.setattr(cpu_linears, "ONEDNN", False)
-    monkeypatch.setattr(cpu_linears, "in_float16", lambda weight: None)
+    monkeypatch.setattr(float16_weights, "in_float16", lambda weight, bias: None)
     layer, x = Linear(96, 32), numbers(3, 96)
     plain = layer(x)
     use_onednn(layer)
