@@ -91,12 +91,12 @@ def check_text(text, name: str) -> None:
         raise ValueError(f"{name} holds text that is no valid UTF-8: {short(text)}") from None
 
 
-def check_vectors(x, name: str = "vectors") -> None:
-    """ValueError for what is no torch tensor of real floating-point numbers, or holds NaN or infinity."""
+def check_vectors(x, name: str = "vectors", finite: bool = True) -> None:
+    """ValueError for what is no torch tensor of real floating-point numbers, or not `finite` where asked."""
     if not hasattr(x, "is_floating_point"):
         how = "torch.as_tensor(x, dtype=torch.float32) makes one"
         raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}; {how}")
     if not x.is_floating_point():
         raise ValueError(f"{name} must be floating-point numbers, got {x.dtype}; x.float() makes them")
-    if not x.isfinite().all():
+    if finite and not x.isfinite().all():
         raise ValueError(f"{name} must be finite, but NaN or infinity is among them")

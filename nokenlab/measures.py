@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
+
+from nokenlab.errors import check_vectors, short
 
 if TYPE_CHECKING:
     from nokenlab.embedder import Embedder
@@ -17,6 +20,7 @@ def entropy(logits: Tensor) -> Tensor:
 
     0 is a sure next token; log2(vocab) is no idea at all.
     """
+    check_vectors(logits, "logits", finite=False)
     log_p = logits.float().log_softmax(dim=-1)
     return -(log_p.exp() * log_p).nan_to_num(0).sum(dim=-1) / torch.tensor(2.0).log().item()
 
@@ -26,6 +30,12 @@ def kl(logits: Tensor, reference: Tensor) -> Tensor:
 
     How far the next-token distribution has moved from the reference's; 0 when they are the same.
     """
+    for x, name in ((logits, "logits"), (reference, "reference")):
+        check_vectors(x, name, finite=False)
+    if logits.shape[-1] != reference.shape[-1]:
+        raise ValueError(
+            f"logits and reference differ in shape: {tuple(logits.shape)}, {tuple(reference.shape)}"
+        )
     log_p, log_q = logits.float().log_softmax(dim=-1), reference.float().log_softmax(dim=-1)
     divergence = (log_p.exp() * (log_p - log_q)).sum(dim=-1) / torch.tensor(2.0).log().item()
     return divergence.clamp_min(0)  # rounding can leave -1e-9
@@ -33,6 +43,9 @@ def kl(logits: Tensor, reference: Tensor) -> Tensor:
 
 def leading(lab: Embedder, logits: Tensor, k: int = 5) -> pd.DataFrame:
     """The k likeliest next tokens of each row of (rows, vocab): row, rank, token, id, probability."""
+    check_vectors(logits, "logits", finite=False)
+    if not isinstance(k, Integral) or not 1 <= k <= logits.shape[-1]:
+        raise ValueError(f"k must be a whole number from 1 to {logits.shape[-1]}, got {short(k)}")
     best = logits.float().softmax(dim=-1).topk(k, dim=-1)
     ids = best.indices.flatten().tolist()
     return pd.DataFrame(

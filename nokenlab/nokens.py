@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_seeds, check_vectors, short
+from nokenlab.errors import check_seeds, check_text, check_vectors, short
 
 if TYPE_CHECKING:
     from nokenlab.embedder import Embedder
@@ -108,6 +108,7 @@ def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
     tokens that begin with their space, so the vector stands for both.
     Raises ValueError for a prompt with no <noken>, with two, or with nothing before it.
     """
+    check_text(prompt, "the prompt")
     if prompt.count(NOKEN) != 1 or prompt.startswith(NOKEN):
         raise ValueError(f"the prompt needs one {NOKEN}, with text before it: {short(prompt)}")
     before, after = prompt.split(NOKEN)

@@ -12,7 +12,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from nokenlab.decode.forward import shared_prefix
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
-from nokenlab.errors import check_vectors
+from nokenlab.errors import check_vectors, short
 
 
 @dataclass
@@ -72,6 +72,7 @@ def sample(
     tokens so far, (batch, new), as in `generate(inputs_embeds=…)`. `feed(step)` may return other
     vectors (running, width) to be fed in place of the chosen tokens' embeddings, or None.
     """
+    _check_hooks(processors, feed)
     embed = decoders.model.get_input_embeddings()
     process = LogitsProcessorList(processors)
     eos = torch.tensor(list(eos_ids), device=mask.device, dtype=torch.long)
@@ -145,6 +146,15 @@ def _draw(scores: Tensor, uniform: Tensor) -> Tensor:
     found = torch.searchsorted(heights, uniform[:, None] * total, right=True)
     last = torch.searchsorted(heights, total)  # rounding must not reach a token of probability 0
     return torch.minimum(found, last).squeeze(1)
+
+
+def _check_hooks(processors, feed) -> None:
+    if not isinstance(processors, Sequence) or not all(map(callable, processors)):
+        raise ValueError(
+            f"processors are a list of logits processors of transformers, got {short(processors)}"
+        )
+    if feed is not None and not callable(feed):
+        raise ValueError(f"feed must be a function of a step, got {short(feed)}")
 
 
 def _checked(fed: Tensor | None, default: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ def as_rows(prompts: Prompts, embed: Callable[[str], Tensor]) -> Tensor | list[T
     if isinstance(prompts, str):
         return embed(prompts)
     if isinstance(prompts, Tensor):
+        if prompts.dim() != 3 or 0 in prompts.shape:
+            raise ValueError(f"embeddings must be (rows, tokens, width), got {tuple(prompts.shape)}")
         return prompts
     if not isinstance(prompts, list | tuple):
         raise ValueError(f"prompts are texts or embeddings, torch tensors; got {type(prompts).__name__}")

@@ -3,8 +3,25 @@
 import inspect
 import warnings
 
+from nokenlab.errors import first_line
 from nokenlab.models import memory
 from nokenlab.models.families import CACHE_IS_WRONG, FLOAT16_OVERFLOWS, LAYERS_THAT_WORK
+
+MOST_LAYERS = 1000  # more are a slip, and would take minutes to count
+
+
+WORDS = {  # of transformers' messages, and what a person is told
+    "custom code": "it wants to run code of its own, which is never done here",
+    "ignore_mismatched_sizes": "its weights have other shapes than its configuration says",
+    "does not recognize this architecture": "transformers knows no such kind of model",
+    "backend tokenizer": "it has no tokenizer, or one that cannot be read",
+}
+
+
+def in_words(error: Exception) -> str:
+    """Why a model cannot be read, in one short line."""
+    said = (words for part, words in WORDS.items() if part in str(error))
+    return next(said, first_line(error, 130))
 
 
 def check_kind(config) -> None:
@@ -16,6 +33,9 @@ def check_kind(config) -> None:
         raise ValueError(
             "it makes music, not text; nokenlab.music.music_lab loads it, and notebook 06 plays it"
         )
+    layers = getattr(config.get_text_config(), "num_hidden_layers", 1)
+    if not 0 < layers <= MOST_LAYERS:
+        raise ValueError(f"it says that it has {layers} layers; 1 to {MOST_LAYERS} can be meant")
     if config.is_encoder_decoder:
         raise ValueError("it is an encoder-decoder; nokens need a model that goes on with its own prompt")
     if type(config) in FILLS_GAPS and not getattr(config, "is_decoder", False):

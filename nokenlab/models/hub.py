@@ -10,6 +10,7 @@ from nokenlab.errors import first_line, short
 from nokenlab.models import default_model, fitness, memory, whole
 
 DEFAULT = "default"
+NO_CODE = {"trust_remote_code": False}  # said aloud, or transformers asks at the terminal whether it may run
 
 
 def fetch(model: str | None = None, check: bool = False) -> Path:
@@ -38,12 +39,12 @@ def _fetch(where: str) -> Path:
 
     source = on_hub(where, None)
     try:
-        config = AutoConfig.from_pretrained(where, **source)
+        config = AutoConfig.from_pretrained(where, **source, **NO_CODE)
         if config.model_type != "musicgen":
             fitness.check_kind(config)
             fitness.check_fits(config, "bfloat16", memory.choose_device(None))
     except Exception as error:
-        raise ValueError(f"cannot use the model {short(where, 40)}: {first_line(error, 120)}") from error
+        raise ValueError(f"cannot use the model {short(where, 40)}: {fitness.in_words(error)}") from error
     wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
     return Path(snapshot_download(where, allow_patterns=wanted, **source))
 
@@ -52,6 +53,8 @@ def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
     """Where a model lies (a folder, or a hub id) and what to call it."""
     if model is None or model == DEFAULT:
         return default_model.folder(), default_model.NAME
+    if not isinstance(model, str | os.PathLike):
+        raise ValueError(f"a model is a hub id or the path of a folder, got {short(model)}")
     path = Path(model).expanduser()
     if str(model) and path.is_dir():
         return path.resolve(), path.resolve().name

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nokenlab.errors import first_line, short
+from nokenlab.errors import short
 from nokenlab.models import fitness, hub, memory, placement
 from nokenlab.models.families import with_quick_gelu
 
@@ -62,7 +62,7 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
 
     device = memory.choose_device(device)
     dtype = memory.choose_dtype(dtype, device)
-    source = {} if isinstance(where, Path) else hub.on_hub(where, revision)
+    source = hub.NO_CODE | ({} if isinstance(where, Path) else hub.on_hub(where, revision))
     _quiet()
     try:
         if isinstance(where, Path):
@@ -74,13 +74,21 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
         options = {"config": with_quick_gelu(config), "dtype": dtype, "use_safetensors": True} | source
         if device == "auto":
-            network = placement.read_spread(partial(auto.from_pretrained, where), **options)
+            network = placement.read_spread(partial(_whole, auto, where), **options)
         else:
-            network = auto.from_pretrained(where, device_map=device, **options)
+            network = _whole(auto, where, device_map=device, **options)
     except Exception as error:  # of whatever kind: files of a stranger are read here
-        raise ValueError(f"cannot load the model {short(name, 40)}: {first_line(error, 130)}") from error
+        raise ValueError(f"cannot load the model {short(name, 40)}: {fitness.in_words(error)}") from error
     network.requires_grad_(False)  # gradients are for nokens; those of weights are as large as the model
     return network, tokenizer, name, source.get("revision") or hub.revision_of(where)
+
+
+def _whole(auto, where: Path | str, **options):
+    """`from_pretrained`; ValueError where weights are left out, which would be random then."""
+    network, about = auto.from_pretrained(where, output_loading_info=True, **options)
+    if missing := sorted(about["missing_keys"]):
+        raise ValueError(f"{len(missing)} of its weights are not in its files, such as {missing[0]}")
+    return network
 
 
 def _check(config, device: str, fast: bool) -> None:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-from hunt import commands, judge
+from hunt import api, commands, judge, models
 from nokenlab.runs import many_runs, notebook_run
 
 
@@ -29,9 +29,22 @@ def of_commands() -> list[judge.Verdict]:
         return [judge.command(case) for case in commands.cases()]
 
 
+def of_python() -> list[judge.Verdict]:
+    """What came of bad inputs of the Python functions, and of what is left half-way."""
+    lab = api.small_lab()
+    return [*(judge.call(case, lab) for case in api.cases()), *api.left_half_way(lab)]
+
+
+def of_models() -> list[judge.Verdict]:
+    """What came of folders that are no model."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [judge.call(case) for case in models.cases(Path(folder))]
+
+
 def main() -> int:
     """Print the table; 1 where something was refused badly."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    verdicts = of_commands()
+    with contextlib.redirect_stderr(open(os.devnull, "w")):  # transformers' warnings
+        verdicts = [*of_commands(), *of_python(), *of_models()]
     print(judge.table(verdicts))
     return int(any(v.came != judge.WELL for v in verdicts))
