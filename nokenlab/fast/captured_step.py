@@ -160,9 +160,4 @@ def traced(module: torch.nn.Module, *inputs: Tensor) -> Callable[..., Tensor]:
     torch._C._jit_pass_peephole(graph, False)  # two of three operations ask for sizes, which are known
     torch._C._jit_pass_dce(graph)
     run = torch._C._create_function_from_graph("forward", graph)
-
-    def again(*given: Tensor) -> Tensor:
-        with torch.jit.optimized_execution(False):  # to be optimized takes longer than it gives back
-            return run(*given, *state)
-
-    return again
+    return lambda *given: run(*given, *state)

@@ -22,7 +22,6 @@ ONEDNN = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64
 CPUINFO = Path("/proc/cpuinfo")
 GROUP = 32
 FEW = 16  # rows; with more the product by oneDNN is as fast
-TURNED = range(2, 5)  # rows; weight times input is then faster by MKL than input times weight by either
 
 
 def use_onednn(model: Module) -> None:
@@ -81,9 +80,6 @@ class OneDnnLinear(Linear):
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
         if _is_for_torch():
             return differentiable(x, self.weight, self.bias)
-        if x.numel() // self.in_features in TURNED:
-            turned = (self.weight @ x.reshape(-1, self.in_features).T).T.reshape(*x.shape[:-1], -1)
-            return turned if self.bias is None else turned + self.bias
         return _product(x, self.weight, self.bias)
 
 
