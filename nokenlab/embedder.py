@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_text, short
+from nokenlab.errors import check_text, check_vectors, short
 from nokenlab.models import placement
 from nokenlab.space import EmbeddingSpace
 
@@ -69,8 +69,9 @@ class Embedder:
         for name, vector in nokens.items():
             if name == "noken" or not name.isidentifier():
                 raise ValueError(f"<{name}> is no name for a noken of your own; choose another word")
-            if vector.shape != (self.width,) or not torch.isfinite(vector).all():
-                raise ValueError(f"<{name}> must be one finite vector, ({self.width},), got {_said(vector)}")
+            check_vectors(vector, f"<{name}>")
+            if vector.shape != (self.width,):
+                raise ValueError(f"<{name}> must be one vector, ({self.width},), got {tuple(vector.shape)}")
         found = copy.copy(self)
         found.nokens = self.nokens | {name: vector.detach().float().cpu() for name, vector in nokens.items()}
         return found
@@ -173,11 +174,6 @@ def _text(tokenizer, ids: Sequence[int], skip_special_tokens: bool) -> str:
     text = tokenizer.decode(ids, **options)
     first = ids and tokenizer.convert_ids_to_tokens(ids[0])  # None for a padding row of the table
     return f" {text}" if first and first.startswith("▁") and not text.startswith(" ") else text
-
-
-def _said(vector: Tensor) -> str:
-    """What is wrong with a vector."""
-    return f"{tuple(vector.shape)}" if torch.isfinite(vector).all() else "NaN or infinity"
 
 
 def _token(tokenizer, id: int) -> str:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from nokenlab.constraints import Constraint, free
 from nokenlab.decode import teacher_forcing
+from nokenlab.errors import check_vectors
 from nokenlab.models import memory
 from nokenlab.nokens import NOKEN, near_centroid
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from nokenlab.lab import Lab
 
 LEARNING_RATE = 0.1  # of a typical token's spread, a number and step
-AT_ONCE = 16  # rows: more make a CPU no faster
 HISTORY = ["row", "step", "nll", "exact", "norm", "nearest", "cosine"]
 
 
@@ -69,8 +69,9 @@ def learn(
             learned.learners.remove(learner)
             raise
 
+    size = batch_size or teacher_forcing.rows_at_once(lab, whole.frames, whole.ids)
     with tqdm(total=len(whole.pairs), unit="row", disable=not progress) as bar:
-        memory.in_batches(run, len(whole.pairs), batch_size or whole.rows_at_once(), lab.decoders.forget)
+        memory.in_batches(run, len(whole.pairs), size, lab.decoders.forget)
     return learned
 
 
@@ -150,7 +151,7 @@ class Learner:
         starts = near_centroid(lab.space, self.k, seed) if starts is None else starts
         self._starts = _checked_starts(starts, self.k, lab.width)
         self._hold = self.constraint.bind(lab)
-        self._rate = learning_rate * lab.space.median_distance / lab.width**0.5
+        self._rate = learning_rate
         self._begin([(t, s) for t in range(len(self.targets)) for s in range(len(self._starts))], 0)
 
     def part(self, rows: slice) -> Learner:
@@ -210,19 +211,13 @@ class Learner:
         """What the model says now by greedy decoding, behind the first prompt, a text a row."""
         return self.lab.generate(self.frames[0].filled(self._seen), max_new_tokens)
 
-    def rows_at_once(self) -> int:
-        """How many rows are learned in one batch by themselves: what memory holds, and keeps a CPU busy."""
-        device, size = str(self.lab.device), teacher_forcing.row_size(self.lab, self.frames, self.ids)
-        fits = memory.rows_at_once(self.lab.model, device, size)
-        return fits if device.startswith("cuda") else min(fits, AT_ONCE)
-
     def _begin(self, pairs: list[tuple[int, int]], first: int) -> None:
         """Put these rows, the first of which is number `first` of all, at their starts."""
         self.pairs, self.first = pairs, first
         own = self._starts[[start for _, start in pairs]].to(self.lab.device, torch.float32)
         self._seen = self._hold(own).clone()  # (rows, k, width) as the model gets them
         self._free = own.clone() if self.constraint.only_fed else self._seen.clone()  # what Adam moves
-        self._adam = torch.optim.Adam([self._free], lr=self._rate)
+        self._adam = adam(self.lab, self._free, self._rate)
         self._going = torch.arange(len(pairs), device=own.device)
         self.steps, self._lines, self._table = -1, [], None
 
@@ -288,12 +283,16 @@ class Learner:
         return pd.DataFrame(about).join(last.assign(exact=last["exact"].eq(True), text=texts))
 
 
+def adam(lab: Lab, vectors: Tensor, learning_rate: float) -> torch.optim.Adam:
+    """Adam for vectors; its rate is given in parts of a typical token's spread, as `learn` has it."""
+    return torch.optim.Adam([vectors], lr=learning_rate * lab.space.median_distance / lab.width**0.5)
+
+
 def _checked_starts(starts: Tensor, k: int, width: int) -> Tensor:
     """Starts as (starts, k, width), finite."""
+    check_vectors(starts, "starts")
     wanted = f"(starts, {width})" if k == 1 else f"(starts, {k}, {width})"
     own = starts[:, None] if k == 1 and starts.dim() == 2 else starts
     if own.dim() != 3 or own.shape[1:] != (k, width) or not len(own):
         raise ValueError(f"starts must be {wanted}, as the prompt has {k} {NOKEN}; got {tuple(starts.shape)}")
-    if not own.isfinite().all():
-        raise ValueError("a start holds NaN or infinity; every value must be finite")
     return own.detach()

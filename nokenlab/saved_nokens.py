@@ -12,6 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab.errors import check_vectors
+
 if TYPE_CHECKING:
     from nokenlab.embedder import Embedder
 
@@ -40,11 +42,10 @@ def save_nokens(
     """
     from safetensors.torch import save
 
+    check_vectors(vectors, "nokens")
     vectors = torch.atleast_2d(vectors.detach().float().cpu())
     if vectors.dim() > 3 or vectors.shape[-1] != lab.width or not len(vectors):
         raise ValueError(f"nokens of {lab.name} are (rows, {lab.width}), got {tuple(vectors.shape)}")
-    if not torch.isfinite(vectors).all():
-        raise ValueError("a noken holds NaN or infinity; every value must be finite")
     about = {"model": lab.name, "revision": lab.revision, "width": lab.width, "prompt": prompt}
     about["table"] = None if table is None else json.loads(table.to_json(orient="table", index=False))
     path = Path(path)

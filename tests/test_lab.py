@@ -46,7 +46,7 @@ def test_a_noken_with_a_name_is_a_word_of_every_text(tiny):
     [
         ("noken", torch.zeros(1), "choose another word"),
         ("two words", torch.zeros(1), "choose another word"),
-        ("blorp", torch.zeros(3), "one finite vector"),
+        ("blorp", torch.zeros(3), "one vector"),
         ("blorp", torch.full((576,), torch.nan), "NaN"),
     ],
 )

@@ -9,7 +9,6 @@ import argparse
 import importlib.util
 import platform
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from nokenlab.bench.llama_cpp import MOST_ROWS, LlamaCpp
 from nokenlab.bench.memory import COUNTS, peaks
 from nokenlab.bench.memory import NEW_TOKENS as MEMORY_TOKENS
 from nokenlab.bench.pictures import memory_picture, picture
-from nokenlab.fast import cpu_linears
+from nokenlab.bench.timing import best_rate, seconds
 from nokenlab.models import default_model, fitness, hub, loading
 from nokenlab.models.memory import choose_device
 from nokenlab.runs.files import to_json, write_whole
@@ -91,16 +90,10 @@ def bounds(lab: nl.Lab, case: Case) -> dict[str, float]:
     embedding = lab.model.get_input_embeddings().weight.numel()
     body = weights - embedding  # the prompt needs no vocabulary product, a new token needs one
     operations = 2 * (body * (case.tokens - 1 + case.new) + embedding * case.new) / case.new
-    size = 8192 if lab.device.type == "cuda" else 2048
-    a = torch.randn(size, size).to(lab.device, lab.dtype)
-    products = [a.matmul]
-    if lab.device.type == "cpu" and cpu_linears.ONEDNN:
-        products.append(cpu_linears.OneDnnLinear(size, size, dtype=lab.dtype))
-    with torch.no_grad():
-        rate = 2 * size**3 / min(_seconds(partial(product, a), lab)[1] for product in products)
+    rate = best_rate(lab)
     block = torch.ones(2**28, dtype=torch.uint8, device=lab.device)
     target = torch.empty_like(block)
-    bandwidth = 2 * 2**28 / _seconds(lambda: target.copy_(block), lab)[1]  # read and written
+    bandwidth = 2 * 2**28 / seconds(lambda: target.copy_(block), lab)[1]  # read and written
     return {"arithmetic": rate / operations, "memory, a row": bandwidth / (weights * lab.dtype.itemsize)}
 
 
@@ -131,8 +124,8 @@ def bench(lab: nl.Lab, ways: dict[str, Callable], case: Case, sizes: list[int], 
         timed, said = partial(ways[way], everyone[:count], case.new), "memory does not hold them"
         try:
             with torch.no_grad():
-                first, seconds = _seconds(timed, lab, repeats)
-            rows.append((dtype, way, size, count * case.new / seconds, first))
+                first, median = seconds(timed, lab, repeats)
+            rows.append((dtype, way, size, count * case.new / median, first))
             said = f"{rows[-1][3]:8.1f} tokens/s"
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
@@ -274,18 +267,6 @@ def _llama_is_there() -> bool:
 def _llama() -> LlamaCpp:
     with tempfile.TemporaryDirectory() as folder:  # it stays mapped in memory
         return LlamaCpp(default_model.gguf(Path(folder)))
-
-
-def _seconds(run: Callable[[], object], lab: nl.Lab, repeats: int = 3) -> tuple[float, float]:
-    """Seconds of the first run of `run`, which warms up, and the median of `repeats` more."""
-    taken = []
-    for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        run()
-        if lab.device.type == "cuda":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - begin)
-    return taken[0], sorted(taken[1:])[repeats // 2]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM
 
 import nokenlab as nl
-from nokenlab.fast import cpu_linears
+from nokenlab.bench.timing import best_rate
 from nokenlab.models import fitness, hub, loading
 from nokenlab.nokens import near_centroid
 from nokenlab.runs.files import to_json, write_whole
@@ -108,14 +108,7 @@ def bound(lab: nl.Lab, pairs: int) -> float:
     body -= 0 if lab.model.config.tie_word_embeddings else head.numel()
     frame, new = learner.frames[0], sum(map(len, learner.ids))
     positions = pairs * (frame.tokens - len(frame.shared) - 1) + new  # the last token of a target is not fed
-    size = 8192 if lab.device.type == "cuda" else 2048
-    a = torch.randn(size, size).to(lab.device, lab.dtype)
-    products = [a.matmul]
-    if lab.device.type == "cpu" and cpu_linears.ONEDNN:
-        products.append(cpu_linears.OneDnnLinear(size, size, dtype=lab.dtype))
-    with torch.no_grad():
-        rate = 2 * size**3 / min(_seconds(partial(product, a), lab) for product in products * 3)
-    return 4 * (body * positions + head.numel() * new) / rate
+    return 4 * (body * positions + head.numel() * new) / best_rate(lab)
 
 
 def peaks(model: str | None, counts: list[int]) -> pd.DataFrame:

@@ -15,10 +15,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from nokenlab.models import memory
 from nokenlab.nokens import NOKEN
 
 if TYPE_CHECKING:
     from nokenlab.lab import Lab
+
+AT_ONCE = 16  # rows: more make a CPU no faster
 
 
 class Frame:
@@ -100,12 +103,14 @@ def target_ids(lab: Lab, frames: list[Frame], targets: list[str]) -> list[Tensor
     return ids
 
 
-def row_size(lab: Lab, frames: list[Frame], ids: list[Tensor]) -> int:
-    """Bytes that the longest of these targets takes while its gradient is made."""
+def rows_at_once(lab: Lab, frames: list[Frame], ids: list[Tensor]) -> int:
+    """How many rows are learned together: what memory holds with their gradients, and keeps a CPU busy."""
     config, new = lab.model.config.get_text_config(), max(map(len, ids))
     tokens = new + max(frame.tokens for frame in frames)
     kept = 32 * config.hidden_size * config.num_hidden_layers  # numbers that layers keep for gradients
-    return tokens * kept * lab.dtype.itemsize + 16 * new * config.vocab_size
+    size = tokens * kept * lab.dtype.itemsize + 16 * new * config.vocab_size  # bytes of the longest
+    fits = memory.rows_at_once(lab.model, str(lab.device), size)
+    return fits if lab.device.type == "cuda" else min(fits, AT_ONCE)
 
 
 def run(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from nokenlab.constraints import at_norm, free
 from nokenlab.decode import teacher_forcing
 from nokenlab.lab import Lab
+from nokenlab.learning import adam
 from nokenlab.measures import entropy, kl
-from nokenlab.models import memory
 from nokenlab.nokens import NOKEN, fill, near_centroid, random_nokens, rescale
 
 TEXTS = Path(__file__).with_suffix(".txt")
@@ -117,9 +117,9 @@ def cram(
     hold = (at_norm(lab.space.median_norm) if held == TOKEN_NORM else free()).bind(lab)
     start = near_centroid(lab.space, 1, seed)[0].to(lab.device)  # (1, width)
     vectors = hold(start.expand(len(ids), -1)).clone().requires_grad_()
-    adam = torch.optim.Adam([vectors], lr=learning_rate * lab.space.median_distance / lab.width**0.5)
+    moves = adam(lab, vectors, learning_rate)
     ids = [row.to(lab.device) for row in ids]
-    size = batch_size or _rows_at_once(lab, frame, ids)
+    size = batch_size or teacher_forcing.rows_at_once(lab, [frame], ids)
     starts = vectors.detach().clone()
     found = Growing(starts.clone(), [len(row) for row in ids], patience)
     with tqdm(total=len(ids), unit="row", disable=not progress) as bar:
@@ -128,8 +128,8 @@ def cram(
                 for rows in going[found.horizon[going].argsort(stable=True)].split(size):  # alike in length
                     some = [ids[row][: found.horizon[row] + AHEAD] for row in rows.tolist()]
                     found.look(rows, *_gradients(lab, frame, vectors, rows, some))
-                adam.step()
-                adam.zero_grad()
+                moves.step()
+                moves.zero_grad()
                 with torch.no_grad():
                     vectors.copy_(hold(vectors))
                 bar.update(len(ids) - len(found.going()) - bar.n)
@@ -256,12 +256,6 @@ def bits(lab: Lab, prompt: str, vectors: Tensor, ids: Sequence[Tensor]) -> list[
         for row, cost in zip(rows, costs, strict=True):
             found[row] = cost.cpu() / NATS
 
-    lab.in_batches(losses, len(asked), _rows_at_once(lab, frame, ids)) if asked else None
+    if asked:
+        lab.in_batches(losses, len(asked), teacher_forcing.rows_at_once(lab, [frame], list(ids)))
     return found
-
-
-def _rows_at_once(lab: Lab, frame: teacher_forcing.Frame, ids: Sequence[Tensor]) -> int:
-    """How many rows of so many tokens memory holds with their gradients; on a CPU more are no faster."""
-    size = teacher_forcing.row_size(lab, [frame], list(ids))
-    most = 1024 if lab.device.type == "cuda" else 16
-    return min(most, memory.rows_at_once(lab.model, str(lab.device), size))

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from nokenlab.decode import teacher_forcing
 from nokenlab.lab import Lab
+from nokenlab.learning import adam
 from nokenlab.nokens import NOKEN, fill, near_centroid, random_nokens
 
 LEARNING_RATE = 0.3  # of a typical token's spread, a number and move
@@ -97,7 +98,7 @@ def learn_words(
     ids = [[lab.ids(own[number]).to(lab.device) for own in sets.values()] for number in range(count)]
     start = near_centroid(lab.space, 1, seed).to(lab.device)  # (1, 1, width)
     vectors = start.repeat(len(sets), 1, 1).requires_grad_()  # (sets, 1, width)
-    adam = torch.optim.Adam([vectors], lr=learning_rate * lab.space.median_distance / lab.width**0.5)
+    moves = adam(lab, vectors, learning_rate)
     rows = []
     for step in tqdm(range(steps), unit="step", disable=not progress):
         nll = torch.zeros(len(sets), device=lab.device)
@@ -110,8 +111,8 @@ def learn_words(
             {"behaviour": name, "step": step, "nll": one}
             for name, one in zip(sets, nll.tolist(), strict=True)
         ]
-        adam.step()
-        adam.zero_grad()
+        moves.step()
+        moves.zero_grad()
     found = vectors.detach().float().cpu()[:, 0]
     return dict(zip(sets, found, strict=True)), pd.DataFrame(rows)
 

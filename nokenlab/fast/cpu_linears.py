@@ -16,9 +16,8 @@ from torch.nn import Linear, Module
 from torch.nn.functional import linear
 
 from nokenlab.fast import float16_weights
-from nokenlab.fast.input_gradient import differentiable
+from nokenlab.fast.input_gradient import ONEDNN, differentiable, product
 
-ONEDNN = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
 CPUINFO = Path("/proc/cpuinfo")
 GROUP = 32
 FEW = 16  # rows; with more the product by oneDNN is as fast
@@ -80,7 +79,7 @@ class OneDnnLinear(Linear):
         """The product with x, (…, in), and the bias if there is one: (…, out)."""
         if _is_for_torch():
             return differentiable(x, self.weight, self.bias)
-        return _product(x, self.weight, self.bias)
+        return product(x, self.weight, self.bias)
 
 
 class PackedLinear(Linear):
@@ -100,7 +99,7 @@ class PackedLinear(Linear):
         if few and self.packed16 is not None:
             return float16_weights.product(x, self.packed16)
         if self.laid_out is not None:
-            return _product(x, self.laid_out, self.bias)
+            return product(x, self.laid_out, self.bias)
         return linear(x, self.weight, self.bias)
 
     def _of_four_bits(self, x: Tensor) -> Tensor:
@@ -113,11 +112,3 @@ class PackedLinear(Linear):
 def _is_for_torch() -> bool:
     """Whether the product is to be differentiated, or compiled."""
     return torch.is_grad_enabled() or torch.compiler.is_compiling()
-
-
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None):
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-
-
-if ONEDNN:  # elsewhere there is no such operation to look up
-    _product = torch.jit.script(_product)  # as it is its list cannot be traced

@@ -1,8 +1,12 @@
 """A linear layer's product by oneDNN that is differentiated by its input alone: nokens are learned so."""
 
+import platform
+
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
+
+ONEDNN = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
 
 
 def differentiable(x: Tensor, weight: Tensor, bias: Tensor | None, laid_out: Tensor | None = None) -> Tensor:
@@ -20,13 +24,18 @@ class _InputGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, laid_out: Tensor | None) -> Tensor:
         ctx.weight = weight  # frozen: it need not be watched
-        return _product(x, weight if laid_out is None else laid_out, bias)
+        return product(x, weight if laid_out is None else laid_out, bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):
-        return _product(gradient, ctx.weight.t(), None), None, None, None
+        return product(gradient, ctx.weight.t(), None), None, None, None
 
 
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def product(x: Tensor, weight: Tensor, bias: Tensor | None):
+    """The product by oneDNN, not differentiated: x (…, in) with a weight (out, in), (…, out)."""
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+if ONEDNN:  # elsewhere there is no such operation to look up
+    product = torch.jit.script(product)  # as it is its list cannot be traced

@@ -20,6 +20,38 @@ function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** A slider over places, and a button that plays it to its end in `time` milliseconds. `turn` shows a place. */
+class Player {
+  constructor(name, title, time, turn) {
+    Object.assign(this, { name, time, turn });
+    this.range = Object.assign(element("input"), { type: "range", min: 0, step: 1, value: 0 });
+    this.range.oninput = () => { this.pause(); turn(this.place); };
+    this.button = button("▶", () => (this.playing ? this.pause() : this.start()), title);
+    this.button.ariaLabel = name;
+  }
+
+  get place() { return Number(this.range.value); }
+
+  get last() { return Number(this.range.max); }
+
+  start() {
+    this.playing = setInterval(() => {
+      if (this.place >= this.last || !this.range.isConnected) this.pause();
+      else this.turn(this.place + 1);
+    }, Math.max(20, this.time / (this.last + 1)));
+    if (this.place === this.last) this.turn(0);
+    this.button.textContent = "⏸";
+    this.button.ariaLabel = "Pause";
+  }
+
+  pause() {
+    clearInterval(this.playing);
+    this.playing = null;
+    this.button.textContent = "▶";
+    this.button.ariaLabel = this.name;
+  }
+}
+
 /** Arrows and Enter are the parts' own, not JupyterLab's, which looks at what has the focus. */
 function ownKeys(el) {
   const parts = el.querySelectorAll("canvas, input, select, button");

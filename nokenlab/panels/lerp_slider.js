@@ -75,14 +75,12 @@ class Face {
       ways.append(made);
       return made;
     });
-    this.play = button("▶", () => (this.playing ? this.pause() : this.start()), "slide by itself");
-    this.play.ariaLabel = "Play";
+    this.player = new Player("Play", "slide by itself", PLAY, (index) => this.turn(index));
     const label = element("label", "nk-lerp-p", "p");
-    this.range = Object.assign(element("input"), { type: "range", min: 0, step: 1, value: 0 });
-    this.range.oninput = () => { this.pause(); this.turn(Number(this.range.value)); };
+    this.range = this.player.range;
     this.readout = element("output");
     label.append(this.range, this.readout);
-    row.append(ways, this.play, label);
+    row.append(ways, this.player.button, label);
     return row;
   }
 
@@ -122,32 +120,13 @@ class Face {
     this.model.send({ blend: this.inputs.map((input) => input.value), way: this.model.get("way") });
   }
 
-  start() {
-    const last = this.view ? this.view.p.length - 1 : 0;
-    this.playing = setInterval(() => {
-      const next = Number(this.range.value) + 1;
-      if (next > last || !this.range.isConnected) this.pause();
-      else this.turn(next);
-    }, Math.max(20, PLAY / (last + 1)));
-    if (Number(this.range.value) === last) this.turn(0);
-    this.play.textContent = "⏸";
-    this.play.ariaLabel = "Pause";
-  }
-
-  pause() {
-    clearInterval(this.playing);
-    this.playing = null;
-    this.play.textContent = "▶";
-    this.play.ariaLabel = "Play";
-  }
-
   /** The way is another one, or was answered. */
   viewed() {
     const way = this.model.get("way"), view = this.view = this.model.get("views")[way];
     this.ways.forEach((button) => { button.ariaPressed = String(button.textContent === way); });
-    this.pause();
+    this.player.pause();
     for (const part of [this.title, ...this.whole]) part.hidden = !view;
-    this.range.disabled = this.play.disabled = !view;
+    this.range.disabled = this.player.button.disabled = !view;
     this.missing.hidden = Boolean(view);
     say(this.missing, `Nothing blended along ${way} yet: press Blend.`);
     if (!view) return;
@@ -189,6 +168,6 @@ class Face {
 export default {
   render({ model, el }) {
     const face = new Face(model, el);
-    return () => face.pause();
+    return () => face.player.pause();
   },
 };

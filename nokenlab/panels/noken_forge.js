@@ -192,14 +192,12 @@ class Face {
     this.curve = new Curve();
     this.strip = element("div", "nk-forge-strip");
     this.strip.ariaHidden = "true"; // the slider says it
-    this.range = Object.assign(element("input"), { type: "range", min: 0, step: 1 });
-    this.range.oninput = () => { this.pause(); this.turn(Number(this.range.value)); };
-    this.play = button("▶", () => (this.playing ? this.pause() : this.replay()), "see it learn again");
-    this.play.ariaLabel = "Replay";
+    this.player = new Player("Replay", "see it learn again", REPLAY, (index) => this.turn(index));
+    this.range = this.player.range;
     this.range.ariaLabel = "step";
     this.where = element("div", "nk-quiet nk-place");
     const row = element("div", "nk-forge-row");
-    row.append(this.play, this.where);
+    row.append(this.player.button, this.where);
     left.append(this.curve.box, this.strip, this.range, row);
     this.source = element("div", "nk-quiet nk-source");
     this.before = element("span", "nk-before");
@@ -242,8 +240,8 @@ class Face {
     this.page.hidden = last < 0;
     if (last < 0) return;
     const anew = points.length < before, newest = this.index >= before - 1;
-    if (anew) this.pause();
-    if (!this.playing && (anew || newest)) this.index = last;
+    if (anew) this.player.pause();
+    if (!this.player.playing && (anew || newest)) this.index = last;
     this.runs = plateaus(points);
     this.curve.draw(points);
     this.strip.replaceChildren(...this.curve.blocks(this.runs));
@@ -273,24 +271,6 @@ class Face {
     this.resting = setTimeout(() => say(this.status, `Step ${point.step}: ${text}`), REST);
   }
 
-  replay() {
-    const last = this.points.length - 1;
-    this.playing = setInterval(() => {
-      if (this.index >= this.points.length - 1 || !this.range.isConnected) this.pause();
-      else this.turn(this.index + 1);
-    }, Math.max(20, REPLAY / (last + 1)));
-    if (this.index === last) this.turn(0);
-    this.play.textContent = "⏸";
-    this.play.ariaLabel = "Pause";
-  }
-
-  pause() {
-    clearInterval(this.playing);
-    this.playing = null;
-    this.play.textContent = "▶";
-    this.play.ariaLabel = "Replay";
-  }
-
   showKept() {
     const kept = this.model.get("kept"), head = element("tr");
     this.table.hidden = !kept.length;
@@ -306,7 +286,7 @@ class Face {
 
   /** The page has no place for it any more. */
   end() {
-    this.pause();
+    this.player.pause();
     clearTimeout(this.resting);
   }
 }

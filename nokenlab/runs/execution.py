@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import RunFailed, first_line
+from nokenlab.runs.ports import kernel_ports
 from nokenlab.runs.results import OUTPUT
 from nokenlab.runs.widget_ids import in_order
 
@@ -106,6 +107,9 @@ def _kernel(folder: Path, provisioner: str | None) -> type:
 
     class Kernel(AsyncKernelManager):
         shutdown_wait_time = 2  # seconds; what it had to say is said
+
+        def __init__(self, **options):
+            super().__init__(cache_ports=False, **kernel_ports(), **options)
 
         @property
         def kernel_spec(self):

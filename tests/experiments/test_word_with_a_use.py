@@ -13,9 +13,7 @@ from nokenlab.nokens import fill
 
 @pytest.fixture(scope="module")
 def small(lab):
-    found = tiny_lab("llama", lab.tokenizer)
-    found.model.requires_grad_(False)
-    return found
+    return tiny_lab("llama", lab.tokenizer)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Linear layers on a CPU beside torch's own."""
 
 import importlib.util
+import sys
 import weakref
 
 import pytest
@@ -10,7 +11,7 @@ from torch.nn import Linear
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 import nokenlab as nl
-from nokenlab.fast import cpu_linears, float16_weights, step_pool
+from nokenlab.fast import cpu_linears, float16_weights, input_gradient, step_pool
 from nokenlab.fast.cpu_linears import (
     FEW,
     GROUP,
@@ -120,6 +121,8 @@ def test_a_machine_without_onednn_keeps_torchs_own(monkeypatch):
 def test_the_module_can_be_read_where_torch_has_no_onednn(monkeypatch):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     monkeypatch.setattr(torch.jit, "script", lambda function: pytest.fail("looked up what is not there"))
+    monkeypatch.setattr("nokenlab.fast.input_gradient", input_gradient)  # is put back, as is the next
+    monkeypatch.delitem(sys.modules, input_gradient.__name__)
     spec = importlib.util.spec_from_file_location("linears_elsewhere", cpu_linears.__file__)
     elsewhere = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(elsewhere)
