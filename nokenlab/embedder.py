@@ -1,6 +1,7 @@
 """An Embedder: a model's tokenizer and its token embeddings. Text in, ids and vectors out."""
 
 import copy
+import hashlib
 import re
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -136,7 +137,10 @@ class Embedder:
         return _text(self.tokenizer, ids, skip_special_tokens)
 
     def provenance(self) -> dict:
-        """What a result depends on: model, revision, device (its layers' places, if many), dtype, threads."""
+        """What a result depends on: model, revision, device (its layers' places, if many), dtype, threads.
+
+        And the words of `with_nokens`, where there are: name and a digest of its vector.
+        """
         on_gpu = self.device.type == "cuda"
         device = torch.cuda.get_device_name(self.device) if on_gpu else self.device.type
         if placement.is_spread(self.model):
@@ -147,7 +151,11 @@ class Embedder:
             "device": device,
             "dtype": str(self.dtype).removeprefix("torch."),
             "threads": torch.get_num_threads(),
-        }
+        } | self._own_words()
+
+    def _own_words(self) -> dict[str, str]:
+        words = [f"<{name}> {_digest(vector)}" for name, vector in self.nokens.items()]
+        return {"nokens": ", ".join(words)} if words else {}
 
     @property
     def _rows(self) -> int:
@@ -181,6 +189,10 @@ def _token(tokenizer, id: int) -> str:
     if "\N{REPLACEMENT CHARACTER}" in text:
         return _bytes(tokenizer.convert_ids_to_tokens(id))
     return text
+
+
+def _digest(vector: Tensor) -> str:
+    return hashlib.sha256(vector.numpy().tobytes()).hexdigest()[:12]
 
 
 def _bytes(piece: str) -> str:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from nokenlab.decode import loop
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
+from nokenlab.decode.hidden_states import states
 from nokenlab.embedder import Embedder
 from nokenlab.errors import short
 from nokenlab.models import memory
@@ -117,6 +118,19 @@ class Lab(Embedder):
             return next(self.sample(prompts[some], 1)).logits
 
         return torch.cat(self.in_batches(logits, len(prompts), batch_size))
+
+    def states(self, prompt: str | Tensor) -> Tensor:
+        """The hidden states of a prompt, a text or (1, tokens, width): (layers + 1, tokens, width).
+
+        states[i] is what enters layer i, so states[0] are the embeddings as the first layer gets them, and
+        states[-1] is what leaves the last, before the last norm. Without a start-of-text token.
+        """
+        embeddings, _ = self.batch(prompt)
+        if len(embeddings) > 1:
+            raise ValueError(f"states are those of one prompt, got {len(embeddings)}")
+        self.check_room(embeddings.shape[1], 1)
+        with self.turn:
+            return states(self.model, embeddings)[:, len(self.start_ids) :]
 
     def batch(self, prompts: Prompts) -> tuple[Tensor, Tensor]:
         """Prompts as the model gets them: (rows, tokens, width), padded on the left, and mask (rows, tokens).

@@ -108,6 +108,8 @@ def test_prompts_may_be_text_embeddings_or_lists(tiny):
         (lambda lab: lab.generate(torch.ones(1, 0, 32)), "embeddings must be"),
         (lambda lab: lab.generate(torch.full((1, 2, 32), float("nan"))), "NaN"),
         (lambda lab: lab.generate(["a", "b"], seeds=[1]), "2 rows, 1 seeds"),
+        (lambda lab: lab.states(["a", "b"]), "states are those of one prompt, got 2"),
+        (lambda lab: lab.states("word " * 200), "takes 128 tokens, .* of them the prompt.s; shorten"),
     ],
 )
 def test_bad_input_is_named(tiny, call, message):
@@ -121,6 +123,13 @@ def test_provenance_names_what_a_result_depends_on(lab):
     assert "sha256" in facts["revision"]
     assert facts["threads"] == torch.get_num_threads()
     assert set(facts) == {"model", "revision", "device", "dtype", "threads", "rows_at_once"}
+
+
+def test_provenance_tells_apart_what_a_word_of_your_own_stands_for(tiny):
+    one, other = nl.random_nokens(tiny.width, range(2))
+    own = [tiny.with_nokens(blorp=vector).provenance() for vector in (one, other, one)]
+    assert own[0] == own[2] != own[1] and own[0]["nokens"].startswith("<blorp> ")
+    assert {name: own[0][name] for name in tiny.provenance()} == tiny.provenance()
 
 
 def test_a_chat_frame_is_put_on_once_with_one_start_token(tmp_path):

@@ -19,17 +19,17 @@ _FILE_NAME = re.compile(r"[\w-][\w.-]*\.\w+")
 def reached(notebook: Path) -> tuple[list[str], list[str]]:
     """The modules that a notebook can reach, and the data files they name, as paths from the package.
 
-    An import inside a function counts; one for type checkers alone does not. A data file lies beside the
-    module that names it, or in the checkout's `notebooks/`; of the questions there, those of a notebook count
-    where it is named. A notebook that is not plain Python, but for lines of `%` and `!`, counts as one that
-    reaches every module.
+    An import inside a function counts; one for type checkers alone does not, nor does `nokenlab/__init__.py`:
+    it maps names to modules, and those count. A data file lies beside the module that names it, or in the
+    checkout's `notebooks/`; of the questions there, those of a notebook count where it is named. A notebook
+    that is not plain Python, but for lines of `%` and `!`, counts as one that reaches every module.
     """
     public, modules = _public_names(), set()
     try:
         nodes = _parse(_code(notebook))
         waiting, data = _files(_names(nodes, public)), _data(nodes, notebook)
     except SyntaxError:
-        waiting, data = set(PACKAGE.rglob("*.py")), set(_questions())
+        waiting, data = set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"}, set(_questions())
     while waiting:
         path = waiting.pop()
         modules.add(path)
@@ -90,7 +90,6 @@ def _files(names: set[str]) -> set[Path]:
     found = set()
     for name in names:
         place = PACKAGE
-        found.add(place / "__init__.py")
         for part in name.split(".")[1:]:
             place = place / part
             found |= {place / "__init__.py", place.with_name(f"{part}.py")}

@@ -14,6 +14,7 @@ import torch
 from helpers.tiny_models import TINY, save_tiny
 
 import nokenlab as nl
+from nokenlab.decode.hidden_states import first, layers
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 DTYPE = os.environ.get("NOKENLAB_TEST_DTYPE", "float32")
@@ -68,6 +69,32 @@ def hf_ids(lab, row, new=12) -> list[int]:
 @torch.no_grad()
 def test_ids_and_embeddings_give_the_same_logits(small, prompt):
     close(small.logits(prompt), small.model(whole(small, prompt)).logits[:, -1].float())
+
+
+@torch.no_grad()
+def test_the_states_are_hugging_faces_without_its_start_token(small):
+    """All but the last, which transformers give behind the last norm."""
+    theirs = small.model(whole(small, PROMPTS[0]), output_hidden_states=True).hidden_states
+    states = small.states(PROMPTS[0])  # (layers + 1, tokens, width)
+    assert len(states) == small.model.config.num_hidden_layers + 1
+    for ours, layer in zip(states[:-1], theirs[:-1], strict=True):
+        close(ours, layer[0, len(small.start_ids) :])
+    assert torch.equal(small.states(small.embed(PROMPTS[0])), states)
+
+
+def test_what_leaves_the_last_layer_makes_the_logits(small):
+    """One text's last states put into another's run."""
+    one, other = "White whippets are", "Black whippets are"
+    last, own = layers(small.model)[-1], small.states(one)[-1]
+
+    def change(_, __, output):
+        first(output)[:, len(small.start_ids) :] = own
+
+    hook = last.register_forward_hook(change)
+    changed = small.logits(other)
+    hook.remove()
+    close(changed, small.logits(one))
+    assert (changed - small.logits(other)).abs().max() > 1e-3
 
 
 @exact
