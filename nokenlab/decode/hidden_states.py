@@ -19,7 +19,7 @@ def layers(model) -> nn.ModuleList:
 def states(model, embeddings: Tensor) -> Tensor:
     """What enters each layer for a prompt (1, tokens, width), and what leaves the last.
 
-    (layers + 1, tokens, width). By hooks: of transformers' `output_hidden_states` the last is behind the norm.
+    (layers + 1, tokens, width). By hooks: transformers give the last one behind the norm.
     """
     found: list[Tensor] = []
 
