@@ -46,4 +46,18 @@ def make_fast(network, fast: bool) -> PlainDecoders:
         cpu_linears.pack_linears(network)
     elif kind == "cpu":
         cpu_linears.use_onednn(network)
-    return StepPool(network, trace=fast)
+    return StepPool(network, trace=fast, of_one=_of_one(network) if fast and kind == "cpu" else None)
+
+
+def _of_one(network):
+    """What makes decoders of one row where numba, an extra, is there, and OpenMP's threads for it.
+
+    Its own begin too late: four times the work of a step.
+    """
+    try:
+        from numba.np.ufunc import omppool  # noqa: F401
+
+        from nokenlab.fast.llama_step import LlamaSteps
+    except (ImportError, RuntimeError):  # the second where there is no folder for what it compiled
+        return None
+    return LlamaSteps(network)

@@ -16,17 +16,20 @@ class StepPool(PlainDecoders):
     """The decoders of one model: captured steps where they are right and faster, else plain ones.
 
     On a GPU that is for any number of rows. On a CPU steps are traced, which takes a second for each
-    shape: for few rows, and only with `trace`.
+    shape: for few rows, and only with `trace`. `of_one` makes decoders of one row (`llama_step.py`).
     """
 
-    def __init__(self, model, trace: bool = False):
+    def __init__(self, model, trace: bool = False, of_one=None):
         super().__init__(model)
+        self.of_one = of_one
         self.most_rows = None if model.device.type == "cuda" else FEW if trace else 0
         self.spare: dict[tuple[int, int], CapturedStep] = {}  # by rows and length, the last used at the end
         _pools.add(self)
 
     def take(self, rows: int, length: int) -> CapturedStep | PlainDecoder:
         """A decoder for so many rows of at most `length` tokens with their prompt; `release` it after."""
+        if rows == 1 and self.of_one and (alone := self.of_one.take(length)):
+            return alone
         if not self.fits(rows, length):
             return super().take(rows, length)
         length = -(-length // LENGTHS) * LENGTHS
