@@ -78,7 +78,9 @@ def signs(x, y):
 
 def count(claim, rows):
     """n, estimate, low, high and p of a claim in some rows."""
-    how, names = claim["statistic"], re.split(" with | / | < ", claim["value"])
+    how, names = claim["statistic"], re.split(" with | / | < | by ", claim["value"])
+    if how == "explained share":
+        return explained(claim, rows, *names)
     a, b = (units(rows, claim.get(side), claim["unit"], names) for side in "ab")
     if how == "difference of groups":
         x, y = a.to_numpy()[:, 0], b.to_numpy()[:, 0]
@@ -103,13 +105,38 @@ def count(claim, rows):
     return n, statistic(*columns), *ends, np.nan
 
 
+def explained(claim, rows, y, predicted):
+    """What predictions explain of pairs about 0, in rows a less in rows b, with words drawn anew."""
+    keys = claim["unit"].split(", ")
+    sides = [units(rows, claim.get(side), keys, [y, predicted]) for side in "ab" if claim.get(side)]
+    both = sorted(set.intersection(*(set(some.index) for some in sides)))
+    words = sorted({word for pair in both for word in pair})
+    if not words:
+        return 0, np.nan, *NONE, np.nan
+    times = np.random.default_rng(0).multinomial(len(words), [1 / len(words)] * len(words), size=2000)
+    found = np.zeros(2001)
+    at = [[words.index(pair[place]) for pair in both] for place in (0, 1)]
+    weight = np.concatenate([np.ones((1, len(both))), times[:, at[0]] * times[:, at[1]]])
+    for sign, some in zip((1, -1), sides, strict=False):
+        some = some.loc[both]
+        error = (weight * (some[y] - some[predicted]).to_numpy() ** 2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found += sign * (1 - error / (weight * some[y].to_numpy() ** 2).sum(axis=1))
+    drawn = found[1:][np.isfinite(found[1:])]
+    ends = np.quantile(drawn, [0.025, 0.975]) if len(words) >= 10 and len(drawn) else NONE
+    return len(words), found[0], *ends, np.nan
+
+
 def verdict(row):
-    low, high, (sign, bound) = row["low"], row["high"], row["rule"].split()
-    if sign == "<":  # the same as > in a mirror
-        low, high, bound = -high, -low, -float(bound)
+    low, high, estimate, rule = row["low"], row["high"], row["estimate"], row["rule"].replace(",", "").split()
+    bound, reach = float(rule[1]), float(rule[-1])  # "> 0", or "> 0.2, estimate > 0.4"
+    if rule[0] == "<":  # the same as > in a mirror
+        low, high, estimate, bound, reach = -high, -low, -estimate, -bound, -reach
     if not np.isfinite([low, high]).all() or row["holm"] >= 0.05:
         return "cannot tell"
-    return "holds" if low > float(bound) else "does not hold" if high <= float(bound) else "cannot tell"
+    if low > bound and (len(rule) == 2 or estimate > reach):
+        return "holds"
+    return "does not hold" if high <= reach else "cannot tell"
 
 
 def holm(p):
@@ -127,6 +154,8 @@ def recount(results=ROOT / "results", questions=ROOT / "notebooks" / "questions"
         each = rows.groupby(claim["each"], sort=False) if claim.get("each") and len(rows) else [("", rows)]
         for value, some in each if len(rows) else []:
             numbers = dict(zip(NUMBERS, count(claim, some), strict=False))
+            if numbers["n_units"] < claim.get("fewest", 0):
+                numbers |= {"low": np.nan, "high": np.nan}
             found.append({n: claim[n] for n in ("claim", "sweep", "rule")} | {"each": str(value)} | numbers)
     table = pd.DataFrame(found, columns=["claim", "sweep", "rule", "each", *NUMBERS])
     corrected = [holm(p) for _, p in table.groupby("sweep")["p"]]

@@ -12,6 +12,8 @@ import yaml
 from nokenlab.experiments import claims
 from nokenlab.runs import findings
 
+PAIRS = {"unit": "first, second"}
+BOTH = PAIRS | {"a": "kind == 'a'", "b": "kind == 'b'"}
 PROMPTS = ["A definition of <noken> is", "Say '<noken>' | again:"]
 
 
@@ -42,7 +44,9 @@ def made(tmp_path_factory):
             for unit in range(30):
                 x = luck.normal(shift * (kind == "a") + 3, 0.5, size=3)
                 yes = luck.random() < (0.8 if kind == "a" else 0.1)
-                rows += [{"prompt": prompt, "kind": kind, "unit": unit, "x": v, "yes": yes} for v in x]
+                words = {"first": f"w{unit % 7}", "second": f"w{7 + unit // 7}"}  # pairs that share words
+                same = {"prompt": prompt, "kind": kind, "unit": unit, "yes": yes} | words
+                rows += [same | {"x": v} for v in x]
     table = pd.DataFrame(rows).assign(no=False, y=lambda t: t["x"] + luck.normal(0, 0.3, len(t)))
     tmp_path = tmp_path_factory.mktemp("made")
     folder = tmp_path / "results" / "sweeps" / "some"
@@ -63,6 +67,14 @@ def made(tmp_path_factory):
         ("sign test", "x < y", "> 0.5", {"a": "kind == 'a'"}),
         ("sign test", "no < yes", "> 0.5", {"a": "kind == 'b'"}),  # with ties
         ("rank correlation", "x with yes", "> 0", {"a": "kind == 'b'"}),
+        ("explained share", "x by y", "> 0.2, estimate > 0.4", {"a": "kind == 'a'"} | PAIRS),
+        (
+            "explained share",
+            "x by yes",
+            "< 0.5, estimate < 0.1",
+            {"a": "kind == 'a'", "b": "kind == 'b'"} | PAIRS,
+        ),
+        ("mean", "x", "> 0", {"a": "kind == 'a'", "fewest": 31}),
     ]
     same = {"sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
     same |= {"question": "Is it?", "beside": "nothing"}
@@ -90,8 +102,8 @@ def faults(place):
 def test_the_recount_agrees_on_every_statistic(place):
     assert faults(place) == []
     table = recount.said(place / "results")
-    assert len(table) == 28 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
-    assert table[["low", "holm"]].notna().sum().tolist() == [26, 4]  # of five units there is no interval
+    assert len(table) == 34 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
+    assert table[["low", "holm"]].notna().sum().tolist() == [30, 4]  # of too few units there is none
 
 
 @pytest.mark.parametrize("name", [*recount.NUMBERS, "verdict"])

@@ -16,6 +16,7 @@ import yaml
 
 from nokenlab import statistics
 from nokenlab.errors import BadInput, first_line
+from nokenlab.experiments import explained
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
 FOLDER = "questions"
@@ -23,6 +24,8 @@ WITHDRAWN = "withdrawn.yaml"  # beside the questions: what was said before and n
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
 FEWEST = 10  # units for a bootstrap: of fewer its 95 % interval holds the truth in under nine of ten cases
 NAN = float("nan")
+NUMBER = r"-?\d+(?:\.\d+)?"
+RULE = re.compile(rf"(?P<sign>[<>]) (?P<bound>{NUMBER})(?:, estimate (?P=sign) (?P<estimate>{NUMBER}))?")
 
 
 class Claim(NamedTuple):
@@ -31,9 +34,11 @@ class Claim(NamedTuple):
     claim: its short name. notebook, sweep: where it is asked, which is its file's
     name, and the sweep that decides it. question: in
     words; beside: the null, in words. table: the rows, by the name of their table. unit: the column whose
-    values are one fact each. each: a column whose values are answered apart, never pooled. value: a column;
-    two for a correlation ("x with y"), for a ratio of columns ("x / y") and for a sign test ("x < y"). a, b:
-    which rows, as `DataFrame.query` has it. rule: such as "> 0": what the whole interval must meet.
+    values are one fact each; two, "a, b", where facts are words and rows pairs of them. each: a column whose
+    values are answered apart, never pooled. value: a column; two for a correlation ("x with y"), for a ratio
+    of columns ("x / y"), for a sign test ("x < y") and for what is explained ("x by y"). a, b: which rows, as
+    `DataFrame.query` has it. rule: such as "> 0", what the whole interval must meet; or "> 0.2, estimate >
+    0.4", where the estimate must reach more. fewest: of fewer units there is no interval.
     """
 
     claim: str
@@ -49,6 +54,7 @@ class Claim(NamedTuple):
     each: str = ""
     a: str = ""
     b: str = ""
+    fewest: int = 0
 
 
 def home() -> Path:
@@ -100,7 +106,7 @@ def _claim(entry: object, file: Path) -> Claim:
         raise BadInput(f"{where} {said}") from None
     if claim.statistic not in STATISTICS:
         raise BadInput(f"{where} statistic is one of {', '.join(STATISTICS)}")
-    if not re.fullmatch(r"[<>] -?\d+(\.\d+)?", str(claim.rule)):
+    if not RULE.fullmatch(str(claim.rule)):
         raise BadInput(f"{where} rule wants < or > and a number, such as '> 0', got {claim.rule!r}")
     between = BETWEEN.get(claim.statistic, "")
     if between and str(claim.value).count(between) != 1:
@@ -119,7 +125,8 @@ def answers(claims: list[Claim], tables: dict[str, pd.DataFrame]) -> pd.DataFram
     rows = [row for claim in claims if claim.table in tables for row in _answer(claim, tables[claim.table])]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["holm"] = statistics.holm(table["p"])
-    table["verdict"] = list(map(verdict, table["low"], table["high"], table["rule"], table["holm"]))
+    numbers = (table[name] for name in ("low", "high", "rule", "holm", "estimate"))
+    table["verdict"] = list(map(verdict, *numbers))
     return table
 
 
@@ -135,23 +142,31 @@ def _answer(claim: Claim, table: pd.DataFrame) -> Iterator[dict]:
         groups = table.groupby(claim.each, sort=False, observed=True) if claim.each else [("", table)]
         for value, rows in groups:
             count, estimate, low, high, p = STATISTICS[claim.statistic](claim, rows)
-            low, high = (low, high) if low < high else (NAN, NAN)  # nothing differs: none
+            known = low < high and count >= claim.fewest  # nothing differs, or too few: none
+            low, high = (low, high) if known else (NAN, NAN)
             found = {"n_units": count, "estimate": estimate, "low": low, "high": high, "p": p}
             yield same | {"each": value} | found
     except (KeyError, NameError, SyntaxError, TypeError) as error:
         raise BadInput(f"{claim.claim}: table {claim.table} cannot answer: {first_line(error)}") from None
 
 
-def verdict(low: float, high: float, rule: str, holm: float = NAN) -> str:
+def verdict(low: float, high: float, rule: str, holm: float = NAN, estimate: float = NAN) -> str:
     """What a rule, such as "> 0", says of an interval: met by all of it, by none of it, or undecided.
 
     A correlation is undecided too where Holm's p is 0.05 or more; and all is where there is no interval.
+    A rule such as "> 0.2, estimate > 0.4" is met where the estimate reaches its own bound too, and is not
+    where none of the interval does.
     """
-    sign, bound = rule.split()
-    met = [end > float(bound) if sign == ">" else end < float(bound) for end in (low, high)]
-    if not np.isfinite([low, high]).all() or holm >= 0.05 or met[0] != met[1]:
+    found = RULE.fullmatch(rule)
+    sign, bound = found["sign"], float(found["bound"])
+    reach = float(found["estimate"] or bound)
+    low, high, estimate = (low, high, estimate) if sign == ">" else (-high, -low, -estimate)
+    bound, reach = (bound, reach) if sign == ">" else (-bound, -reach)
+    if not np.isfinite([low, high]).all() or holm >= 0.05:
         return UNDECIDED
-    return HOLDS if met[0] else FAILS
+    if low > bound and (found["estimate"] is None or estimate > reach):
+        return HOLDS
+    return FAILS if high <= reach else UNDECIDED
 
 
 def shown(answers: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +186,7 @@ def interval(estimate: float, low: float, high: float) -> str:
 def _units(claim: Claim, rows: pd.DataFrame, where: str, *columns: str) -> pd.DataFrame:
     """One number a unit and column: the mean of its rows."""
     some = rows.query(where) if where else rows
-    return some.groupby(claim.unit, observed=True)[list(columns)].mean().dropna().astype(float)
+    return some.groupby(claim.unit.split(", "), observed=True)[list(columns)].mean().dropna().astype(float)
 
 
 def _pairs(claim: Claim, rows: pd.DataFrame) -> np.ndarray:
@@ -245,7 +260,29 @@ def _correlation(claim: Claim, rows: pd.DataFrame) -> tuple:
     return len(both), rho, low, high, p
 
 
-BETWEEN = {"rank correlation": " with ", "ratio of columns": " / ", "sign test": " < "}  # two columns
+def _explained(claim: Claim, rows: pd.DataFrame) -> tuple:
+    """Of the pairs in rows a, with words drawn anew; less what is explained in rows b, if asked for."""
+    asked = [claim.a, claim.b] if claim.b else [claim.a]
+    sides = [_units(claim, rows, side, *claim.value.split(" by ")) for side in asked]
+    pairs = pd.concat(sides, axis=1, join="inner")
+    if pairs.empty:
+        return 0, NAN, NAN, NAN, NAN
+    words, drawn = explained.by_words(*pairs.index.to_frame().to_numpy().T)
+    weights = np.vstack([np.ones(len(pairs)), drawn])  # all pairs once, then as drawn
+    columns = pairs.to_numpy().T
+    found = explained.share(*columns[:2], weights)
+    if claim.b:
+        found = found - explained.share(*columns[2:], weights)
+    low, high = explained.interval(found[1:]) if words >= FEWEST else (NAN, NAN)
+    return words, found[0], low, high, NAN
+
+
+BETWEEN = {  # two columns
+    "rank correlation": " with ",
+    "ratio of columns": " / ",
+    "sign test": " < ",
+    "explained share": " by ",
+}
 
 # Intervals: units drawn anew, each with all its rows, a pair as one; Wilson's and Newcombe's where each unit
 # is 0 or 1; of a sign test the exact one. None for fewer than FEWEST units to draw, nor where nothing
@@ -258,4 +295,5 @@ STATISTICS = {
     "sign test": _sign_test,  # the share of units, ties left out, whose one column is less than the other
     "difference of groups": _between,  # the mean of units in rows a less that of other units in rows b
     "rank correlation": _correlation,  # Spearman's, of two columns
+    "explained share": _explained,  # see explained.py: of rows a, or of rows a less that of rows b
 }
