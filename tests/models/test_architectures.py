@@ -14,7 +14,9 @@ import torch
 from helpers.tiny_models import TINY, save_tiny
 
 import nokenlab as nl
+from nokenlab.decode import patching
 from nokenlab.decode.hidden_states import first, layers
+from nokenlab.nokens import fill, word_vector
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 DTYPE = os.environ.get("NOKENLAB_TEST_DTYPE", "float32")
@@ -95,6 +97,13 @@ def test_what_leaves_the_last_layer_makes_the_logits(small):
     hook.remove()
     close(changed, small.logits(one))
     assert (changed - small.logits(other)).abs().max() > 1e-3
+
+
+def test_a_prompts_own_states_in_their_own_layer_change_no_logits(small):
+    asked = fill(small, "Red is <noken> is", word_vector(small, patching.PLACEHOLDER))  # (1, tokens, width)
+    position = len(small.ids("Red is"))
+    for layer, state in enumerate(small.states(asked)[:, position]):
+        close(patching.read_logits(small, state[None], "Red is <noken> is", layer), small.logits(asked))
 
 
 @exact
