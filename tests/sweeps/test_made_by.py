@@ -87,6 +87,17 @@ def test_an_edited_helper_function(place, says):
     assert "experiments/themes.py, models/__init__.py" in says() and "more)" in says()
 
 
+def test_another_text_cell_changes_nothing_and_another_line_of_code_does(place, says):
+    path = place.folder / "small.ipynb"
+    book = json.loads(path.read_text())
+    book["cells"].append({"cell_type": "markdown", "id": "seen", "metadata": {}, "source": "What we saw"})
+    path.write_text(json.dumps(book))
+    assert says() == ""
+    book["cells"].append(book["cells"][-2])  # a code cell
+    path.write_text(json.dumps(book))
+    assert says() == "3 of 3 to do: the notebook has changed since"
+
+
 def test_an_edited_theme_list(place, says):
     edit(place.package / "experiments" / "themes.yaml")
     assert says() == "3 of 3 to do: the data file experiments/themes.yaml has changed since"
