@@ -1,7 +1,7 @@
 """What made a run: digests and values by name, and in words what differs between two of them.
 
 "notebook" is a digest of its code cells; "code", "data" and "files" are digests by file: modules of nokenlab
-that the notebook can reach, data files that those name, files that a parameter names. "model" is its revision.
+that the notebook can reach, data files that those name, files that parameters name. "model" is its revision.
 "threads", "device", "dtype" and the versions of packages are values.
 """
 
@@ -30,7 +30,7 @@ MOST = 4  # modules that are named; more are counted
 
 
 def of_notebook(notebook: Path, threads: int) -> dict:
-    """What makes every run of a notebook. Every byte of its code counts, a comment's too; its texts do not."""
+    """What makes every run of a notebook. Every byte of its code counts, a comment too; its texts do not."""
     source = [cell["source"] for cell in cells(notebook) if cell["cell_type"] == "code"]
     code, data = sources.reached(notebook)
     made = {"notebook": _digest(json.dumps(source).encode()), "threads": threads}
