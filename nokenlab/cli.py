@@ -9,6 +9,7 @@ from pathlib import Path
 import nokenlab
 from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
 from nokenlab.runs import many_runs, notebook_run, notebooks
+from nokenlab.runs.digests import changed_runs
 from nokenlab.runs.export import export_page
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import check, parse, read
@@ -40,6 +41,11 @@ def _complain(error: Exception) -> int:
     kind = "" if known else f"{type(error).__name__}: "
     print(cut(f"nokenlab: {kind}{first_line(str(error))}", LONGEST), file=sys.stderr)
     return 2 if isinstance(error, BadInput) else 1
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        print(cut(f"nokenlab: {line}", LONGEST), file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -157,6 +163,7 @@ def _run(args) -> int:
     finally:  # also after Ctrl-C
         page = write_index(args.results) if done else None
     if page:
+        _say(changed_runs(args.results))
         print(f"{len(done)} of {len(chosen)} notebooks ran; look at {page}")
     return 0 if len(done) == len(chosen) else 1
 
@@ -218,8 +225,7 @@ def _site(args) -> int:
     from nokenlab.runs import site  # nbconvert comes with it
 
     index, said = site.write_site(args.folder, args.results)
-    for line in said:
-        print(f"nokenlab: {line}", file=sys.stderr)
+    _say(changed_runs(args.results) + said)
     print(index)
     return 0
 

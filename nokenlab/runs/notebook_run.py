@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import BadInput
+from nokenlab.runs.digests import RUN, hashes, sealed
 from nokenlab.runs.execution import execute
 from nokenlab.runs.files import beside, swap, tidy_up, to_json, write_whole
 from nokenlab.runs.parameters import check, read
@@ -60,7 +61,8 @@ def run_notebook(
         if (new / LAB).exists():
             run |= json.loads((new / LAB).read_text(encoding="utf-8"))
             (new / LAB).unlink()
-        write_whole(new / "run.json", to_json(run))
+        run = sealed(run | {"files": hashes(new)}, RUN)
+        write_whole(new / RUN, to_json(run))
         swap(new, folder)
         return run
     finally:

@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from nokenlab.errors import RunFailed, first_line
+from nokenlab.runs.digests import RUN, sealed
 from nokenlab.runs.files import to_json, write_whole
 from nokenlab.runs.notebook_run import run_notebook
 
@@ -104,8 +105,9 @@ def perform(task: dict, provisioner: str | None = None, cell: Callable | None = 
     try:
         notebook = Path(task["notebook"])
         run = run_notebook(notebook, task["given"], folder, task["time_limit"], provisioner, cell)
-        run["command"] = task["command"]  # as it reads where the notebook's own place is known
-        write_whole(folder / "run.json", to_json(run))
+        # as it reads where the notebook's own place is known
+        run = sealed(run | {"command": task["command"]}, RUN)
+        write_whole(folder / RUN, to_json(run))
     except (RunFailed, OSError) as error:
         reason = error.reason if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
         keep_only(folder, error.executed if isinstance(error, RunFailed) else None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nokenlab.errors import BadInput
+from nokenlab.runs.digests import RUN, changed
 from nokenlab.runs.files import of_a_run, write_whole
 
 MARK = "<!-- Written by `nokenlab run`; it writes over what is changed here by hand. -->"
@@ -52,6 +53,10 @@ def _section(folder: Path) -> str:
         f'<a id="{here}"></a>\n\n## {escape(run["title"])}',
         f"```sh\n{_one_line(run.get('command', ''))}\n```",
     ]
+    with of_a_run(folder / RUN):
+        if found := changed(run, folder, RUN):
+            told = escape(", ".join(found))
+            parts.append(f"**Not as its run wrote it: {told}**; the command above makes it again.")
     if lab := run.get("lab"):
         shown = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
         parts.append(f"**{escape(str(lab.get('model')))}** · " + escape(", ".join(shown)))

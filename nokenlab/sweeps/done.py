@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nokenlab.errors import BadInput
 from nokenlab.models import default_model
 from nokenlab.runs import one_run
+from nokenlab.runs.digests import changed, sealed
 from nokenlab.runs.files import to_json
 from nokenlab.sweeps import made_by
 
@@ -99,15 +100,9 @@ def _kind(run: Run, records: dict[str, dict]) -> str:
     return "stale" if is_stale(run, records) else "done before"
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file of a run, for its record."""
-    return {path.name: _hash(path) for path in sorted(folder.iterdir())}
-
-
 def write_record(record: dict, folder: Path) -> None:
     """Write the record of a run into its folder, with a digest of itself among those of its files."""
-    files = record["files"] | {RECORD: _digest(record)}
-    (folder / RECORD).write_bytes(to_json(record | {"files": files}))
+    (folder / RECORD).write_bytes(to_json(sealed(record, RECORD)))
 
 
 def failed(task: dict, reason: str) -> dict:
@@ -120,17 +115,8 @@ def _record(folder: Path) -> dict | None:
     """The record in a run's folder; None unless it and all the files it tells of are as they were written."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        own = record["files"].pop(RECORD, None)  # there was none at first
-        whole = all(_hash(folder / name) == digest for name, digest in record["files"].items())
-        whole = whole and own in (None, _digest(record))
+        whole = "files" in record and not changed(record, folder, RECORD)
+        record["files"].pop(RECORD, None)
         return record if whole and {"identity", "status", "seconds"} <= record.keys() else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _digest(record: dict) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nokenlab.runs import one_run
+from nokenlab.runs.digests import hashes
 from nokenlab.runs.provenance import device
 from nokenlab.sweeps import made_by
-from nokenlab.sweeps.done import failed, hashes
+from nokenlab.sweeps.done import failed
 
 WORK = f"{__name__}:perform"  # as a task names it
 

@@ -35,11 +35,11 @@ def run(plan, results, workers):
 
 
 def written(results):
-    """The bytes of all that lies in results; of run.json what is no time."""
+    """The bytes of all that lies in results; of run.json what is no time, nor a digest of all of it."""
     found = {path.relative_to(results): path.read_bytes() for path in results.glob("*/*")}
     for path in [path for path in found if path.name == "run.json"]:
         record = json.loads(found[path])
-        found[path] = {name: record[name] for name in record.keys() - {"started", "seconds", "git"}}
+        found[path] = {name: record[name] for name in record.keys() - {"started", "seconds", "git", "files"}}
     return found
 
 
