@@ -8,6 +8,7 @@ import ipywidgets as w
 import pandas as pd
 from torch import Tensor
 
+from nokenlab.errors import check_seeds
 from nokenlab.experiments.random_nokens import substitutes
 from nokenlab.lab import Lab
 from nokenlab.nokens import replace, shell
@@ -51,11 +52,13 @@ class NokenExplorer(Panel):
     """Move through nokens; the model's text follows token by token, a newer move ending the older's run.
 
     Where a noken with a name (`lab.with_nokens`) stands at `position`, it is the first to be seen. Without a
-    kernel there is a grid of seeds and sizes, answered when the panel is first shown.
+    kernel there is a grid of seeds and sizes, answered when the panel is first shown. Raises ValueError for a
+    seed that is none.
     """
 
     def __init__(self, lab: Lab, prompt: str, position: int = 0, seed: int = 0, max_new_tokens: int = 20):
         super().__init__(lab)
+        check_seeds([seed])
         position %= len(lab.ids(prompt))  # which may count from the end
         scale = "true token" if is_named(lab, prompt, position) else "token norm"
         self.start, self.max_new_tokens = Choice(prompt, position, seed, scale), max_new_tokens
@@ -89,9 +92,7 @@ class NokenExplorer(Panel):
         self.position = w.ToggleButtons(options=self._tokens(start.prompt))
         self.position.value, self.position.style.button_width = start.position, "auto"
         self.scale = w.Dropdown(options=KINDS, value=start.scale, description="by", layout=wide)
-        self.seed = w.IntSlider(
-            start.seed, min(0, start.seed), max(999, start.seed), description="seed", layout=wide
-        )
+        self.seed = w.IntSlider(start.seed, 0, max(999, start.seed), description="seed", layout=wide)
         self.size = w.FloatSlider(
             start.size, min=0.1, max=10, step=0.1, readout_format=".1f", description="size ×", layout=wide
         )

@@ -3,6 +3,7 @@
 import pandas as pd
 import torch
 
+from nokenlab.errors import LARGEST_SEED
 from nokenlab.experiments.random_nokens import substitutes
 from nokenlab.lab import Lab
 from nokenlab.nokens import replace
@@ -23,7 +24,8 @@ def grid(lab: Lab, prompt: str, position: int, seed: int, max_new_tokens: int) -
 
     Where a noken with a name stands at `position`, its row is the first.
     """
-    seeds = list(range(seed, seed + SEEDS))
+    first = min(seed, LARGEST_SEED + 1 - SEEDS)
+    seeds = list(range(first, first + SEEDS))
     tokens = lab.tokens(prompt)["token"].tolist()
     found = substitutes(lab, prompt, position, seeds)
     names, typical = [f"seed {seed}" for seed in seeds], found["token norm"]  # (rows, width)

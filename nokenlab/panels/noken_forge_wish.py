@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from nokenlab import constraints
+from nokenlab.errors import check_seeds
 from nokenlab.experiments.planes import CENTROID
 from nokenlab.lab import Lab
 from nokenlab.learning import Learner
@@ -78,8 +79,8 @@ def check_wish(lab: Lab, wish: Wish) -> None:
             raise ValueError(f"the {name} is empty; write a word")
     if "distance" in needed and not (isinstance(wish.distance, int | float) and wish.distance > 0):
         raise ValueError(f"within takes a distance above 0, got {wish.distance}")
-    if wish.start == RANDOM and not (isinstance(wish.seed, int) and wish.seed >= 0):
-        raise ValueError(f"the seed is a whole number from 0 on, got {wish.seed}")
+    if wish.start == RANDOM:
+        check_seeds([wish.seed])
     check_steps(wish.steps)
 
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-from hunt import api, commands, judge, models
+from hunt import api, commands, judge, learning, models
 from nokenlab.runs import many_runs, notebook_run
 
 
@@ -32,7 +32,8 @@ def of_commands() -> list[judge.Verdict]:
 def of_python() -> list[judge.Verdict]:
     """What came of bad inputs of the Python functions, and of what is left half-way."""
     lab = api.small_lab()
-    return [*(judge.call(case, lab) for case in api.cases()), *api.left_half_way(lab)]
+    tried = (judge.call(case, lab) for case in [*api.cases(), *learning.cases()])
+    return [*tried, *api.left_half_way(lab)]
 
 
 def of_models() -> list[judge.Verdict]:

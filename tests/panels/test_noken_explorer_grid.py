@@ -7,6 +7,7 @@ import pytest
 from helpers.panels import EVIL, is_escaped
 
 import nokenlab as nl
+from nokenlab.errors import LARGEST_SEED
 from nokenlab.nokens import fill
 from nokenlab.panels import markup
 from nokenlab.panels.noken_explorer_grid import SEEDS, SIZES, grid, still
@@ -25,6 +26,11 @@ def test_answers_are_those_of_each_noken_alone(tiny):
             assert norm == pytest.approx((noken * size).norm().item(), rel=1e-4)
     tokens = tiny.tokens(PROMPT)["token"].tolist()
     assert found["before"] == "".join(tokens[:2]) and found["after"] == "".join(tokens[3:])
+
+
+def test_the_last_seeds_there_are_have_a_page_too(tiny):
+    found = grid(tiny, PROMPT, 2, LARGEST_SEED, 1)
+    assert found["names"][-1] == f"seed {LARGEST_SEED}" and len(found["response"]) == SEEDS
 
 
 def test_a_noken_with_a_name_is_the_first(tiny):
