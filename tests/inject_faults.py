@@ -1,4 +1,4 @@
-"""Kill, stop and fill what sweeps stand on, for real, and print a table of what came.
+"""Kill, stop and fill what runs and sweeps stand on, for real, and print a table of what came.
 
 `python tests/inject_faults.py` needs some ten minutes, most of them for 100 kills; `make test` has three.
 Only root can mount the small disk.
@@ -12,9 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from helpers import faults
+from helpers import faults, run_faults
 from helpers.kills import kill_drivers
 from helpers.sweeps import Place
+
+RUN_FAULTS = (run_faults.signals, run_faults.stopped, run_faults.full, run_faults.two_at_once)
 
 
 def main() -> None:
@@ -29,8 +31,13 @@ def main() -> None:
     if not args.only_kills:
         for fault in (faults.signals, faults.full, vanished, *[faults.small_disk] * (os.geteuid() == 0)):
             table(on_a_place(fault))
+        for fault in (*RUN_FAULTS, *[run_faults.small_disk] * (os.geteuid() == 0)):
+            with tempfile.TemporaryDirectory() as folder:
+                table(fault(run_faults.Runs(Path(folder))))
     if args.kills:
         table(on_a_place(lambda place: kills(place, args.kills, args.seed)))
+        with tempfile.TemporaryDirectory() as folder:
+            table(run_faults.kills(run_faults.Runs(Path(folder)), args.kills, args.seed))
 
 
 def on_a_place(fault) -> dict:

@@ -6,6 +6,7 @@ import queue
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,7 @@ from nokenlab.runs.run_host import RunHost
 
 WORK = "nokenlab.runs.one_run:perform"
 AT_ONCE = 4  # notebooks at a time, and so many parts the cores are shared out in
+LONG = 60  # seconds in one cell, from which on the bar says so
 NEEDS = 3e9  # bytes that a notebook with a small model may take
 BAR = "{desc} {bar:20} {n_fmt}/{total_fmt} cells, {elapsed}{postfix}"
 
@@ -63,6 +65,7 @@ def run_many(
 
     Those that took longest the last time come first. Yields each notebook when its results are in place;
     `complain` is called with why, for one that has none. Leaving early, as Ctrl-C does, ends those that run.
+    A run has no limit: the bar says of a cell that takes long, and so of a kernel that was stopped, how long.
     """
     order = sorted(plan, key=lambda notebook: -_seconds(results / notebook.stem))
     sizes = {notebook: len(cells(notebook)) + bool(given) for notebook, given in plan.items()}
@@ -102,21 +105,33 @@ def _one(host: RunHost, notebook: Path, given: dict, news: queue.SimpleQueue) ->
 
 def _as_they_end(bar: tqdm, sizes: dict[Path, int], news: queue.SimpleQueue) -> Iterator[tuple]:
     """Each notebook with what came back of it. The bar tells cells, and names the notebooks that run."""
-    left, running = dict(sizes), []  # left: cells of each notebook
+    left, begun = dict(sizes), {}  # cells of each notebook; when its present one began
     while left:
         try:
             notebook, came = news.get(timeout=1)
         except queue.Empty:
+            if begun:
+                bar.set_postfix_str(_in_cells(begun))
             bar.refresh()  # so that its seconds go on
             continue
         bar.update(1 if came is None else left[notebook])
         left[notebook] -= 1
+        before = list(begun)
+        begun[notebook] = time.monotonic()
         if came is not None:
-            del left[notebook]
+            del left[notebook], begun[notebook]
             yield notebook, came
-        before, running = running, [name.stem for name in left if left[name] < sizes[name]]
-        if running != before:
-            bar.set_postfix_str(", ".join(running))
+        if list(begun) != before:
+            bar.set_postfix_str(_in_cells(begun))
+
+
+def _in_cells(begun: dict[Path, float]) -> str:
+    """The notebooks that run; of one whose cell takes long, as where somebody stopped it, how long."""
+    now, words = time.monotonic(), []
+    for notebook, when in begun.items():
+        took = int(now - when)
+        words.append(notebook.stem + f" ({took} s in one cell)" * (took >= LONG))
+    return ", ".join(words)
 
 
 def _put_in_place(notebook: Path, came: tuple | Exception, folder: Path) -> Path:
