@@ -96,6 +96,21 @@ def holm(p: Sequence[float]) -> np.ndarray:
     return corrected
 
 
+def mean_test(values: Sequence[float], bound: float) -> float:
+    """The two-sided p of the mean of units against `bound`: is it another? NaN where that cannot be said.
+
+    Where each unit is a yes or a no (1 or 0) it is the exact binomial test's, else Student's t test's.
+    """
+    values = np.asarray(values, dtype=float)
+    if not len(values):
+        return float("nan")
+    if 0 <= bound <= 1 and np.isin(values, (0, 1)).all():
+        return float(stats.binomtest(int(values.sum()), len(values), bound).pvalue)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy warns where nothing varies
+        return float(stats.ttest_1samp(values, bound).pvalue)
+
+
 def rank_correlation(
     x: Sequence[float], y: Sequence[float], draws: int = 5000, seed: int = 0
 ) -> tuple[float, float, float, float]:

@@ -99,6 +99,12 @@ def count(claim, rows):
             reach = wilson(0 * columns[0]).high
             return n, 0, -reach, reach, np.nan
         columns = [columns[0] - columns[1]]
+    if how == "tested mean":
+        (values,), bound = columns, float(claim["rule"].split()[1])
+        exact = yes_or_no(values) and 0 <= bound <= 1
+        ends = wilson(values) if yes_or_no(values) else drawn(mean, values)
+        test = stats.binomtest(int(values.sum()), n, bound) if exact else stats.ttest_1samp(values, bound)
+        return n, values.mean(), *ends, test.pvalue
     statistic = mean if len(columns) == 1 else ratio
     certain = how == "mean" and yes_or_no(*columns)
     ends = wilson(*columns) if certain else drawn(statistic, *columns)

@@ -75,6 +75,8 @@ def made(tmp_path_factory):
             {"a": "kind == 'a'", "b": "kind == 'b'"} | PAIRS,
         ),
         ("mean", "x", "> 0", {"a": "kind == 'a'", "fewest": 31}),
+        ("tested mean", "x", "> 2.5", {"a": "kind == 'a'"}),
+        ("tested mean", "yes", "> 0.1", {"a": "kind == 'b'"}),
     ]
     same = {"sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
     same |= {"question": "Is it?", "beside": "nothing"}
@@ -102,8 +104,8 @@ def faults(place):
 def test_the_recount_agrees_on_every_statistic(place):
     assert faults(place) == []
     table = recount.said(place / "results")
-    assert len(table) == 34 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
-    assert table[["low", "holm"]].notna().sum().tolist() == [30, 4]  # of too few units there is none
+    assert len(table) == 38 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
+    assert table[["low", "holm"]].notna().sum().tolist() == [34, 8]  # of too few units there is none
 
 
 @pytest.mark.parametrize("name", [*recount.NUMBERS, "verdict"])

@@ -10,6 +10,7 @@ from nokenlab.statistics import (
     bootstrap,
     bootstrap_difference,
     holm,
+    mean_test,
     newcombe,
     rank_correlation,
     ratio_of_means,
@@ -185,6 +186,15 @@ def test_holm_does_not_count_what_is_nan():
     found = holm([np.nan, 0.01, np.nan, 0.03])
     assert np.isnan(found[[0, 2]]).all() and found[[1, 3]] == pytest.approx([0.02, 0.03])
     assert holm([]).tolist() == [] and np.isnan(holm([np.nan])).all()
+
+
+def test_a_mean_is_tested_against_its_bound():
+    yes = [1] * 18 + [0] * 82
+    assert mean_test(yes, 0.1) == stats.binomtest(18, 100, 0.1).pvalue < 0.05 < mean_test(yes, 0.15)
+    assert mean_test([1] * 10, 0.1) == pytest.approx(0.1**10) and mean_test([0] * 4, 0) == 1
+    both = [*yes, -1]  # a difference of two of them
+    assert mean_test(both, 0.1) == stats.ttest_1samp(both, 0.1).pvalue
+    assert mean_test([2.0] * 5, 0.1) == 0 and np.isnan([mean_test([], 0), mean_test([3], 0)]).all()
 
 
 def test_holm_says_a_false_thing_as_seldom_as_promised():

@@ -31,9 +31,8 @@ RULE = re.compile(rf"(?P<sign>[<>]) (?P<bound>{NUMBER})(?:, estimate (?P=sign) (
 class Claim(NamedTuple):
     """One claim. How each statistic reads it, see `STATISTICS`.
 
-    claim: its short name. notebook, sweep: where it is asked, which is its file's
-    name, and the sweep that decides it. question: in
-    words; beside: the null, in words. table: the rows, by the name of their table. unit: the column whose
+    claim: its short name. notebook, sweep: where it is asked, its file's name, and the sweep that decides it.
+    question, beside: it and the null in words. table: the rows, by their table's name. unit: the column whose
     values are one fact each; two, "a, b", where facts are words and rows pairs of them. each: a column whose
     values are answered apart, never pooled. value: a column; two for a correlation ("x with y"), for a ratio
     of columns ("x / y"), for a sign test ("x < y") and for what is explained ("x by y"). a, b: which rows, as
@@ -118,9 +117,9 @@ def answers(claims: list[Claim], tables: dict[str, pd.DataFrame]) -> pd.DataFram
     """What the rows of some tables, by name, answer: a row a claim and value of its `each` column.
 
     Columns: claim, question, each (that value), unit, n_units (of both groups), statistic, estimate, low,
-    high (95 %, see `STATISTICS`), p and holm (of a correlation: its permutation test, and Holm's correction
-    over all correlations of this table), rule, verdict. Claims whose table is not there are left out.
-    Raises BadInput, in one line, where a table lacks a column.
+    high (95 %, see `STATISTICS`), p (of a correlation or tested mean), holm (it, corrected over all this
+    table), rule, verdict. Claims without their table are left out. Raises BadInput, in one line, where a
+    table lacks a column.
     """
     rows = [row for claim in claims if claim.table in tables for row in _answer(claim, tables[claim.table])]
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -153,7 +152,7 @@ def _answer(claim: Claim, table: pd.DataFrame) -> Iterator[dict]:
 def verdict(low: float, high: float, rule: str, holm: float = NAN, estimate: float = NAN) -> str:
     """What a rule, such as "> 0", says of an interval: met by all of it, by none of it, or undecided.
 
-    A correlation is undecided too where Holm's p is 0.05 or more; and all is where there is no interval.
+    A correlation or tested mean is undecided too where Holm's p is 0.05 or more; and all is without interval.
     A rule such as "> 0.2, estimate > 0.4" is met where the estimate reaches its own bound too, and is not
     where none of the interval does.
     """
@@ -218,6 +217,11 @@ def _mean(claim: Claim, rows: pd.DataFrame) -> tuple:
     return _drawn(np.mean, values)
 
 
+def _tested_mean(claim: Claim, rows: pd.DataFrame) -> tuple:
+    values, bound = _units(claim, rows, claim.a, claim.value)[claim.value], claim.rule.split()[1]
+    return *_mean(claim, rows)[:4], statistics.mean_test(values, float(bound.strip(",")))
+
+
 def _difference(claim: Claim, rows: pd.DataFrame) -> tuple:
     a, b = _pairs(claim, rows)
     if _yes_or_no(a, b) and not (a - b).any():  # no unit differs; so many could
@@ -277,18 +281,14 @@ def _explained(claim: Claim, rows: pd.DataFrame) -> tuple:
     return words, found[0], low, high, NAN
 
 
-BETWEEN = {  # two columns
-    "rank correlation": " with ",
-    "ratio of columns": " / ",
-    "sign test": " < ",
-    "explained share": " by ",
-}
+BETWEEN = {"rank correlation": " with ", "ratio of columns": " / "}  # two columns
+BETWEEN |= {"sign test": " < ", "explained share": " by "}
 
 # Intervals: units drawn anew, each with all its rows, a pair as one; Wilson's and Newcombe's where each unit
-# is 0 or 1; of a sign test the exact one. None for fewer than FEWEST units to draw, nor where nothing
-# differs.
+# is 0 or 1; of a sign test the exact one. None for fewer than FEWEST to draw, nor where nothing differs.
 STATISTICS = {
     "mean": _mean,  # of units in rows a; of 0 and 1 it is a share
+    "tested mean": _tested_mean,  # the same, with p of the rule's bound, for Holm where there are many
     "paired difference": _difference,  # of each unit in rows a and in rows b
     "paired ratio": _ratio,  # of the means of both sides
     "ratio of columns": _ratio_of_columns,  # of their means

@@ -78,10 +78,22 @@ def test_a_correlation_needs_holms_p_too(holm, said):
     assert verdict(0.1, 0.5, "> 0", holm) == said
 
 
+def test_a_tested_mean_is_a_mean_that_needs_holms_p():
+    rows = pd.DataFrame({"unit": [*range(30)] * 12, "layer": np.repeat(range(12), 30)})
+    rows["x"] = rows["unit"] < np.where(rows["layer"] == 0, 30, np.where(rows["layer"] == 1, 7, 0))
+    changes = {"statistic": "tested mean", "a": "", "each": "layer", "rule": "> 0.1"}
+    found = answers([PAIRED._replace(**changes)], {"rows": rows})
+    plain = answers([PAIRED._replace(**changes | {"statistic": "mean"})], {"rows": rows})
+    assert found["verdict"].tolist()[:2] == [HOLDS, UNDECIDED]  # seven of thirty: p 0.02, of twelve layers
+    assert plain["verdict"].tolist()[:2] == [HOLDS, HOLDS] and found["low"].equals(plain["low"])
+    assert found["holm"].tolist() == statistics.holm(found["p"]).tolist()
+
+
 STATISTICS = [
     {},
     {"statistic": "mean"},
     {"statistic": "mean", "value": "yes"},
+    {"statistic": "tested mean"},
     {"statistic": "paired ratio", "rule": "> 1"},
     {"statistic": "ratio of columns", "value": "x / y"},
     {"statistic": "difference of groups", "a": "unit < 10", "b": "unit >= 10"},
@@ -236,7 +248,7 @@ def without(name):
     [
         (without("rule"), "a is more: missing 1 required positional argument: 'rule'"),
         (ENTRY | {"colour": "red"}, "a is more: got an unexpected keyword argument 'colour'"),
-        (ENTRY | {"statistic": "median"}, "a is more: statistic is one of mean, paired difference"),
+        (ENTRY | {"statistic": "median"}, "a is more: statistic is one of mean, tested mean"),
         (ENTRY | {"rule": ">= 0"}, "a is more: rule wants < or > and a number, such as '> 0', got '>= 0'"),
         (ENTRY | {"rule": "> much"}, "rule wants < or > and a number"),
         (ENTRY | {"rule": 3}, "rule wants < or > and a number"),
