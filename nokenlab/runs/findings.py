@@ -31,8 +31,8 @@ answers and verdicts are computed, not typed.
   one. With fewer than {claims.FEWEST} units to draw there is none.
 - **{HOLDS}**: the whole interval meets the rule. **{FAILS}**: none of it does. **{claims.UNDECIDED}**: a
   part of it does, or there is no interval, or Holm's p of a correlation or of a tested mean is 0.05 or
-  more. Holm's p is corrected for all of them, in all prompts of a sweep together. Other intervals are not corrected for the
-  number of claims.
+  more. Holm's p is corrected for all of them, in all prompts of a sweep together. Other intervals are not
+  corrected for the number of claims.
 - Each **prompt**, or what else stands first in a table, is answered by itself; they are never pooled.
 
 All numbers: [findings.csv](findings.csv). [`tests/recount_findings.py`](../tests/recount_findings.py)
