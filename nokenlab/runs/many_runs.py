@@ -144,8 +144,8 @@ def _put_in_place(notebook: Path, came: tuple | Exception, folder: Path) -> Path
         unpack(files, kept)
         raise RunFailed(notebook, record["error"], kept / notebook.name)
     new = beside(folder)
-    new.mkdir()
     try:
+        new.mkdir()
         unpack(files, new)
         swap(new, folder)
     except (OSError, ValueError) as error:
