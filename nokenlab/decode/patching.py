@@ -5,7 +5,7 @@ After Patchscopes (Ghandeharioun et al. 2024, arXiv:2401.06102).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from numbers import Integral
@@ -25,51 +25,42 @@ if TYPE_CHECKING:
 
 READ_OUT = f"cat -> cat; 1135 -> 1135; hello -> hello; {NOKEN} ->"
 PLACEHOLDER = "?"  # what layers below the patched one read there
+Layer = int | Sequence[int] | None  # for all rows, or one a row; none: the embedding slot
 
 
 @contextmanager
-def patched(model, layer: int, position: int, states: Tensor) -> Iterator[None]:
+def patched(model, layer: int | Sequence[int], position: int, states: Tensor) -> Iterator[None]:
     """While it lasts, states (rows, width) are what enters a layer at `position` of the rows of a prompt.
 
-    Positions are counted through all passes from here, a start-of-text token's too. `layer` may be the number
-    of layers: then they are what leaves the last, before the last norm.
+    `layer` is one for all rows, or a list of one a row; where it is the number of layers, the state is what
+    leaves the last, before its norm. Positions are counted through all passes from here, a start-of-text
+    token's too.
     """
-    seen = 0
-
-    def put(hidden: Tensor) -> Tensor:  # (rows, tokens, width)
-        nonlocal seen
-        place, seen = position - seen, seen + hidden.shape[1]
-        if not 0 <= place < hidden.shape[1]:
-            return hidden
-        hidden = hidden.clone()
-        hidden[:, place] = states.to(hidden)
-        return hidden
-
-    every = layers(model)
-    if layer < len(every):
-        hook = every[layer].register_forward_pre_hook(lambda _, given: (put(given[0]), *given[1:]))
-    else:
-        hook = every[-1].register_forward_hook(lambda *made: _with_first(made[-1], put(first(made[-1]))))
+    layer, hooks = _each(layer, states), []
     try:
+        for one in sorted(set(layer)):
+            rows = [row for row, own in enumerate(layer) if own == one]
+            hooks.append(_hook(layers(model), one, _Put(position, rows, states[rows])))
         yield
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 def read_out(
-    lab: Lab, states: Tensor, prompt: str = READ_OUT, layer: int | None = None, max_new_tokens: int = 4
+    lab: Lab, states: Tensor, prompt: str = READ_OUT, layer: Layer = None, max_new_tokens: int = 4
 ) -> Iterator[loop.Step]:
     """What a prompt's <noken> says, one `Step` a token, greedy: states (rows, width), a row each.
 
     Without `layer` the states stand in the embedding slot, as any noken. With it, 0 to the number of layers,
     they are what enters that layer there (the layers below read a "?"), and where it is the number of
-    layers, what leaves the last. Rows are one batch. Raises ValueError as `nokens.fill` does, and for a layer
-    that is none.
+    layers, what leaves the last; it may be a list, a layer a row. Rows are one batch. Raises ValueError as
+    `nokens.fill` does, and for a layer that is none.
     """
     if layer is None:
         yield from lab.sample(fill(lab, prompt, states), max_new_tokens)
         return
-    _check(lab, states, layer)
+    _check(lab, states, _each(layer, states))
     embeddings, mask = lab.batch(fill(lab, prompt, word_vector(lab, PLACEHOLDER).expand(len(states), -1)))
     lab.check_room(embeddings.shape[1], max_new_tokens)
     position = len(lab.start_ids) + len(lab.ids(prompt.split(NOKEN)[0].removesuffix(" ")))
@@ -84,23 +75,23 @@ def read_out(
         yield step
 
 
-def read_logits(lab: Lab, states: Tensor, prompt: str = READ_OUT, layer: int | None = None) -> Tensor:
+def read_logits(lab: Lab, states: Tensor, prompt: str = READ_OUT, layer: Layer = None) -> Tensor:
     """Logits of the first token that states (rows, width) say, (rows, vocab), float32. As `read_out`."""
 
     def logits(some: slice) -> Tensor:
-        return next(read_out(lab, states[some], prompt, layer, 1)).logits
+        return next(read_out(lab, states[some], prompt, _some(layer, some), 1)).logits
 
     return torch.cat(lab.in_batches(logits, len(states), None))
 
 
 def read_texts(
-    lab: Lab, states: Tensor, prompt: str = READ_OUT, layer: int | None = None, max_new_tokens: int = 4
+    lab: Lab, states: Tensor, prompt: str = READ_OUT, layer: Layer = None, max_new_tokens: int = 4
 ) -> list[str]:
     """What states (rows, width) say, a text each. As `read_out`."""
 
     def texts(some: slice) -> list[str]:
         ids: list[list[int]] = [[] for _ in states[some]]
-        for step in read_out(lab, states[some], prompt, layer, max_new_tokens):
+        for step in read_out(lab, states[some], prompt, _some(layer, some), max_new_tokens):
             for row, id in zip(step.rows.tolist(), step.ids.tolist(), strict=True):
                 ids[row].append(id)
         return [lab.text([id for id in row if id not in lab.eos_ids]) for row in ids]
@@ -111,7 +102,7 @@ def read_texts(
 class _PatchedDecoder(PlainDecoder):
     """Reads a prompt with states in a layer; what follows finds them in its cache."""
 
-    def __init__(self, model, layer: int, position: int, states: Tensor):
+    def __init__(self, model, layer: int | Sequence[int], position: int, states: Tensor):
         super().__init__(model)
         self.layer, self.position, self.states = layer, position, states
 
@@ -129,13 +120,46 @@ class _PatchedDecoders(PlainDecoders):
         return _PatchedDecoder(self.model, *self.where)
 
 
-def _check(lab: Lab, states: Tensor, layer: int) -> None:
+class _Put:
+    """Puts states (rows, width) at a position of some rows of what passes by."""
+
+    def __init__(self, position: int, rows: list[int], states: Tensor):
+        self.place, self.rows, self.states = position, rows, states
+
+    def __call__(self, hidden: Tensor) -> Tensor:  # (batch, tokens, width)
+        place, self.place = self.place, self.place - hidden.shape[1]
+        if not 0 <= place < hidden.shape[1]:
+            return hidden
+        hidden = hidden.clone()
+        hidden[self.rows, place] = self.states.to(hidden)
+        return hidden
+
+
+def _hook(every, layer: int, put: _Put):
+    if layer < len(every):
+        return every[layer].register_forward_pre_hook(lambda _, given: (put(given[0]), *given[1:]))
+    return every[-1].register_forward_hook(lambda *made: _with_first(made[-1], put(first(made[-1]))))
+
+
+def _each(layer: int | Sequence[int], states: Tensor) -> Sequence[int]:
+    """A layer for each of states (rows, width)."""
+    return [layer] * len(states) if isinstance(layer, Integral) else layer
+
+
+def _some(layer: Layer, some: slice) -> Layer:
+    return layer[some] if isinstance(layer, list | tuple) else layer
+
+
+def _check(lab: Lab, states: Tensor, layer: Sequence[int]) -> None:
     many, width = len(layers(lab.model)), lab.model.config.get_text_config().hidden_size
     check_vectors(states, "states")
     if states.dim() != 2 or states.shape[1] != width or not len(states):
         raise ValueError(f"states of this model are (rows, {width}), got {tuple(states.shape)}")
-    if not isinstance(layer, Integral) or not 0 <= layer <= many:
-        raise ValueError(f"layer must be a whole number from 0 to {many}, got {short(layer)}")
+    if not isinstance(layer, list | tuple) or len(layer) != len(states):
+        raise ValueError(f"layer is a whole number, or a list of one for each state, got {short(layer)}")
+    for one in layer:
+        if not isinstance(one, Integral) or not 0 <= one <= many:
+            raise ValueError(f"layer must be a whole number from 0 to {many}, got {short(one)}")
 
 
 def _with_first(output, state: Tensor):

@@ -38,6 +38,16 @@ def test_a_row_says_the_same_alone_and_among_others(tiny, layer):
     torch.testing.assert_close(steps[0].logits, logits[:1])
 
 
+def test_each_row_may_have_a_layer_of_its_own(tiny):
+    states, layer = tiny.states(TEXT)[:, 1], [0, 1, 2]
+    together = patching.read_logits(tiny, states, PROMPT, layer)
+    alone = [patching.read_logits(tiny, states[i][None], PROMPT, i) for i in layer]
+    torch.testing.assert_close(together, torch.cat(alone))
+    assert patching.read_texts(tiny, states, PROMPT, layer, 2) == [
+        patching.read_texts(tiny, states[i][None], PROMPT, i, 2)[0] for i in layer
+    ]
+
+
 def test_an_embedding_says_what_its_word_says(tiny):
     own = tiny.embed(TEXT)[0, -1:]
     texts = patching.read_texts(tiny, own, "Red is <noken>", max_new_tokens=3)
@@ -48,14 +58,19 @@ def test_hooks_go_when_a_run_is_left_or_fails(tiny):
     steps = patching.read_out(tiny, tiny.states(TEXT)[1], PROMPT, 1, 3)
     next(steps)
     steps.close()
-    with pytest.raises(ZeroDivisionError), patching.patched(tiny.model, 1, 0, torch.zeros(tiny.width)):
+    with pytest.raises(ZeroDivisionError), patching.patched(tiny.model, 1, 0, torch.zeros(1, tiny.width)):
         1 / 0  # noqa: B018
     assert hooks(tiny) == 0
 
 
 @pytest.mark.parametrize(
     "prompt, layer, message",
-    [("Red is", 1, "<noken>"), (PROMPT, 9, "from 0 to 2, got 9"), (PROMPT, 1.5, "whole number")],
+    [
+        ("Red is", 1, "<noken>"),
+        (PROMPT, 9, "from 0 to 2, got 9"),
+        (PROMPT, 1.5, "whole number"),
+        (PROMPT, [1], "one for each"),
+    ],
 )
 def test_a_bad_prompt_or_layer(tiny, prompt, layer, message):
     with pytest.raises(ValueError, match=message):
