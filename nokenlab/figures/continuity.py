@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from nokenlab.experiments.continuity import RELATED, UNRELATED
 from nokenlab.figures.style import MARKERS, OKABE_ITO, cut, figure, legend_outside, shown
 
+NAMED = {True: "passes the gate", False: "does not"}
 LOOK = {RELATED: (OKABE_ITO[0], MARKERS[0]), UNRELATED: (OKABE_ITO[1], MARKERS[1])}
 
 
@@ -34,9 +35,18 @@ def deviations(table: pd.DataFrame) -> Figure:
         some = table[table["way"] == way].pivot(index=["pair", "gate"], columns="of", values="deviation")
         for (_, gate), row in some.iterrows():
             fill = "full" if gate else "none"
-            ax.plot(row[UNRELATED], row[RELATED], "o", color=OKABE_ITO[0], fillstyle=fill, markersize=5)
-        ends = table["deviation"].min(), table["deviation"].max()
-        ax.plot(ends, ends, color="0.6", linewidth=1, linestyle=":")
-        ax.set(title=way, xlabel="deviation, unrelated", xscale="log", yscale="log")
+            ax.plot(
+                row[UNRELATED],
+                row[RELATED],
+                "o",
+                color=OKABE_ITO[0],
+                fillstyle=fill,
+                markersize=5,
+                label=NAMED[gate],
+            )
+        end = table["deviation"].max()
+        ax.plot([0, end], [0, end], color="0.6", linewidth=1, linestyle=":")
+        ax.set(title=way, xlabel="deviation, unrelated", xlim=(0, None), ylim=(0, None))
     axes[0, 0].set_ylabel("deviation, related")
+    legend_outside(fig, list(axes[0]), 2)
     return fig
