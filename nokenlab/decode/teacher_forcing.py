@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
+from nokenlab.errors import check_text
 from nokenlab.models import memory
 from nokenlab.nokens import NOKEN
 
@@ -83,11 +84,11 @@ def frames(lab: Lab, prompts: list[str]) -> list[Frame]:
 
 
 def target_ids(lab: Lab, frames: list[Frame], targets: list[str]) -> list[Tensor]:
-    """The ids of each target; ValueError for one that is empty, or too long behind the longest prompt."""
+    """The ids of each target; ValueError for no text, an empty one, or one too long behind a prompt."""
     if not targets:
         raise ValueError("there are no targets; give at least one text that shall be said")
-    if "" in targets:
-        raise ValueError(f"target {targets.index('')} is empty; write at least one character")
+    for number, target in enumerate(targets):
+        check_text(target, f"target {number}")
     if own := [target for target in targets if NOKEN in target]:
         raise ValueError(f"a target is a text the model can say; {NOKEN} goes into the prompt: {own[0]!r}")
     ids, tokens = [lab.ids(target) for target in targets], max(frame.tokens for frame in frames)
