@@ -158,7 +158,7 @@ EVERY = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 NOTEBOOKS = [path for path in EVERY if path.stem != "06-fuzz-the-music"]  # of language models
 BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1], "cells": 5, "steps": 2}
 BRIEF |= {"corners": ["Red", "White", "Blue"], "triples": ["Red, White, Blue"]}  # of one token each
-BRIEF |= {"anchor": "Red", "ranked": 2}
+BRIEF |= {"anchor": "Red", "ranked": 2, "trials": 1}
 BRIEF |= {"words": ["Red", "White", "Blue", "Black"], "contrasts": 2}
 SOME = ("gemma2", "phi")  # a start token, scaled embeddings and windows; and none of these
 
