@@ -160,6 +160,7 @@ BRIEF = {"fine_points": 5, "max_new_tokens": 4, "seeds": [0, 1], "cells": 5, "st
 BRIEF |= {"corners": ["Red", "White", "Blue"], "triples": ["Red, White, Blue"]}  # of one token each
 BRIEF |= {"anchor": "Red", "ranked": 2, "trials": 1}
 BRIEF |= {"words": ["Red", "White", "Blue", "Black"], "contrasts": 2}
+BRIEF |= {"prefixes": 1, "samples": 2}
 SOME = ("gemma2", "phi")  # a start token, scaled embeddings and windows; and none of these
 
 
