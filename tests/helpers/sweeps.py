@@ -2,11 +2,13 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 import time
 
 import psutil
+import pytest
 
 from helpers.small_notebooks import notebook
 from nokenlab.cli import main
@@ -58,6 +60,18 @@ class Place:
         """Run the sweep in this process; two workers, for a run waits half its time, where none are said."""
         words = words if {"--workers", "--scheduler"} & set(words) else ("--workers", "2", *words)
         assert main(["sweep", str(self.folder / "s.yaml"), "--results", str(self.results), *words]) == check
+
+    def run_for_copies(self):
+        """Run the sweep once for tests that begin with it, outside of any; returns this place."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SWEEP_LOG", str(self.log))
+            self.run()
+        return self
+
+    def copy(self, folder):
+        """The same place in another folder, with all that was run in it."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Place(folder, write=False)
 
     def start(self, *words, **options):
         """Run the sweep in a process of its own; returns that."""

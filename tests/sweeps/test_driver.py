@@ -26,8 +26,20 @@ def place(tmp_path, monkeypatch):
     return Place(tmp_path)
 
 
-def test_only_the_tables_that_are_named_are_kept_and_nothing_is_run_again(place):
-    place.run()
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A sweep of three runs that are done."""
+    return Place(tmp_path_factory.mktemp("three")).run_for_copies()
+
+
+@pytest.fixture
+def done(three, place):
+    """A copy of that sweep."""
+    return three.copy(place.folder)
+
+
+def test_only_the_tables_that_are_named_are_kept_and_nothing_is_run_again(done):
+    place = done
     every, ended = place.table(), place.ended()
     place.spec("tables: [halves]\ngrid: {scale: [3, 1, 2]}")
     place.run()
@@ -106,8 +118,8 @@ def test_runs_that_fail_do_not_stop_the_others(place, capsys):
     wait_for(lambda: not processes(place.folder))
 
 
-def test_what_was_done_is_read_once_a_command(place, monkeypatch):
-    place.run()
+def test_what_was_done_is_read_once_a_command(done, monkeypatch):
+    place = done
     read, read_bytes = Counter(), Path.read_bytes
 
     def counted(path):
@@ -121,8 +133,8 @@ def test_what_was_done_is_read_once_a_command(place, monkeypatch):
         assert read == {"halves.csv": 3, "run.json": 3, "small.ipynb": 3}
 
 
-def test_a_damaged_run_folder_is_noticed_and_done_again(place):
-    place.run()
+def test_a_damaged_run_folder_is_noticed_and_done_again(done):
+    place = done
     whole = place.table()
     folders = [place.here / "runs" / name for name in place.runs("folder")]
     for path in (folders[0] / "halves.csv", folders[1] / "sweep.json"):
@@ -173,7 +185,7 @@ def test_where_forking_is_not_safe_python_starts_anew(place, monkeypatch, capsys
     assert place.runs("status") == ["done"]
 
 
-def test_a_fork_loads_the_model_as_a_new_process_does(place, lab):
+def test_a_fork_loads_the_model_as_a_new_process_does(place, tiny_folder):
     cell = """
 import pandas as pd, nokenlab as nl
 lab = nl.load(model)
@@ -184,7 +196,7 @@ table["entropy"] = nl.entropy(lab.logits(prompts)).tolist()
 _ = nl.Results(lab).table(table.assign(threads=lab.provenance()["threads"]), "said")
 """
     notebook(place.folder, "small", cell, parameters='model: str = "default"')
-    place.spec("threads: 1")
+    place.spec(f"threads: 1\nparameters: {{model: {tiny_folder}}}")
     place.run()
     forked = place.table()
     place.run("--force", "--plain")

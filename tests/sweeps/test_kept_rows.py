@@ -22,17 +22,23 @@ out.table(table, "tokens"); out.table(table.head(0), "nothing"); _ = out.table(t
 """
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "log"))
-    place = Place(tmp_path)
-    notebook(tmp_path, "small", CELL)
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A sweep of four runs that are done."""
+    place = Place(tmp_path_factory.mktemp("done"))
+    notebook(place.folder, "small", CELL)
     place.spec("rows: [tokens]\ngrid: {scale: [3, 1], word: [x, y]}")
-    return place
+    return place.run_for_copies()
+
+
+@pytest.fixture
+def place(done, tmp_path, monkeypatch):
+    """A copy of that sweep."""
+    monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "log"))
+    return done.copy(tmp_path)
 
 
 def test_rows_come_back_as_the_runs_wrote_them(place):
-    place.run()
     kept = pd.read_parquet(place.here / "tokens.parquet")
     assert list(kept)[:5] == [
         "run",
@@ -57,7 +63,6 @@ def test_rows_come_back_as_the_runs_wrote_them(place):
 
 
 def test_kept_rows_are_not_in_the_table_unless_it_names_them(place):
-    place.run()
     tables = {row["table"] for row in csv.DictReader(place.table().decode().splitlines())}
     assert tables == {"few"}
     place.spec("rows: [tokens]\ntables: [tokens]\ngrid: {scale: [3, 1], word: [x, y]}")
@@ -66,7 +71,6 @@ def test_kept_rows_are_not_in_the_table_unless_it_names_them(place):
 
 
 def test_rows_that_take_too_much_are_refused_in_a_line(place, monkeypatch, capsys):
-    place.run()
     assert (place.here / "tokens.parquet").exists()
     monkeypatch.setattr(kept_rows, "LIMIT", 2000)
     place.run(check=2)
@@ -79,14 +83,13 @@ def test_rows_that_take_too_much_are_refused_in_a_line(place, monkeypatch, capsy
 
 @pytest.mark.parametrize("name", ["nothing", "tokns"])
 def test_rows_that_no_run_wrote_are_told(place, capsys, name):
-    place.spec(f"rows: [{name}]")
+    place.spec(f"rows: [{name}]\ngrid: {{scale: [3], word: [x]}}")
     place.run(check=2)
     assert f"nokenlab: s: no run wrote rows of a table '{name}'" in capsys.readouterr().err
     assert place.runs("status") == ["done"]
 
 
 def test_stale_rows_are_marked(place):
-    place.run()
     notebook(place.folder, "small", CELL, "x = 1")
     place.spec("rows: [tokens]\ngrid: {scale: [3, 1, 2], word: [x, y]}")
     place.run("--keep-stale")
