@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # so that an editor sees them
     from nokenlab.panels.lerp_slider import LerpSlider
     from nokenlab.panels.noken_explorer import NokenExplorer
     from nokenlab.panels.noken_forge import NokenForge
+    from nokenlab.panels.state_reader import StateReader
     from nokenlab.panels.step_sampler import StepSampler
     from nokenlab.panels.territories import Territories
     from nokenlab.panels.token_view import TokenView
@@ -37,6 +38,7 @@ _HOME = {
     "panels.lerp_slider": ["LerpSlider"],
     "panels.noken_explorer": ["NokenExplorer"],
     "panels.noken_forge": ["NokenForge"],
+    "panels.state_reader": ["StateReader"],
     "panels.step_sampler": ["StepSampler"],
     "panels.territories": ["Territories"],
     "panels.token_view": ["TokenView"],
@@ -56,6 +58,7 @@ __all__ = [
     "NokenForge",
     "Results",
     "SavedNokens",
+    "StateReader",
     "Step",
     "StepSampler",
     "Territories",

@@ -1,0 +1,107 @@
+"""The reader of states without a browser: its table, reading live, sliding, its page, bad input."""
+
+import html
+import json
+import re
+
+import pytest
+from helpers.panels import EVIL, settled
+from helpers.tiny_models import tiny_lab
+
+import nokenlab as nl
+from nokenlab.decode.patching import read_logits, read_texts
+from nokenlab.interpolation import between
+from nokenlab.panels import markup
+from nokenlab.panels.state_reader import MOST
+from nokenlab.panels.state_reader_view import READINGS
+
+PROMPT, ASKED = "White whippets are", "Red is Red; <noken> is"
+SAME, RAW, SCALED = READINGS
+
+
+@pytest.fixture
+def panel(tiny):
+    panel = nl.StateReader(tiny, PROMPT, ASKED, 3)
+    assert panel.widget
+    return settled(panel)
+
+
+def to(panel, **change) -> dict:
+    """The answer once the browser has sent another place."""
+    panel.face.set_state({"place": panel.face.place | change})
+    answer = settled(panel).face.answer
+    assert answer["place"] == panel.face.place and not answer["going"], panel.note.value
+    return answer
+
+
+def said(lab, state, layer=None) -> str:
+    return read_texts(lab, state[None], ASKED, layer, 3)[0]
+
+
+def test_a_cell_has_what_its_state_says_first(panel, tiny):
+    states = tiny.states(PROMPT)
+    depth, tokens, _ = states.shape
+    assert panel.view["layers"] == depth and len(panel.view["tokens"]) == tokens
+    for layer in range(depth):
+        best = nl.leading(tiny, read_logits(tiny, states[layer], ASKED, layer), 1)
+        row = [first for first, *_ in panel.cells["leading"][layer * tokens : (layer + 1) * tokens]]
+        assert [token for token, _ in row] == [markup.visible(token) for token in best["token"]]
+        assert [p for _, p in row] == pytest.approx(best["probability"].tolist(), abs=1e-4)
+    assert panel.cells["norm"] == pytest.approx(states.float().norm(dim=-1).flatten().tolist(), rel=1e-4)
+
+
+def test_each_way_of_reading_a_state(panel, tiny):
+    state = tiny.states(PROMPT)[1, 0]
+    scaled = nl.rescale(state, tiny.space.median_norm)
+    for reading, put, layer in [(RAW, state, None), (SCALED, scaled, None), (SAME, state, 1)]:
+        answer = to(panel, **{"reading": reading, "from": [1, 0]})
+        assert answer["text"] == said(tiny, put, layer) and answer["into"] == layer
+        assert answer["norm"] == pytest.approx(put.norm().item(), rel=1e-4)
+        assert panel.face.cells["reading"] == reading  # the table is made anew
+        assert panel.face.cells["leading"][len(panel.view["tokens"])][0][0] == answer["leading"][0][0]
+
+
+def test_between_two_states_and_at_both_ends(panel, tiny):
+    states, ends = tiny.states(PROMPT), {"from": [0, 0], "to": [2, 1]}
+    a, b = states[0, 0], states[2, 1]
+    assert to(panel, **ends, p=0)["text"] == said(tiny, a, 0)
+    assert to(panel, p=1)["text"] == said(tiny, b, 2)
+    for way in ("lerp", "slerp"):
+        (state,) = between(a, b, [0.3], way, tiny.space.centroid)
+        answer = to(panel, p=0.3, way=way)
+        assert answer["into"] == 1 and answer["text"] == said(tiny, state, 1)
+        assert answer["norm"] == pytest.approx(state.norm().item(), rel=1e-4)
+
+
+def test_where_embeddings_are_narrower_there_is_one_way(lab):
+    small = tiny_lab("opt", lab.tokenizer)
+    panel = nl.StateReader(small, "Red is", ASKED, 2)
+    assert panel.widget and [each["name"] for each in panel.view["readings"]] == [SAME]
+    answer = settled(panel).face.answer
+    assert (
+        answer["nearest"] == []
+        and answer["text"] == read_texts(small, small.states("Red is")[1, -1:], ASKED, 1, 2)[0]
+    )
+
+
+def test_the_page_without_a_kernel_has_the_same_table_escaped(tiny):
+    panel = nl.StateReader(tiny, "<b>&", f"{EVIL} <noken> is")
+    page = panel.twin()
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(data)["cells"] == json.loads(json.dumps(panel.cells))
+    assert "&lt;script&gt;" in page and "<b>" not in page and "<" not in data
+    assert all(html.escape(f"{i} {token}") in page for i, token in enumerate(panel.view["tokens"]))
+
+
+@pytest.mark.parametrize(
+    "prompt, asked, message",
+    [
+        ("", ASKED, "empty"),
+        ("word " * 300, ASKED, f"up to {MOST}"),
+        (PROMPT, "Red is Red", "<noken>"),
+        (PROMPT, "word " * 300 + ASKED, "128"),
+    ],
+)
+def test_bad_input_is_said_at_once(tiny, prompt, asked, message):
+    with pytest.raises(ValueError, match=message):
+        nl.StateReader(tiny, prompt, asked)
