@@ -14,6 +14,7 @@ from nokenlab.panels.state_reader_view import READINGS
 
 MOST = 24  # tokens of a prompt: each is a column, and has a state in each layer to be read out
 NEAREST = 3  # tokens
+ALONG = ["lerp", "slerp"]  # of WAYS those that need no centroid, for that of embeddings is none of states
 
 
 class StateReader(Panel):
@@ -61,14 +62,9 @@ class StateReader(Panel):
         return between(a, b, [p], place["way"], self.lab.space.centroid), round(layer + p * (other - layer))
 
     def _state(self) -> dict:
-        ways = [{"name": name, "tip": way.tip} for name, way in WAYS.items()]
-        first = {
-            "from": [len(self.states) // 2, self.states.shape[1] - 1],
-            "to": None,
-            "p": 0,
-            "way": next(iter(WAYS)),
-        }
-        place = {"reading": self.cells["reading"]} | first
+        ways = [{"name": way, "tip": WAYS[way].tip} for way in ALONG]
+        middle = [len(self.states) // 2, self.states.shape[1] - 1]
+        place = {"reading": self.cells["reading"], "from": middle, "to": None, "p": 0, "way": ALONG[0]}
         return {"view": self.view, "cells": self.cells, "ways": ways, "place": place}
 
     def _cells(self, reading: str) -> dict:
