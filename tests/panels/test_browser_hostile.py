@@ -37,9 +37,12 @@ nl.Territories(lab, prompts[0] + " <noken>", plane, table, {MANY})
 ###
 nl.NokenForge(lab, prompts[0] + " <noken>", {"".join(TEXTS)!r}, steps=3)
 ###
+nl.StateReader(lab, "".join({TEXTS[:2]!r}), prompts[0] + " <noken>", {MANY})
+###
 nl.Results(lab).show(sweep, "sweep")
 """
-PANELS = ["TokenView", "NokenExplorer", "LerpSlider", "StepSampler", "Territories", "NokenForge", "Results"]
+PANELS = ["TokenView", "NokenExplorer", "LerpSlider", "StepSampler", "Territories", "NokenForge"]
+PANELS += ["StateReader", "Results"]
 TEXT = """part => {
     const seen = part.cloneNode(true);
     seen.querySelectorAll('script, style').forEach(one => one.remove());

@@ -62,6 +62,6 @@ def test_in_a_run_a_panel_is_html_and_makes_no_widget(tiny, monkeypatch):
 
 
 def test_panels_need_no_matplotlib():
-    panels = "lerp_slider, noken_explorer, step_sampler, territories, token_view"
+    panels = "lerp_slider, noken_explorer, state_reader, step_sampler, territories, token_view"
     code = f"from nokenlab.panels import {panels}; import sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
