@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.tiny_models import tiny_lab
 
 from nokenlab.experiments import planes
 from nokenlab.experiments import territories as experiment
@@ -15,17 +16,23 @@ PROMPT = "The word <noken> means"
 
 
 @pytest.fixture(scope="module")
-def plane(lab):
-    return planes.plane_through(lab, ["dog", "king", "music"])
+def small(lab):
+    """A tiny random model: what is counted is counted alike of any answers."""
+    return tiny_lab("llama", lab.tokenizer)
 
 
 @pytest.fixture(scope="module")
-def table(lab, plane):
-    return experiment.territory_map(lab, PROMPT, plane, cells=5, max_new_tokens=5, progress=False)
+def plane(small):
+    return planes.plane_through(small, ["dog", "king", "music"])
 
 
-def test_a_border_is_where_the_first_answer_ends(lab, plane, table):
-    found = counts.borders(lab, PROMPT, plane, table)
+@pytest.fixture(scope="module")
+def table(small, plane):
+    return experiment.territory_map(small, PROMPT, plane, cells=5, max_new_tokens=5, progress=False)
+
+
+def test_a_border_is_where_the_first_answer_ends(small, plane, table):
+    found = counts.borders(small, PROMPT, plane, table)
     names = table["territory"].to_numpy().reshape(5, 5)
     differ = (names[:, 1:] != names[:, :-1]).sum() + (names[1:] != names[:-1]).sum()
     assert len(found) == differ > 0 and (found["territory"] != found["other"]).all()
@@ -38,12 +45,12 @@ def test_a_border_is_where_the_first_answer_ends(lab, plane, table):
         # a tenth of a cell this side of the border it is said, beyond it is not
         side = np.abs(point - grid).min(axis=0).argmax()  # along x or along y
         step = np.eye(2)[side] * 0.1 * cell
-        texts = answered(lab, PROMPT, plane.vector(*np.array([point - step, point + step]).T), told_by)
+        texts = answered(small, PROMPT, plane.vector(*np.array([point - step, point + step]).T), told_by)
         assert [text == begins[name] for text in texts["response"]] == [True, False]
 
 
-def test_the_triangle_is_even_and_its_edges_are_in_it(lab, plane):
-    table = counts.triangle(lab, PROMPT, plane, 4, 3)
+def test_the_triangle_is_even_and_its_edges_are_in_it(small, plane):
+    table = counts.triangle(small, PROMPT, plane, 4, 3)
     weights = table[["weight_a", "weight_b", "weight_c"]].to_numpy()
     assert len(table) == 15 and ((weights > 1e-6).all(axis=1)).sum() == 3  # inside of all edges
     np.testing.assert_allclose(
@@ -51,36 +58,36 @@ def test_the_triangle_is_even_and_its_edges_are_in_it(lab, plane):
     )
     assert table["corner"][weights.max(axis=1) > 1 - 1e-6].tolist() == ["dog", "king", "music"]
     with pytest.raises(ValueError, match="at least 2 steps"):
-        counts.triangle(lab, PROMPT, plane, 1)
+        counts.triangle(small, PROMPT, plane, 1)
 
 
 @pytest.mark.parametrize("mixture", counts.MIXED)
-def test_mixed_outputs_are_those_of_the_three_corners_at_each_token(lab, plane, mixture):
-    table = counts.triangle(lab, PROMPT, plane, 4, 5)
-    found = counts.outputs_mixed(lab, PROMPT, plane, table, mixture, 5)
+def test_mixed_outputs_are_those_of_the_three_corners_at_each_token(small, plane, mixture):
+    table = counts.triangle(small, PROMPT, plane, 4, 5)
+    found = counts.outputs_mixed(small, PROMPT, plane, table, mixture, 5)
     x, y = ([getattr(corner, axis) for corner in plane.corners] for axis in "xy")
-    prompts = fill(lab, PROMPT, plane.vector(x, y))
+    prompts = fill(small, PROMPT, plane.vector(x, y))
     for row in found.sample(3, random_state=0).itertuples():  # again, a point and a token at a time
         share, ids = torch.tensor([[row.weight_a], [row.weight_b], [row.weight_c]]), []
         for _ in range(5):
-            said = lab.embed_ids(torch.tensor(ids, dtype=torch.long)).expand(3, -1, -1)
-            log_p = lab.logits(torch.cat([prompts, said], dim=1)).log_softmax(-1)
+            said = small.embed_ids(torch.tensor(ids, dtype=torch.long)).expand(3, -1, -1)
+            log_p = small.logits(torch.cat([prompts, said], dim=1)).log_softmax(-1)
             mixed = (share * (log_p if "log" in mixture else log_p.exp())).sum(0)
             ids.append(mixed.argmax().item())
-        assert row.response == lab.text(ids) and row.begins == lab.text(ids[: row.told_by])
+        assert row.response == small.text(ids) and row.begins == small.text(ids[: row.told_by])
 
 
-def test_points_outside_of_the_triangle_are_left_out(lab, plane, table):
-    found = counts.outputs_mixed(lab, PROMPT, plane, table, "outputs mixed", 1)
+def test_points_outside_of_the_triangle_are_left_out(small, plane, table):
+    found = counts.outputs_mixed(small, PROMPT, plane, table, "outputs mixed", 1)
     names = ["x", "y", "weight_a", "weight_b", "weight_c"]
     inside = table[names[2:]].min(axis=1) >= -1e-6
     assert 0 < inside.sum() < 25 and found[names].equals(table.loc[inside, names].reset_index(drop=True))
 
 
-def test_mixed_outputs_at_a_corner_are_its_own_answer(lab, plane):
-    table = counts.triangle(lab, PROMPT, plane, 2, 5)
+def test_mixed_outputs_at_a_corner_are_its_own_answer(small, plane):
+    table = counts.triangle(small, PROMPT, plane, 2, 5)
     for mixture in counts.MIXED:
-        found = counts.outputs_mixed(lab, PROMPT, plane, table, mixture, 5)
+        found = counts.outputs_mixed(small, PROMPT, plane, table, mixture, 5)
         at_corner = found[["weight_a", "weight_b", "weight_c"]].max(axis=1) > 1 - 1e-6
         assert found["response"][at_corner].tolist() == table["response"][at_corner].tolist()
         assert found["corner"][at_corner].tolist() == ["dog", "king", "music"]
@@ -136,23 +143,23 @@ def test_borders_are_as_long_as_they_are():
     assert three["border"] == pytest.approx(np.linalg.norm(middles - middle, axis=1).sum())
 
 
-def test_each_triple_stands_beside_its_nulls(lab):
-    table = counts.compared(lab, PROMPT, [["dog", "king", "music"], ["bread", "stone", "cat"]], 2, 4)
+def test_each_triple_stands_beside_its_nulls(small):
+    table = counts.compared(small, PROMPT, [["dog", "king", "music"], ["bread", "stone", "cat"]], 2, 4)
     assert table["of"].tolist() == [counts.WORDS, *counts.MIXED, *counts.RANDOM] * 2
     assert table["triple"].unique().tolist() == ["dog, king, music", "bread, stone, cat"]
     assert set(table["told_by"]) == {2} and set(table["prompt"]) == {PROMPT}
     assert (table["inner"] <= table["territories"]).all() and table["own"].between(0, 1).all()
     assert (table["territories"] >= 1).all() and ((table["border"] > 0) == (table["territories"] > 1)).all()
-    plane = planes.plane_through(lab, ["dog", "king", "music"])
-    words = counts.counts(counts.triangle(lab, PROMPT, plane, 4, 2, 2))
-    assert table["border"][0] == pytest.approx(words["border"] / lab.space.median_distance)
+    plane = planes.plane_through(small, ["dog", "king", "music"])
+    words = counts.counts(counts.triangle(small, PROMPT, plane, 4, 2, 2))
+    assert table["border"][0] == pytest.approx(words["border"] / small.space.median_distance)
     assert table["territories"][0] == words["territories"]
 
 
-def test_triples_are_read_and_nonsense_is_refused(lab):
+def test_triples_are_read_and_nonsense_is_refused(small):
     ours = counts.triples_of(["file"])
     assert len(ours) == 20 and len({word for words in ours for word in words}) == 60
-    assert all(len(lab.ids(f" {word}")) == 1 for words in ours for word in words)
+    assert all(len(small.ids(f" {word}")) == 1 for words in ours for word in words)
     assert counts.triples_of(["a, b ,c"]) == [["a", "b", "c"]]
     for bad in (["a, b"], ["a, a, b"], ["a, , b"], []):
         with pytest.raises(ValueError, match="triple"):
