@@ -5,13 +5,14 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-from helpers.browser import exact, type_in
+from helpers.browser import drag_over, exact, type_in
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.bench.jupyterlab import KERNEL, drag, handle, write_notebook
-from nokenlab.experiments import lerp, random_nokens
+from nokenlab.experiments import lerp, planes, random_nokens
+from nokenlab.nokens import fill
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
 from nokenlab.runs.export import export_page
@@ -24,20 +25,16 @@ SMALL = {  # notebook -> its panel, and parameters that keep its own tables shor
     "05-manual-sampling": ("StepSampler", "seeds = [0, 1]; max_new_tokens = 6; min_new_tokens = 3"),
 }
 TOGETHER = """
-import pandas as pd
 import nokenlab as nl
-from nokenlab.experiments import lerp
-lab, p = nl.load(), lerp.grid(5)
-sweep = lerp.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
-fork = lerp.leading_along(lab, "White whippets are", "Black whippets are", p)
-###
-nl.TokenView(lab)
+from nokenlab.experiments import planes, territories
+lab, prompt = nl.load(), "The word <noken> means"
+plane = planes.plane_through(lab, ["dog", "king", "music"])
+table = territories.territory_map(lab, prompt, plane, 7, 6, progress=False)
 ###
 nl.NokenExplorer(lab, "Red is a color", max_new_tokens=8)
 ###
-nl.LerpSlider(lab, "White whippets are", "Black whippets are", sweep, fork, 4)
-###
-nl.StepSampler(lab, "Red is the first")
+drawn = nl.Territories(lab, prompt, plane, table, 6)
+drawn
 """
 EVIL = "<script>document.title = 'taken over'</script> & <b>bold</b> 🙂"
 
@@ -184,13 +181,21 @@ def test_the_panels_of_the_notebooks(opened, lab, page, server, root, errors):
     errors.clear()
 
 
-def test_all_panels_with_messages_on_the_main_thread(opened, lab, root):
+def test_panels_with_messages_on_the_main_thread(opened, server, lab, root, page):
+    """Those that are dragged most: where answers came late, or none was passed by, they would stand still."""
     write_notebook(TOGETHER, root / "together.ipynb")
     panel = opened("together.ipynb", subshells="disabled")
-    use_tokens(panel("TokenView"), lab)
     use_explorer(panel("NokenExplorer"), lab, "Red is a color")
-    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(5), 4)
-    use_sampler(panel("StepSampler"), lab, lab.embed("Red is the first"))
+    drag_over(map_ := panel("Territories"), 100)
+    expect(map_.get_by_text("answered exactly here")).to_be_visible()
+    place = server.value(page, "together.ipynb", "drawn.face.place")
+    noken = planes.plane_through(lab, ["dog", "king", "music"]).vector(*place)
+    said = lab.generate(fill(lab, "The word <noken> means", noken), 6)[0]
+    expect(map_.locator(".nk-text")).to_have_text(exact(said))
+    asked, finished = server.value(
+        page, "together.ipynb", "[drawn.latest.counts[kind] for kind in ('asked', 'finished')]"
+    )
+    assert finished < 20 and finished < asked  # most places were passed by
 
 
 def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import nbformat
 import pandas as pd
 import pytest
-from helpers.browser import exact, type_in
+from helpers.browser import drag_over, exact, type_in
 from helpers.sweeps import wait_for
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
@@ -37,21 +37,9 @@ def plane(lab):
     return planes.plane_through(lab, ["dog", "king", "music"])
 
 
-def drag_over(panel, moves: int) -> None:
-    """Drag the noken from a corner of the map to the other, in so many moves."""
-    canvas = panel.locator(".nk-terr-map")
-    canvas.scroll_into_view_if_needed()
-    box, mouse = canvas.bounding_box(), panel.page.mouse
-    mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.2 * box["height"])
-    mouse.down()
-    mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.7 * box["height"], steps=moves)
-    mouse.up()
-
-
-@pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
-def test_dragging_with_a_kernel(opened, server, root, page, lab, plane, subshells):
+def test_dragging_with_a_kernel(opened, server, root, page, lab, plane):
     write_notebook(LIVE, root / "map.ipynb")
-    panel = opened("map.ipynb", subshells)("Territories")
+    panel = opened("map.ipynb")("Territories")
 
     def kernel() -> dict:
         return server.value(page, "map.ipynb", VIEW)
