@@ -56,7 +56,7 @@ def test_nothing_is_said_of_what_was_tested():
     setup.check(config("phi"), "cuda")
 
 
-def test_without_the_room_the_program_is_whole_and_slower(lab, tmp_path):
+def test_without_the_room_the_program_is_whole_and_slower(tiny_folder, tmp_path):
     """Notebook 03 runs with nokenlab/fast deleted, and says what is said here with it."""
     without = shutil.ignore_patterns("fast", "__pycache__")
     shutil.copytree(ROOT / "nokenlab", tmp_path / "nokenlab", ignore=without)
@@ -66,10 +66,23 @@ def test_without_the_room_the_program_is_whole_and_slower(lab, tmp_path):
     nb = nbformat.read(notebook, as_version=4)
     nb.cells.append(new_code_cell(ASK_FOR_FAST))
     nbformat.write(nb, notebook)
-    small = ["-p", "seeds", "[0, 1]", "-p", "max_new_tokens", "4", "-p", "many", "3"]
+    small = [
+        "-p",
+        "model",
+        str(tiny_folder),
+        "-p",
+        "seeds",
+        "[0, 1]",
+        "-p",
+        "max_new_tokens",
+        "4",
+        "-p",
+        "many",
+        "3",
+    ]
     command = [sys.executable, "-m", "nokenlab", "run", str(notebook), *small, "--results", "out"]
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(tmp_path)})
-    folder = tmp_path / "out" / "03-random-nokens"
+    lab, folder = nl.load(tiny_folder), tmp_path / "out" / "03-random-nokens"
     table = pd.read_csv(folder / "responses.csv", keep_default_na=False)
     here = random_nokens.replacements(lab, table["prompt"][0], 0, [0, 1], 4)
     said = ["scale", "nearest", "next_token", "response"]  # words; digits may differ, by other products

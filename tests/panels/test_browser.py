@@ -21,7 +21,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SMALL = {  # notebook -> its panel, and parameters that keep its own tables short
     "01-tokens": ("TokenView", 'texts = ["Hello world :)", "Red"]'),
     "03-random-nokens": ("NokenExplorer", "seeds = [0, 1]; many = 3; max_new_tokens = 8"),
-    "04-lerp": ("LerpSlider", "p = [0.0, 1.0]; fine_points = 9; max_new_tokens = 12"),
+    "04-lerp": ("LerpSlider", "p = [0.0, 1.0]; fine_points = 5; max_new_tokens = 6"),
     "05-manual-sampling": ("StepSampler", "seeds = [0, 1]; max_new_tokens = 6; min_new_tokens = 3"),
 }
 TOGETHER = """
@@ -129,7 +129,7 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
 
 def use_slider_alone(panel, lab) -> None:
     """What is left of it without a kernel: the blends that were answered."""
-    table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(9), "lerp", 12)["response"]
+    table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(5), "lerp", 6)["response"]
     panel.get_by_role("slider").focus()
     panel.get_by_role("slider").press("Home")
     expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
@@ -173,7 +173,7 @@ def test_the_panels_of_the_notebooks(opened, lab, page, server, root, errors):
     use_explorer(panel("NokenExplorer"), lab, "Red is a color that is often associated with")
     noken = nl.random_nokens(lab.width, 0)
     use_sampler(panel("StepSampler"), lab, nl.replace(lab.embed("Red is the first"), 0, noken))
-    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(9), 12)
+    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(5), 6)
     server.close(page, "notebooks.ipynb")  # without a kernel the slider goes on
     expect(page.get_by_text("No Kernel").first).to_be_visible()
     use_slider_alone(panel("LerpSlider"), lab)
