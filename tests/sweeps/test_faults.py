@@ -15,7 +15,7 @@ def place(tmp_path, monkeypatch):
 
 
 def test_what_a_signal_ends_or_stops_is_told_and_the_others_go_on(place, monkeypatch):
-    monkeypatch.setattr(run_host, "GRACE", 6)
+    monkeypatch.setattr(run_host, "GRACE", 4)
     monkeypatch.setattr(run_host, "FORK", 2)
     faults.signals(place)
 
