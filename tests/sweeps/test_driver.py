@@ -186,7 +186,7 @@ def test_where_forking_is_not_safe_python_starts_anew(place, monkeypatch, capsys
     assert place.runs("status") == ["done"]
 
 
-def test_a_fork_loads_the_model_as_a_new_process_does(place, tiny_folder):
+def test_a_fork_loads_the_model_as_a_new_process_does(place, lab):
     cell = """
 import pandas as pd, nokenlab as nl
 lab = nl.load(model)
@@ -197,7 +197,7 @@ table["entropy"] = nl.entropy(lab.logits(prompts)).tolist()
 _ = nl.Results(lab).table(table.assign(threads=lab.provenance()["threads"]), "said")
 """
     notebook(place.folder, "small", cell, parameters='model: str = "default"')
-    place.spec(f"threads: 1\nparameters: {{model: {tiny_folder}}}")
+    place.spec("threads: 1")
     place.run()
     forked = place.table()
     place.run("--force", "--plain")
