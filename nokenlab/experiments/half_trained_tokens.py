@@ -21,7 +21,7 @@ def verify_prompts(trials: int = 8) -> list[str]:
 
     A machine gives back what is put in, so many `trials` long; an answer names the word that was asked for; a
     thing is written two and a half times as often. They have 20 trials and 50 times, and look at three new
-    tokens; of 132 tokens 8 trials and the first new token judge all but one alike.
+    tokens, we at one. Of 132 tokens 8 trials and 20 judge all but one alike.
     """
     back = f"\nIn: «{NOKEN}»\nOut: «"
     return [
