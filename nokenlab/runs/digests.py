@@ -32,7 +32,7 @@ def changed(record: dict, folder: Path, name: str) -> list[str]:
 
 
 def changed_runs(results: Path) -> list[str]:
-    """A line for each run in a results folder that is not as it was written; none for a damaged record."""
+    """A line for each run in a results folder that is not as it was written, its record too."""
     lines = []
     for path in sorted(Path(results).glob(f"[!.]*/{RUN}")):
         try:
