@@ -1,0 +1,69 @@
+// Text to tokens and back, as nokenlab has it: texts without a start token, bytes that are no whole letter as \xNN.
+
+/** The byte behind each letter of a byte-level piece: printable ones stand for themselves, the others follow from U+0100 on. */
+const BYTES = new Map();
+{
+  const plain = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte !== 173);
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) BYTES.set(String.fromCharCode(plain(byte) ? byte : next++), byte);
+}
+
+const utf8 = () => new TextDecoder("utf-8", { ignoreBOM: true });
+
+export class Tokens {
+  /** @param {object} definition  tokenizer.json @param {object} config  tokenizer_config.json */
+  constructor(Tokenizer, definition, config) {
+    this.tokenizer = new Tokenizer(definition, config);
+    this.pieces = [];
+    this.special = new Set();
+    for (const [piece, id] of Object.entries(definition.model.vocab)) this.pieces[id] = piece;
+    for (const { content, id, special } of definition.added_tokens) {
+      this.pieces[id] = content;
+      if (special) this.special.add(id);
+    }
+  }
+
+  /** The ids of a text. @param {string} text @returns {number[]} */
+  ids(text) {
+    if (typeof text !== "string" || text === "") throw new Error("the prompt is empty; write at least one letter");
+    if (/\p{Surrogate}/u.test(text)) throw new Error("the prompt has half a letter in it (a lone surrogate), which no tokenizer reads");
+    return Array.from(this.tokenizer.encode(text, { add_special_tokens: false }).ids, Number);
+  }
+
+  /** The id of the last token of a word with a space before it. */
+  word(word) {
+    if (typeof word !== "string" || !word.trim()) throw new Error("there is no word; write one");
+    return this.ids(` ${word}`).at(-1);
+  }
+
+  /** A token as a reader sees it. */
+  shown(id) {
+    const bytes = this.#bytes(id), text = utf8().decode(bytes);
+    if (!text.includes("\ufffd")) return text;
+    if ([...this.pieces[id]].some((letter) => !BYTES.has(letter))) return this.pieces[id];
+    return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+  }
+
+  /** The text of ids, without special tokens. @param {number[]} ids */
+  text(ids) {
+    const stream = this.stream();
+    ids.forEach((id) => stream.push(id));
+    return stream.end();
+  }
+
+  /** A text that grows: `push` gives all of it that is whole, `end` all. */
+  stream() {
+    const decoder = utf8();
+    let text = "";
+    return {
+      push: (id) => { text += this.special.has(id) ? "" : decoder.decode(this.#bytes(id), { stream: true }); return text; },
+      end: () => text + decoder.decode(),
+    };
+  }
+
+  /** The bytes of a token. */
+  #bytes(id) {
+    const letters = [...this.pieces[id]], bytes = letters.map((letter) => BYTES.get(letter));
+    return bytes.includes(undefined) ? new TextEncoder().encode(this.pieces[id]) : Uint8Array.from(bytes);
+  }
+}

@@ -1,0 +1,130 @@
+// The model's matrices as they are stored: groups of 32 numbers of 4 or 8 bits with a scale and a minimum.
+
+/**
+ * Where a matrix lies in weights.data: [first byte, bytes] of its numbers, its scales, its minimums. A number of 4
+ * bits is scale * n + minimum; one of 8 bits, which has no minimum, scale * (n - 128).
+ * @typedef {{name: string, rows: number, columns: number, bits: 4 | 8, packed: [number, number],
+ *   scale: [number, number], minimum: ?[number, number]}} Matrix
+ */
+
+const GROUP = 32, FLOAT = 4; // numbers of one scale; bytes
+
+/** What every float16 is, by its bits. */
+const HALF = Float32Array.from({ length: 65536 }, (_, bits) => {
+  const sign = bits >> 15 ? -1 : 1, exponent = (bits >> 10) & 31, rest = (bits & 1023) / 1024;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + rest) : 2 ** -14 * rest);
+});
+
+/** The numbers of a matrix's groups `from` to `to` as float32. @param {Matrix} matrix */
+export function unpack(data, matrix, from = 0, to = matrix.rows * matrix.columns / GROUP, out = new Float32Array((to - from) * GROUP)) {
+  const packed = part(data, matrix.packed), scale = halves(data, matrix.scale);
+  if (matrix.bits === 8) {
+    for (let group = from, i = from * GROUP, at = 0; group < to; group++) {
+      const d = HALF[scale[group]];
+      for (const end = at + GROUP; at < end; at++, i++) out[at] = d * (packed[i] - 128);
+    }
+    return out;
+  }
+  const minimum = halves(data, matrix.minimum);
+  for (let group = from, i = from * GROUP / 2, at = 0; group < to; group++) {
+    const d = HALF[scale[group]], m = HALF[minimum[group]];
+    for (const end = at + GROUP; at < end; at += 2, i++) {
+      out[at] = d * (packed[i] & 15) + m;
+      out[at + 1] = d * (packed[i] >> 4) + m;
+    }
+  }
+  return out;
+}
+
+const part = (data, [offset, length]) => data.subarray(offset, offset + length);
+const halves = (data, [offset, length]) => new Uint16Array(data.buffer, data.byteOffset + offset, length / 2);
+
+/**
+ * weights.f32 for onnxruntime: all matrices as float32, one behind the other, which are never in memory together.
+ * It asks its files for parts by `subarray`, a matrix each, and copies them at once.
+ */
+export class Unpacked extends Uint8Array {
+  #data;
+  #matrices = new Map();
+  #scratch;
+
+  /** @param {Matrix[]} matrices @param {(done: number, total: number) => void} say  in bytes */
+  constructor(data, matrices, say) {
+    super(0);
+    this.#data = data;
+    this.say = say;
+    this.size = 0;
+    for (const matrix of matrices) {
+      this.#matrices.set(this.size, matrix);
+      this.size += matrix.rows * matrix.columns * FLOAT;
+    }
+    this.#scratch = new Float32Array(Math.max(...matrices.map(({ rows, columns }) => rows * columns)));
+  }
+
+  get byteLength() { return this.size; }
+
+  subarray(begin, end) {
+    unpack(this.#data, this.#matrices.get(begin), 0, undefined, this.#scratch);
+    this.say(end, this.size);
+    return new Uint8Array(this.#scratch.buffer, 0, end - begin);
+  }
+}
+
+/** The vocabulary: the embeddings of all tokens, packed. */
+export class Vocabulary {
+  #norms;
+
+  /** A copy of its part of weights.data, so that the rest may go. @param {Matrix} matrix */
+  constructor(data, matrix) {
+    const begin = matrix.packed[0], end = matrix.scale[0] + matrix.scale[1];
+    this.data = data.slice(begin, end);
+    this.matrix = { ...matrix, packed: [0, matrix.packed[1]], scale: [matrix.scale[0] - begin, matrix.scale[1]] };
+    this.size = matrix.rows;
+    this.groups = matrix.columns / GROUP;
+  }
+
+  /** The embedding of a token. */
+  row(id) { return unpack(this.data, this.matrix, id * this.groups, (id + 1) * this.groups); }
+
+  /** The length of each token's embedding. */
+  get norms() {
+    return this.#norms ??= this.#each((row) => Math.sqrt(dot(row, row)));
+  }
+
+  /** The k tokens that point most nearly as a vector does; of equals the lower id first. */
+  nearest(vector, k) {
+    const norms = this.norms, length = Math.sqrt(dot(vector, vector)) || 1;
+    const cosine = this.#each((row, id) => dot(row, vector) / length / Math.max(norms[id], 1e-12));
+    return best(cosine, k).map((id) => {
+      const row = this.row(id), apart = row.map((x, i) => x - vector[i]);
+      return { id, cosine: cosine[id], distance: Math.sqrt(dot(apart, apart)) };
+    });
+  }
+
+  /** A number for each token. @param {(row: Float32Array, id: number) => number} measure */
+  #each(measure) {
+    const row = new Float32Array(this.matrix.columns);
+    return Float32Array.from({ length: this.size }, (_, id) => {
+      unpack(this.data, this.matrix, id * this.groups, (id + 1) * this.groups, row);
+      return measure(row, id);
+    });
+  }
+}
+
+export function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/** Where the k largest numbers are, largest first; of equals the first. @returns {number[]} */
+export function best(numbers, k) {
+  const found = [];
+  for (let i = 0; i < numbers.length; i++) {
+    if (found.length === k && !(numbers[i] > numbers[found[k - 1]])) continue;
+    let at = found.length === k ? k - 1 : found.length;
+    for (; at > 0 && numbers[i] > numbers[found[at - 1]]; at--) found[at] = found[at - 1];
+    found[at] = i;
+  }
+  return found;
+}

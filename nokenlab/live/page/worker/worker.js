@@ -1,0 +1,53 @@
+// The message loop of the worker: {call, name, args} comes in; {call, step}, {call, value} or {call, error} go out.
+
+import * as decode from "./decode.js";
+import { between } from "./interpolation.js";
+import { Ended, Lanes } from "./lanes.js";
+import { load } from "./loading.js";
+
+const lanes = new Lanes();
+let parts = null;
+
+/** What can be asked, by name; `send` gives a step of it. */
+const ASKED = {
+  load: async (wish, send) => { parts ??= await load(wish, send); return parts.loaded; },
+  tokens: (text) => here().tokens.ids(text).map((id) => ({ id, text: parts.tokens.shown(id) })),
+  text: (ids) => here().tokens.text(ids.map((id) => parts.slots.id(id))),
+  word: (word) => here().tokens.word(word),
+  answer: ({ lane = "answer", ...wish }, send) => lanes.run(lane, (check) => decode.answer(here(), checked(wish), check, send)),
+  answers: ({ lane = "answers", ...wish }, send) => lanes.run(lane, (check) => decode.answers(here(), checked(wish), check, send)),
+  nearest: ({ slot, k }) => nearest(here().slots.vector(slot), whole(k, "k")),
+  vector: (slot) => here().slots.vector(slot),
+  between: ({ a, b, p, way }) => between(here().slots.vector(a), parts.slots.vector(b), p, way, parts.centroid),
+  stop: (lane) => lanes.stop(lane),
+};
+
+self.onmessage = async ({ data: { call, name, args } }) => {
+  try {
+    const value = await ASKED[name](args, (step) => postMessage({ call, step }));
+    postMessage({ call, value });
+  } catch (error) {
+    console.debug(error);
+    postMessage({ call, error: String(error?.message ?? error), ended: error instanceof Ended });
+  }
+};
+
+function here() {
+  if (!parts) throw new Error("the model is not loaded yet");
+  return parts;
+}
+
+function whole(value, name) {
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be a whole number, at least 1, got ${value}`);
+  return value;
+}
+
+/** A wish to answer, its numbers looked at. */
+function checked({ tokens = 40, top = 10, ...wish }) {
+  return { ...wish, tokens: whole(tokens, "tokens"), top: whole(top, "top") };
+}
+
+function nearest(vector, k) {
+  const { tokens, slots } = parts;
+  return slots.vocabulary.nearest(vector, k).map((token) => ({ ...token, text: tokens.shown(token.id) }));
+}
