@@ -94,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
 
     site = _command(commands, "site", _site, "the whole workbook as pages, with its sliders")
     site.add_argument("folder", nargs="?", default="site", metavar="FOLDER", type=Path, help="(site)")
+    page = "and a page where the model itself answers, in FOLDER/live; npm is needed once"
+    site.add_argument("--live", action="store_true", help=page)
     _add_results(site)
 
     _add_results(_command(commands, "findings", _findings, "a page of what the sweeps say of the claims"))
@@ -224,8 +226,13 @@ def _export(args) -> int:
 def _site(args) -> int:
     from nokenlab.runs import site  # nbconvert comes with it
 
-    index, said = site.write_site(args.folder, args.results)
-    _say(changed_runs(args.results) + said)
+    write_live = None
+    if args.live:
+        from nokenlab.live.live_site import write_live
+
+    index, said = site.write_site(args.folder, args.results, write_live)
+    look = f"the live page wants a server: `python -m http.server -d {args.folder}`, then /live/ there"
+    _say(changed_runs(args.results) + said + [look] * args.live)
     print(index)
     return 0
 

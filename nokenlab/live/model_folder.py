@@ -1,4 +1,4 @@
-"""The folder `model` of the live page: weights, graphs, tokenizer, nokens; made once and kept in the cache."""
+"""The folder `model` of the live page: weights, graphs, tokenizer, nokens; kept in the cache."""
 
 import hashlib
 import shutil

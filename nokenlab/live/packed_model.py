@@ -86,8 +86,7 @@ def _matrix(tensors: dict, name: str) -> Packed:
     kind = tensor.tensor_type.name
     if kind not in READERS:
         raise ValueError(f"{name} is packed as {kind}; the live page takes {' and '.join(READERS)}")
-    columns, rows = (int(size) for size in tensor.shape)
-    return READERS[kind](np.asarray(tensor.data).reshape(rows, -1))
+    return READERS[kind](np.asarray(tensor.data).reshape(int(tensor.shape[1]), -1))
 
 
 def _norm(tensors: dict, name: str) -> np.ndarray:

@@ -24,8 +24,9 @@ def cache_folder() -> Path:
 def make_once(place: Path, make: Callable[[Path], None], hashes: bool = False) -> Path:
     """The folder `place`; unless it is there whole, `make(new)` makes the folder `new`, which becomes it.
 
-    What `make` lays beside `new` is removed. A damaged folder is made again; `hashes` are taken too if asked for, see `whole.is_whole`. Any number of
-    processes may ask at once: one makes it, the others wait. OSError where it cannot be written.
+    A damaged folder is made again; `hashes` are taken if asked for, see `whole.is_whole`. What `make` puts
+    beside `new` is removed. Any number of processes may ask at once: one makes it, the others wait. OSError
+    where it cannot be written.
     """
     if whole.is_whole(place, hashes):
         return place

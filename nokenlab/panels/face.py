@@ -30,7 +30,7 @@ def live(name: str, /, **state) -> AnyWidget:
     from traitlets import Any
 
     traits = {key: Any(value).tag(sync=True) for key, value in (state | {"live": True}).items()}
-    return type(name, (AnyWidget,), {"_esm": _module(name), "_css": _style(name), **traits})()
+    return type(name, (AnyWidget,), {"_esm": module(name), "_css": style(name), **traits})()
 
 
 def page(name: str, still: str, /, **state) -> str:
@@ -40,25 +40,27 @@ def page(name: str, still: str, /, **state) -> str:
     """
     data = json.dumps(state | {"live": False}, allow_nan=False, separators=(",", ":"))
     return block(
-        f'<style>{_style(name)}</style><div class="nk-still">{still}</div>'
+        f'<style>{style(name)}</style><div class="nk-still">{still}</div>'
         f'<script type="application/json">{_inert(data)}</script>'
-        f'<script type="text/plain">{_module(name)}</script>'
+        f'<script type="text/plain">{module(name)}</script>'
         f"<script>{STAND_IN}</script>"
     )
 
 
-def _inert(data: str) -> str:
-    """JSON in which no tag and no comment can begin. json.dumps has left ASCII alone, so no U+2028 either."""
-    return data.replace("<", "\\u003c")
-
-
-def _module(name: str) -> str:
+def module(name: str) -> str:
+    """The face's module, the functions of `elements.js` in front. ValueError if it would end its script."""
     source = ELEMENTS + (FOLDER / f"{name}.js").read_text(encoding="utf-8")
     if "</script" in source or "<!--" in source:
         raise ValueError(f"{name}.js would end the script that it is inlined in; write '<' + '/script'")
     return source
 
 
-def _style(name: str) -> str:
+def style(name: str) -> str:
+    """The face's own CSS, beside that of every panel; "" where it has none."""
     path = FOLDER / f"{name}.css"
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _inert(data: str) -> str:
+    """JSON in which no tag and no comment can begin. json.dumps has left ASCII alone, so no U+2028 either."""
+    return data.replace("<", "\\u003c")

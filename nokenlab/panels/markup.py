@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nokenlab.figures.style import spelled
 
-STYLE = f"<style>\n{Path(__file__).with_name('panels.css').read_text(encoding='utf-8')}</style>"
+CSS = Path(__file__).with_name("panels.css").read_text(encoding="utf-8")
+STYLE = f"<style>\n{CSS}</style>"
 
 
 def block(inside: str, kind: str = "") -> str:

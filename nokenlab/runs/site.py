@@ -5,6 +5,7 @@ import html
 import io
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,15 @@ from nokenlab.runs.files import beside, of_a_run, swap, tidy_up, to_json
 from nokenlab.runs.links import Links, broken, text_files
 
 MARK = "site.json"  # lists the files of a site; what it does not list is of another hand
+LIVE = "live"  # the folder of the live page
 SHAPE, WIDTH = 3 / 2, 640  # of the pictures in the index, width in pixels
 ABOUT = (
     "A noken is a vector that no token has, put where a token's embedding goes. These notebooks ask a "
     "small language model what it reads there. Sliders and maps work on these pages as they are."
+)
+TRY = (
+    "Put a noken into a prompt and the model answers as you move it: the model itself runs in your browser. "
+    "It is loaded once, some 115 MB, from a web server; from a file it cannot be."
 )
 
 
@@ -36,21 +42,28 @@ class Part:
     picture: str = ""
 
 
-def write_site(folder: Path, results: Path) -> tuple[Path, list[str]]:
+def write_site(
+    folder: Path, results: Path, write_live: Callable[[Path], None] | None = None
+) -> tuple[Path, list[str]]:
     """Write the notebooks run into `results`, findings and bench as pages into `folder`, whole or not at all.
 
-    Returns the path of the index, and lines for a person: what is missing, links that lead nowhere.
-    Raises BadInput where nothing was run yet, for a damaged notebook, and if `folder` has files of another
+    `write_live`, if given, makes the folder of the live page, `live` beside them. Returns the path of the
+    index, and lines for a person: what is missing, links that lead nowhere. Raises BadInput where nothing was
+    run yet and there is no live page either, for a damaged notebook, and if `folder` has files of another
     hand.
     """
     folder, results = Path(folder).resolve(), Path(results).resolve()
     runs = _runs(results)
+    if not (runs or write_live):
+        raise BadInput(f"no executed notebooks in {results}; `make run` first")
     _check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     tidy_up(folder)
     new = beside(folder)
     new.mkdir()
     try:
+        if write_live:
+            write_live(new / LIVE)
         said = _missing(runs, results) + _fill(new, runs, results)
         swap(new, folder)
         return folder / "index.html", said
@@ -60,10 +73,7 @@ def write_site(folder: Path, results: Path) -> tuple[Path, list[str]]:
 
 def _runs(results: Path) -> list[Path]:
     """The executed notebooks, in order."""
-    runs = sorted(path for path in results.glob("[!.]*/*.ipynb") if path.stem == path.parent.name)
-    if not runs:
-        raise BadInput(f"no executed notebooks in {results}; `make run` first")
-    return runs
+    return sorted(path for path in results.glob("[!.]*/*.ipynb") if path.stem == path.parent.name)
 
 
 def _check_place(folder: Path) -> None:
@@ -107,7 +117,7 @@ def _fill(new: Path, runs: list[Path], results: Path) -> list[str]:
                 path.read_text("utf-8"), path.parent, links.of(f"{name}.html", path.parent)
             )
             more.append(Part(f"{name}.html", title, f'<div class="prose">{body}</div>'))
-    index = Part("index.html", "nokenlab", _cards(stories))
+    index = Part("index.html", "nokenlab", _cards([*_try(new / LIVE), *stories]))
     top = [(part.name, part.title) for part in (index, *more)]
     line = [(part.name, part.title) for part in (index, *stories)]
     for place, part in enumerate((index, *stories)):
@@ -187,6 +197,11 @@ def _made(folder: Path, links: Links) -> str:
     files = [*sorted(folder.glob("*.csv")), *folder.glob("run.json")]
     listed = ", ".join(f'<a href="{links.take(path)}">{html.escape(path.name)}</a>' for path in files)
     return " ".join(parts) + (f". Its files: {listed}" if listed else "")
+
+
+def _try(live: Path) -> list[Part]:
+    """The card of the live page, if it is there."""
+    return [Part(f"{LIVE}/index.html", "Try it in your browser", "", sentence=TRY)] if live.exists() else []
 
 
 def _cards(stories: list[Part]) -> str:
