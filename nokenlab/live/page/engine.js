@@ -11,8 +11,9 @@ import { isolate } from "./isolation.js";
 /** @typedef {{id: number, text: string}} Token  text: as nokenlab shows a token */
 /** @typedef {Token & {probability: number}} Likely */
 /**
- * What a step said: the token, all text so far (never half a letter of many bytes), and the likeliest tokens it was taken from.
- * @typedef {Token & {whole: string, leading: Likely[]}} Step
+ * What a step said: the token, all text so far (never half a letter of many bytes), the likeliest tokens it was taken
+ * from, and the entropy of all of them in bits.
+ * @typedef {Token & {whole: string, leading: Likely[], entropy: number}} Step
  */
 /**
  * ended: the model ended its text, with a token that is a step and not among `ids`. full: it did not, but takes
@@ -98,6 +99,14 @@ export class Engine {
    * @returns {Promise<Float32Array[]>}
    */
   between(a, b, p, way = "lerp") { return this.#ask("between", { a, b, p, way }); }
+
+  /**
+   * The `count` tokens nearest to a plane, of those above a map that goes `reach` out to either side, and for each of some
+   * points of it the token that points most nearly the same way.
+   * @param {import("./worker/plane.js").Plane} plane @param {{reach: number, count: number, points: [number, number][]}} wish
+   * @returns {Promise<{near: (Token & {x: number, y: number, off: number})[], nearest: Token[]}>}
+   */
+  plane(plane, wish) { return this.#ask("plane", { plane, ...wish }); }
 
   /** End what runs on a lane. */
   stop(lane = "answer") { this.#ask("stop", lane); }

@@ -30,7 +30,7 @@ export async function answer({ model, tokens, slots, layout }, wish, check, onSt
       ended = id === layout.end;
       if (!ended) ids.push(id);
       const whole = ended ? tokens.text(ids) : stream.push(id);
-      onStep({ id, text: tokens.shown(id), whole, leading: described(logits, top, tokens).leading });
+      onStep({ id, text: tokens.shown(id), whole, ...described(logits, top, tokens) });
       full = !ended && cache.length === layout.positions;
       vectors = slots.vocabulary.row(id);
     }

@@ -4,6 +4,7 @@ import * as decode from "./decode.js";
 import { between } from "./interpolation.js";
 import { Ended, Lanes } from "./lanes.js";
 import { load } from "./loading.js";
+import { tokensAbout } from "./plane.js";
 
 const lanes = new Lanes();
 let parts = null;
@@ -19,6 +20,7 @@ const ASKED = {
   nearest: ({ slot, k }) => nearest(here().slots.vector(slot), whole(k, "k")),
   vector: (slot) => here().slots.vector(slot),
   between: ({ a, b, p, way }) => between(here().slots.vector(a), parts.slots.vector(b), p, way, parts.centroid),
+  plane: ({ plane, ...wish }) => about(tokensAbout(here().slots.vocabulary, plane, wish)),
   stop: (lane) => lanes.stop(lane),
 };
 
@@ -50,4 +52,9 @@ function checked({ tokens = 40, top = 10, ...wish }) {
 function nearest(vector, k) {
   const { tokens, slots } = parts;
   return slots.vocabulary.nearest(vector, k).map((token) => ({ ...token, text: tokens.shown(token.id) }));
+}
+
+function about({ near, nearest }) {
+  const { tokens } = parts, text = (id) => tokens.shown(id);
+  return { near: near.map((token) => ({ ...token, text: text(token.id) })), nearest: nearest.map((id) => ({ id, text: text(id) })) };
 }
