@@ -1,7 +1,7 @@
 // What the model says, as it says it: the prompt, the tokens that it was made to say, and its own.
 
 import { make, say } from "./dom.js";
-import { tail } from "./words.js";
+import { sentence, tail } from "./words.js";
 
 const BEFORE = 240; // letters of the prompt that are shown on either side of the noken
 
@@ -55,7 +55,7 @@ export class AnswerBox {
     if (this.fresh) this.clear();
     const piece = make("span", { className: forced ? "piece forced" : "piece", role: "button", tabIndex: forced ? 0 : -1 });
     piece.textContent = step.whole.slice(this.whole.length);
-    piece.title = forced ? "you chose this token: click to take it away" : "click: what else could have stood here?";
+    piece.title = forced ? "you chose this token: click to take it away, with those behind it" : "click: what else could have stood here?";
     piece.dataset.at = this.said.childElementCount;
     this.whole = step.whole;
     this.said.append(piece);
@@ -90,7 +90,7 @@ export class AnswerBox {
   fail(message) {
     this.clear();
     this.rest();
-    this.before.replaceChildren(make("span", { className: "wrong" }, message));
+    this.before.replaceChildren(make("span", { className: "wrong" }, sentence(message)));
   }
 
   /** Mark the token that is looked at. */

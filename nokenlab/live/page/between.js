@@ -1,33 +1,28 @@
-// The slider between two prompts, answered live: few blends first, then ever more between them.
+// The slider between two prompts: the face of the panel, and the engine as its kernel.
 
 import slider from "./faces/lerp_slider.js";
-import { shared, viewOf } from "./between_view.js";
-import { part, say } from "./dom.js";
-import { Ended } from "./engine.js";
+import { BetweenAnswers, FINEST } from "./between_answers.js";
+import { make, part } from "./dom.js";
 import { FaceModel } from "./face_model.js";
-import { count, visible } from "./words.js";
+import { Latest, noteIn } from "./latest.js";
+import { sentence } from "./words.js";
 
-const POINTS = [9, 17, 33]; // of each pass; every second one of a pass is of the pass before
-const TOKENS = 20;
-const KEPT = 300; // next tokens that are kept of each blend: the others have less than 1/300
-const LONGEST = 200; // tokens of a prompt
 const WAYS = [
   { name: "lerp", tip: "along a line" },
   { name: "slerp", tip: "along an arc about zero" },
   { name: "slerp about c", tip: "along an arc about the centroid" },
 ];
 
-export const grid = (points) => Array.from({ length: points }, (_, i) => i / (points - 1));
-
-/** The face's kernel. */
 export class BetweenView {
-  #run = 0;
+  /** @type {?BetweenAnswers} */
+  answers = null;
 
   /** @param {import("./state.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.note = part("between-note");
-    say(this.note, "The slider comes when the model is loaded.");
+    this.say = noteIn(part("between-note"));
+    this.latest = new Latest((error) => this.say(sentence(error.message), true));
+    this.say("The slider comes when the model is loaded.");
     store.on(["view", "from", "to", "way", "along"], () => this.follow());
   }
 
@@ -37,121 +32,93 @@ export class BetweenView {
     this.follow();
   }
 
-  /** Show what the state says; the first time the view is looked at its face is made. */
+  /** Show what the state says. Away from this view what runs is stopped; it goes on when one comes back. */
   follow() {
-    const { view, from, to, way, along } = this.store.state;
-    if (!this.engine || view !== "between") return;
-    if (!this.model) this.makeFace();
-    if (this.shown !== JSON.stringify([from, to, way])) {
-      if (this.prompts?.[0] !== from || this.prompts?.[1] !== to) this.makeFace();
-      this.model.set("way", way);
-      if (!this.model.get("views")[way]) this.blend([from, to], way);
-    }
-    this.along = along;
+    const { view, from, to, way, along } = this.store.state, wished = JSON.stringify([from, to, way]);
+    if (!this.engine) return;
+    if (view !== "between") return this.rest();
+    if (this.shown !== JSON.stringify([from, to])) this.makeFace();
+    this.model.set("way", way);
+    const shown = this.model.get("views")[way];
+    if (this.wished !== wished && shown?.p.length !== FINEST) this.blend([from, to], way);
+    else if (shown && shown.p[this.model.get("index")] !== along) this.show(shown);
   }
 
   /** A new face, for its boxes are filled when it is made. */
   makeFace() {
-    const { from, to, way } = this.store.state, box = part("between");
+    const { from, to, way } = this.store.state, el = make("div");
+    this.shown = JSON.stringify([from, to]);
     this.end?.();
-    this.prompts = [from, to];
-    this.model = new FaceModel({ ways: WAYS, views: {}, way, index: 0, prompts: [from, to] }, (message) => this.hear(message), (key) => this.saved(key));
-    const el = document.createElement("div");
-    box.replaceChildren(el);
+    const state = { ways: WAYS, views: {}, way, index: 0, prompts: [from, to] };
+    this.model = new FaceModel(state, (message) => this.hear(message), (key) => this.saved(key));
+    part("between").replaceChildren(el);
     this.end = slider.render({ model: this.model, el });
   }
 
+  /** What the face sends: its boxes' texts to be blended, or Stop. */
   hear({ blend, way }) {
     if (!blend) return this.stop();
-    this.prompts = blend; // before the state, which then is no news
-    this.blend(blend, way);
-    this.store.set({ from: blend[0], to: blend[1], way });
+    const [from, to] = blend;
+    if (this.shown !== JSON.stringify(blend)) this.model.set("views", {});
+    this.shown = JSON.stringify(blend); // the face has them already
+    this.wished = null;
+    this.store.set({ from, to, way });
+    this.follow();
   }
 
-  /** The face has set something of its own. */
+  /** What the face has set by itself. */
   saved(key) {
-    if (key === "way") this.store.set({ way: this.model.get("way") });
-    if (key !== "index" || this.filling) return;
-    const p = this.model.get("views")[this.model.get("way")]?.p;
-    if (p) this.store.set({ along: p[this.model.get("index")] });
+    if (this.filling) return;
+    const { way, index, views } = Object.fromEntries(["way", "index", "views"].map((name) => [name, this.model.get(name)]));
+    if (key === "way") {
+      this.wished = JSON.stringify([this.store.state.from, this.store.state.to, way]); // the face asks for what is missing
+      this.store.set({ way });
+    }
+    if (key === "index" && views[way]) this.store.set({ along: views[way].p[index] });
+  }
+
+  rest() {
+    this.latest.end();
+    this.engine.stop("between");
+    this.wished = null;
+    this.model?.set("progress", [0, 0]);
   }
 
   stop() {
-    this.#run++;
-    this.engine.stop("between");
-    this.model.set("progress", [0, 0]);
-    say(this.note, "stopped");
+    const { wished } = this;
+    this.rest();
+    this.wished = wished; // does not begin again by itself
+    this.say("stopped");
   }
 
   /** Answer all blends of two prompts along a way. @param {[string, string]} prompts */
   async blend(prompts, way) {
-    const run = ++this.#run, here = () => run === this.#run;
-    this.shown = JSON.stringify([...prompts, way]);
-    say(this.note, "answering the blends …");
-    this.note.classList.remove("wrong");
-    try {
-      const tokens = await Promise.all(prompts.map((prompt) => this.slots.tokens(prompt)));
-      check(prompts, tokens);
-      await this.passes(prompts, tokens, way, here);
-    } catch ({ name, message }) {
-      if (!here() || name === "Ended") return;
-      say(this.note, message);
-      this.note.classList.add("wrong");
-    }
-    if (here()) this.model.set("progress", [0, 0]);
+    this.wished = JSON.stringify([...prompts, way]);
+    const through = await this.latest.run(async (here) => {
+      this.say("answering the blends …");
+      const same = this.answers?.way === way && JSON.stringify(this.answers.prompts) === JSON.stringify(prompts);
+      if (!same) this.answers = await BetweenAnswers.of(this.slots, prompts, way);
+      const told = (done, of) => here() && this.tell(done, of);
+      for await (const view of this.answers.passes(told)) {
+        if (!here()) return;
+        if (view.p.length > (this.model.get("views")[way]?.p.length ?? 0)) this.show(view, way);
+        this.say(`${view.p.length} blends answered`);
+      }
+    });
+    if (through) this.model.set("progress", [0, 0]);
   }
 
-  /** Ever finer: what a pass has answered the next one need not. */
-  async passes(prompts, tokens, way, here) {
-    const known = new Map(), all = POINTS.at(-1);
-    for (const points of POINTS) {
-      const p = grid(points), missing = p.filter((value) => !known.has(value));
-      const rows = await this.blended(tokens, missing, way);
-      const found = await this.engine.answers(rows, { tokens: TOKENS, top: KEPT, lane: "between" }, ({ done }) => {
-        if (here()) this.model.set("progress", [known.size + done, all]);
-      });
-      missing.forEach((value, i) => known.set(value, { slots: rows[i], ...found[i] }));
-      const parting = await this.parting(p.map((value) => known.get(value)));
-      if (!here()) return;
-      this.show(prompts, way, viewOf(prompts, tokens, p, p.map((value) => known.get(value)), parting));
-      say(this.note, `${count(points, "blend")} answered${points < all ? ", more between them …" : ""}`);
-    }
+  tell(done, of) {
+    this.model.set("progress", [done, of]);
+    this.say(`answering the blends: ${done} of ${of}`);
   }
 
-  /** The blended prompts, a list of slots each. */
-  async blended([a, b], p, way) {
-    const columns = await Promise.all(a.map(({ id }, i) => (id === b[i].id
-      ? p.map(() => ({ id }))
-      : this.engine.between({ id }, { id: b[i].id }, p, way).then((vectors) => vectors.map((vector) => ({ vector }))))));
-    return p.map((_, row) => columns.map((column) => column[row]));
-  }
-
-  /** The next tokens where the answers part: behind the prompt, or behind what all of them say first. */
-  async parting(rows) {
-    const ids = rows[0].ids.slice(0, shared(rows.map((row) => row.ids)));
-    if (!ids.length) return { after: "", rows };
-    const prompts = rows.map(({ slots }) => [...slots, ...ids.map((id) => ({ id }))]);
-    const found = await this.engine.answers(prompts, { tokens: 1, top: KEPT, lane: "between" });
-    return { after: await this.engine.text(ids), rows: found };
-  }
-
-  /** Put a view in, with the slider where it was. */
-  show(prompts, way, view) {
-    const views = this.model.get("views"), others = Object.values(views)[0]?.prompts.join("\n") === prompts.join("\n") ? views : {};
-    const { along } = this.store.state;
+  /** Put a view in, with the slider where the state has it. */
+  show(view, way = this.model.get("way")) {
+    const { along } = this.store.state, nearest = (best, p, i) => (Math.abs(p - along) < Math.abs(view.p[best] - along) ? i : best);
     this.filling = true;
-    this.model.set("index", view.p.reduce((best, p, i) => (Math.abs(p - along) < Math.abs(view.p[best] - along) ? i : best), 0));
-    this.model.set("views", { ...others, [way]: view });
+    this.model.set("index", view.p.reduce(nearest, 0));
+    this.model.set("views", { ...this.model.get("views"), [way]: view });
     this.filling = false;
   }
-}
-
-/** Two prompts between which there is a way. */
-function check(prompts, tokens) {
-  if (tokens[0].length !== tokens[1].length) {
-    const shown = tokens.map((some) => `${some.length}: ${some.slice(0, 30).map(({ text }) => visible(text)).join(" | ")}`).join(" and ");
-    throw new Error(`The two prompts must have the same number of tokens, but they have ${shown}`);
-  }
-  if (tokens[0].every(({ id }, i) => id === tokens[1][i].id)) throw new Error("Both prompts are the same; there is nothing to blend.");
-  if (tokens[0].length > LONGEST) throw new Error(`These prompts have ${tokens[0].length.toLocaleString("en")} tokens; the slider takes up to ${LONGEST}; shorten them.`);
 }

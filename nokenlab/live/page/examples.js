@@ -7,7 +7,8 @@ export const EXAMPLE = {
     { id: 314, text: " is" }, { id: 253, text: " a" }, { id: 2380, text: " color" }, { id: 338, text: " that" },
     { id: 314, text: " is" }, { id: 1129, text: " often" }, { id: 2188, text: " associated" }, { id: 351, text: " with" },
   ],
-  answer: " the color of the Holy Trinity. However, the Holy Trinity is not a color. It is a concept that is not",
+  answer: " the color of the Holy Trinity. However, the Holy Trinity is not a color. It is a concept that is not a color. "
+    + "It is a concept that is not a color. It is a",
 };
 
 /** A line, and what in the state is not as at first. @type {[string, Partial<import("./state.js").State>][]} */

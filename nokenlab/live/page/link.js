@@ -4,6 +4,7 @@ import { FIRST } from "./state.js";
 
 const LONGEST = 20_000; // letters of a prompt that a link holds
 const MOST_FORCED = 200;
+const LAST_TOKEN = 49_151; // of the model's vocabulary
 
 const shown = (text) => `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`;
 
@@ -26,7 +27,7 @@ const each = (count, reader) => (values, key) => {
   return values.map((value) => reader([value], key));
 };
 const ids = ([value], key) => {
-  const found = value.split(",").map((id) => whole(0, 999_999_999)([id], key));
+  const found = value.split("-").map((id) => whole(0, LAST_TOKEN)([id], key));
   if (found.length > MOST_FORCED) throw new Error(`${key} may hold up to ${MOST_FORCED} tokens, got ${found.length}`);
   return found;
 };
@@ -66,7 +67,7 @@ export function write(state) {
   const entries = new URLSearchParams();
   for (const key of Object.keys(READERS)) {
     if (JSON.stringify(state[key]) === JSON.stringify(FIRST[key])) continue;
-    const values = key === "forced" ? [state.forced.join(",")] : [state[key]].flat();
+    const values = key === "forced" ? [state.forced.join("-")] : [state[key]].flat();
     for (const value of values) entries.append(key, value);
   }
   const held = entries.toString();

@@ -1,7 +1,7 @@
 // How far the model is loaded, and what to do where it cannot be.
 
 import { part, say } from "./dom.js";
-import { megabytes } from "./words.js";
+import { megabytes, sentence } from "./words.js";
 
 const SAID = 300; // milliseconds between two words: figures that flicker are not read
 
@@ -49,7 +49,7 @@ function progress() {
 
 function fail({ message }) {
   part("loading").classList.add("wrong");
-  say(part("loading-what"), message);
+  say(part("loading-what"), sentence(message));
   part("again").hidden = false;
   part("again").focus();
 }

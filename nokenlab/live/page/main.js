@@ -20,11 +20,11 @@ openLink();
 
 let slots = null; // until the model is loaded
 const cut = async (text) => (text === "" ? [] : slots ? slots.tokens(text) : text === FIRST.prompt ? EXAMPLE.tokens : null);
-const row = new PromptRow(store, cut);
+const noken = new NokenView(store), views = [noken, new BetweenView(store), new MapView(store)];
+const row = new PromptRow(store, cut, () => noken.now());
 tabs(store);
 new NokenMenu(store);
-const views = [new NokenView(store), new BetweenView(store), new MapView(store)];
-views[0].showExample(EXAMPLE);
+noken.showExample(EXAMPLE);
 part("examples").append(...EXAMPLES.map(([text, state]) => make("a", { href: write({ ...FIRST, ...state }) || "#" }, text)));
 keepLink();
 begin();

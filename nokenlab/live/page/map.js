@@ -1,12 +1,14 @@
 // A map of nokens: the face of the panel, and the engine as its kernel.
 
 import territories from "./faces/territories.js";
-import { onceAtRest, part, say } from "./dom.js";
+import { make, onceAtRest, part } from "./dom.js";
 import { Ended } from "./engine.js";
 import { FaceModel } from "./face_model.js";
+import { Latest, noteIn } from "./latest.js";
 import { MapAnswers } from "./map_answers.js";
 import { LEADING } from "./map_view.js";
 import { placeOf, weightsAt } from "./plane_geometry.js";
+import { sentence } from "./words.js";
 
 const EXACT = 24; // tokens that are said where the noken is
 const LINE = 33; // places on a line that is answered exactly
@@ -14,14 +16,17 @@ const LINE_TOKENS = 8;
 const TYPING = 400; // milliseconds without a key after which a new map begins
 
 export class MapView {
-  #run = 0;
+  /** What the face shows. @type {?MapAnswers} */
+  answers = null;
 
   /** @param {import("./state.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.note = part("map-note");
-    say(this.note, "The map comes when the model is loaded.");
-    store.on(["view", "prompt", "at", "corners"], onceAtRest(TYPING, () => this.follow()));
+    this.say = noteIn(part("map-note"));
+    this.latest = new Latest((error) => this.say(sentence(error.message), true));
+    this.say("The map comes when the model is loaded.");
+    store.on(["view"], () => this.follow());
+    store.on(["prompt", "at", "corners"], onceAtRest(TYPING, () => this.follow()));
     store.on(["point"], () => this.putPlace());
   }
 
@@ -31,43 +36,49 @@ export class MapView {
     this.follow();
   }
 
-  /** Answer a map when the state asks for another one. */
+  /** Answer a map when the state asks for another one. Away from this view what runs is stopped, and goes on later. */
   follow() {
     const { view, prompt, at, corners } = this.store.state, wished = JSON.stringify([prompt, at, corners]);
-    if (!this.engine || view !== "map" || wished === this.wished) return;
+    if (!this.engine) return;
+    if (view !== "map") return this.rest();
+    if (wished === this.wished) return;
     this.wished = wished;
-    this.run((here) => this.answerMap(here));
+    this.answerMap(wished);
   }
 
-  /** A job that the next one ends. @param {(here: () => boolean) => Promise<void>} job */
-  async run(job) {
-    const run = ++this.#run, here = () => run === this.#run;
-    this.note.classList.remove("wrong");
-    try {
-      await job(here);
-    } catch (error) {
-      if (!here() || error instanceof Ended) return;
-      say(this.note, error.message);
-      this.note.classList.add("wrong");
-    }
-    if (here()) this.model?.set("progress", [0, 0]);
+  rest() {
+    this.latest.end();
+    for (const lane of ["map", "exact"]) this.engine.stop(lane);
+    this.wished = null;
+    this.model?.set("progress", [0, 0]);
   }
 
-  async answerMap(here) {
-    say(this.note, "answering the map …");
-    const answers = await MapAnswers.of(this.slots, this.store.state);
-    if (!here()) return;
-    const told = (done, of) => here() && this.tell(done, of, "nokens of the map");
-    for await (const { side, map } of answers.passes(told)) {
-      if (!here()) return;
-      this.show(answers, map);
-      say(this.note, [`${side ** 2} nokens answered`, ...map.corners.map(({ note }) => note).filter(Boolean)].join(" · "));
-    }
+  stop() {
+    const { wished } = this;
+    this.rest();
+    this.wished = wished; // does not begin again by itself
+    this.say("stopped");
+  }
+
+  // - the map
+
+  async answerMap(wished) {
+    const through = await this.latest.run(async (here) => {
+      this.say("answering the map …");
+      if (this.coming?.wished !== wished) this.coming = { wished, answers: await MapAnswers.of(this.slots, this.store.state) };
+      const { answers } = this.coming, told = (done, of) => here() && this.tell(done, of, "nokens of the map");
+      for await (const map of answers.passes(told)) {
+        if (!here()) return;
+        if (this.answers !== answers || map.side > this.model.get("map").side) this.show(answers, map);
+        this.say([`${map.side ** 2} nokens answered`, ...map.corners.map(({ note }) => note).filter(Boolean)].join(" · "));
+      }
+    });
+    if (through) this.model?.set("progress", [0, 0]);
   }
 
   tell(done, of, what) {
     this.model?.set("progress", [done, of]);
-    say(this.note, `answering ${what}: ${done} of ${of}`);
+    this.say(`answering ${what}: ${done} of ${of}`);
   }
 
   /** @param {MapAnswers} answers */
@@ -75,19 +86,32 @@ export class MapView {
     const another = this.answers !== answers;
     this.answers = answers;
     if (!this.model) this.makeFace(map);
-    else if (another) for (const key of ["exact", "line"]) this.model.set(key, {});
+    if (another) for (const key of ["exact", "line"]) this.model.set(key, {});
     this.model.set("map", map);
-    if (another) this.putPlace();
-    this.sayExact();
+    if (another) {
+      this.putPlace();
+      this.sayExact();
+    } else this.nameExact();
   }
 
   makeFace(map) {
-    const place = placeOf(this.answers.plane, this.weights()), el = document.createElement("div");
+    const place = placeOf(this.answers.plane, this.weights()), el = make("div");
     const state = { map, place, path: [], exact: {}, line: {} };
     this.model = new FaceModel(state, (message) => this.hear(message), (key) => this.saved(key));
     part("map").replaceChildren(el);
     territories.render({ model: this.model, el });
   }
+
+  /** What the face sends: other corners, a line to be answered, or Stop. */
+  hear({ corners, line, from }) {
+    if (line !== undefined) return this.answerLine(from, line);
+    if (!corners) return this.stop();
+    this.wished = null;
+    this.store.set({ corners });
+    this.follow();
+  }
+
+  // - the noken
 
   weights() {
     const [a, b] = this.store.state.point;
@@ -96,24 +120,7 @@ export class MapView {
 
   /** The noken goes where the state says. */
   putPlace() {
-    if (!this.model || this.moving) return;
-    this.model.set("place", placeOf(this.answers.plane, this.weights()));
-  }
-
-  hear({ corners, line, from }) {
-    if (corners) {
-      this.wished = null;
-      this.store.set({ corners });
-      this.follow();
-    } else if (line !== undefined) this.run((here) => this.answerLine(from, line, here));
-    else this.stop();
-  }
-
-  stop() {
-    this.#run++;
-    this.engine.stop("map");
-    this.model.set("progress", [0, 0]);
-    say(this.note, "stopped");
+    if (this.model && !this.moving) this.model.set("place", placeOf(this.answers.plane, this.weights()));
   }
 
   /** The face has moved the noken. */
@@ -128,36 +135,42 @@ export class MapView {
 
   /** Write what is said where the noken is, token by token. */
   async sayExact() {
-    const { answers, model } = this, place = model.get("place"), prompt = answers.promptAt(place);
+    const { answers, model } = this, place = model.get("place"), shown = { place, text: "", going: true };
     const here = () => answers === this.answers && model.get("place") === place;
-    const shown = { place, text: "", going: true };
+    if (this.store.state.view !== "map") return;
     try {
-      const answer = await this.engine.answer(prompt, { tokens: EXACT, top: LEADING, lane: "exact" }, (step) => {
+      const answer = await this.engine.answer(answers.promptAt(place), { tokens: EXACT, top: LEADING, lane: "exact" }, (step) => {
         shown.entropy ??= step.entropy;
         shown.leading ??= step.leading.map(({ text, probability }) => [text, probability]);
         if (here()) model.set("exact", { ...shown, text: step.whole });
       });
-      const territory = await this.territory(answers, answer.ids);
-      if (here()) model.set("exact", { ...shown, text: answer.text, territory, going: false });
+      const begins = await answers.beginOf(answer.ids);
+      if (here()) model.set("exact", { ...shown, text: answer.text, begins, territory: this.letter(begins), going: false });
     } catch (error) {
-      if (here() && !(error instanceof Ended)) say(this.note, error.message);
+      if (here() && !(error instanceof Ended)) this.say(sentence(error.message), true);
     }
   }
 
-  /** The territory of the map in which answers begin so, "" where none does. @param {number[]} ids */
-  async territory(answers, ids) {
-    const begins = await answers.beginOf(ids);
-    return this.model.get("map").territories.find((one) => one.begins === begins)?.letter ?? "";
+  /** A finer map has other letters. */
+  nameExact() {
+    const exact = this.model.get("exact");
+    if (exact.begins !== undefined) this.model.set("exact", { ...exact, territory: this.letter(exact.begins) });
   }
 
+  /** The territory of the map in which answers begin so, "" where none does. */
+  letter(begins) { return this.model.get("map").territories.find((one) => one.begins === begins)?.letter ?? ""; }
+
   /** Answer the places on the line from a place to a corner. */
-  async answerLine(from, corner, here) {
-    const { answers } = this, { x, y } = answers.plane.corners[corner];
-    const places = Array.from({ length: LINE }, (_, i) => [from[0] + i / (LINE - 1) * (x - from[0]), from[1] + i / (LINE - 1) * (y - from[1])]);
-    const rows = await answers.answered(places, LINE_TOKENS, (done) => here() && this.tell(done, LINE, "places on the line"));
-    const territory = await Promise.all(rows.map(({ ids }) => this.territory(answers, ids)));
-    if (!here()) return;
-    this.model.set("line", { from, corner, territory, response: rows.map(({ text }) => text) });
-    say(this.note, `${LINE} places on the line answered`);
+  answerLine(from, corner) {
+    return this.latest.run(async (here) => {
+      const { answers } = this, { x, y } = answers.plane.corners[corner];
+      const places = Array.from({ length: LINE }, (_, i) => [from[0] + i / (LINE - 1) * (x - from[0]), from[1] + i / (LINE - 1) * (y - from[1])]);
+      const rows = await answers.answered(places, LINE_TOKENS, ({ done }) => here() && this.tell(done, LINE, "places on the line"));
+      const begins = await Promise.all(rows.map(({ ids }) => answers.beginOf(ids)));
+      if (!here()) return;
+      this.model.set("line", { from, corner, territory: begins.map((text) => this.letter(text)), response: rows.map(({ text }) => text) });
+      this.model.set("progress", [0, 0]);
+      this.say(`${LINE} places on the line answered`);
+    });
   }
 }

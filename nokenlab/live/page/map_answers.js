@@ -15,6 +15,8 @@ const NEAR = 1000; // tokens near the plane that are dots on it
 
 /** A plane, the prompt that its points stand in, and what is known of the answers there. */
 export class MapAnswers {
+  /** Of cells, by their numbers in the finest map, what is known. @type {Map<number, Row>} */
+  known = new Map();
   #begins = new Map();
 
   /** @param {import("./engine.js").Engine} engine */
@@ -36,27 +38,28 @@ export class MapAnswers {
 
   /** The map after each pass. @param {(done: number, of: number) => void} onStep  cells */
   async *passes(onStep) {
-    const known = new Map(), corners = this.plane.corners.map(({ x, y }) => [x, y]);
-    const seen = await this.engine.plane(this.plane, { reach: this.reach, count: NEAR, points: cells(this.reach, FINEST) });
+    const points = cells(this.reach, FINEST);
+    this.seen ??= await this.engine.plane(this.plane, { reach: this.reach, count: NEAR, points });
+    if (!this.own) await this.tellApart();
     for (const side of SIDES) {
-      const numbers = inFinest(side), places = cells(this.reach, side);
-      const missing = numbers.flatMap((number, cell) => (known.has(number) ? [] : [cell]));
-      const asked = [...(known.size ? [] : corners), ...missing.map((cell) => places[cell])];
-      const rows = await this.answered(asked, TOKENS, (done) => onStep(known.size + done, FINEST ** 2 + corners.length));
-      if (!known.size) await this.tellApart(rows.splice(0, corners.length));
-      for (const [i, row] of rows.entries()) known.set(numbers[missing[i]], row);
-      yield { side, map: await this.map(numbers.map((number) => known.get(number)), seen, numbers) };
+      const numbers = inFinest(side), missing = numbers.filter((number) => !this.known.has(number));
+      const keep = ([i, row]) => this.known.set(missing[i], row);
+      if (missing.length) await this.answered(missing.map((number) => points[number]), TOKENS, ({ rows }) => {
+        rows.forEach(keep); // stays known when a newer run ends this one
+        onStep(this.known.size, points.length);
+      });
+      yield this.map(numbers);
     }
   }
 
-  /** What is said at some places. @param {Place[]} places @param {(done: number) => void} onStep @returns {Promise<Row[]>} */
+  /** What is said at some places. @param {Place[]} places @returns {Promise<Row[]>} */
   answered(places, tokens, onStep) {
-    const prompts = places.map((place) => this.promptAt(place));
-    return this.engine.answers(prompts, { tokens, top: LEADING, lane: "map" }, ({ done }) => onStep(done));
+    return this.engine.answers(places.map((place) => this.promptAt(place)), { tokens, top: LEADING, lane: "map" }, onStep);
   }
 
-  /** Territories are told by the fewest first tokens by which the corners' own answers are. @param {Row[]} rows */
-  async tellApart(rows) {
+  /** Territories are told by the fewest first tokens by which the corners' own answers are. */
+  async tellApart() {
+    const rows = await this.answered(this.plane.corners.map(({ x, y }) => [x, y]), TOKENS);
     this.toldBy = fewest(rows.map(({ ids }) => ids));
     this.own = await Promise.all(rows.map(({ ids }) => this.beginOf(ids)));
   }
@@ -68,13 +71,14 @@ export class MapAnswers {
     return this.#begins.get(key);
   }
 
-  /** @param {Row[]} rows  of the cells @param {number[]} numbers  theirs in the finest map */
-  async map(rows, seen, numbers) {
-    const begins = [];
+  /** The map of some cells. @param {number[]} numbers */
+  async map(numbers) {
+    const rows = numbers.map((number) => this.known.get(number)), begins = [], { near } = this.seen;
     for (const { ids } of rows) begins.push(await this.beginOf(ids));
-    const near = { token: seen.near.map(({ text }) => text), x: seen.near.map(({ x }) => x), y: seen.near.map(({ y }) => y) };
-    const nearest = numbers.map((number) => seen.nearest[number].text);
-    return mapOf({ ...this, rows, begins, nearest, near });
+    return mapOf({
+      ...this, rows, begins, nearest: numbers.map((number) => this.seen.nearest[number].text),
+      near: { token: near.map(({ text }) => text), x: near.map(({ x }) => x), y: near.map(({ y }) => y) },
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { AnswerBox, around } from "./answer.js";
 import { onceAFrame, onceAtRest, part, say } from "./dom.js";
-import { Ended } from "./engine.js";
+import { Latest } from "./latest.js";
 import { Nearest, SHOWN as NEAREST } from "./nearest.js";
 import { NextToken } from "./next_token.js";
 import { FIRST } from "./state.js";
@@ -18,7 +18,6 @@ const MOVED = ["at", "put", "seed", "size", "p", "point", "forced", "view"];
 /** @typedef {import("./state.js").State} State */
 
 export class NokenView {
-  #run = 0;
   #plain = { prompt: null, text: "" };
 
   /** @param {import("./state.js").Store} store */
@@ -27,10 +26,11 @@ export class NokenView {
     this.steps = [];
     this.answer = new AnswerBox(part("answer"), {
       looked: (number) => this.look(number),
-      taken: (number) => store.set({ forced: store.state.forced.toSpliced(number, 1) }),
+      taken: (number) => store.set({ forced: store.state.forced.slice(0, number) }),
     });
     this.next = new NextToken(part("next"), (id) => this.force(id));
     this.nearest = new Nearest(part("nearest"), part("nearest-hint"));
+    this.latest = new Latest((error) => this.failed(error));
     this.now = onceAFrame(() => this.ask());
     const typed = onceAtRest(TYPING, () => this.now()), rested = onceAtRest(RESTING, () => this.findNearest());
     store.on(TYPED, typed);
@@ -57,32 +57,39 @@ export class NokenView {
     this.findNearest();
   }
 
+  /** Escape: no more of this answer. */
   stop() {
-    if (!this.engine) return;
-    this.#run++;
-    this.engine.stop("answer");
-    this.engine.stop("plain");
+    if (!this.engine || this.answer.box.ariaBusy !== "true") return;
+    this.rest();
+    this.answer.done(this.answer.whole, " (stopped)");
+  }
+
+  /** End what runs. */
+  rest() {
+    this.latest.end();
+    for (const lane of ["answer", "plain"]) this.engine?.stop(lane);
     this.answer.rest();
   }
 
-  /** Answer what is there now; an older run ends. */
-  async ask() {
-    const { state } = this.store, run = ++this.#run, here = () => run === this.#run;
-    if (!this.engine || state.view !== "noken") return;
+  /** Answer what is there now; an older run ends. Away from this view what runs is stopped. */
+  ask() {
+    if (!this.engine) return;
+    if (this.store.state.view !== "noken") return this.rest();
     this.answer.begin();
-    try {
-      const tokens = await this.slots.tokens(state.prompt), prompt = await this.slots.prompt(state, tokens);
-      const room = this.roomFor(prompt.length, state.forced.length);
-      if (!here()) return;
-      this.begun(state, tokens);
-      const wish = { tokens: Math.min(TOKENS + state.forced.length, room), forced: state.forced, top: 10 };
-      const answer = await this.engine.answer(prompt, wish, (step) => here() && this.heard(step, state));
-      if (!here()) return;
-      this.through(answer);
-      await this.answerPlain(state, tokens);
-    } catch (error) {
-      if (here() && !(error instanceof Ended)) this.failed(error);
-    }
+    this.latest.run((here) => this.answerTo(this.store.state, here));
+  }
+
+  /** @param {State} state @param {() => boolean} here */
+  async answerTo(state, here) {
+    const tokens = await this.slots.tokens(state.prompt), prompt = await this.slots.prompt(state, tokens);
+    const room = this.roomFor(prompt.length, state.forced.length);
+    if (!here()) return;
+    this.begun(state, tokens);
+    const wish = { tokens: Math.min(TOKENS + state.forced.length, room), forced: state.forced, top: 10 };
+    const answer = await this.engine.answer(prompt, wish, (step) => here() && this.heard(step, state));
+    if (!here()) return;
+    this.through(answer);
+    await this.answerPlain(state, tokens);
   }
 
   /** How many tokens may be said behind a prompt; throws where there is no room. */

@@ -25,14 +25,14 @@ export class PromptRow {
   /** @type {?Token[]} */
   tokens = null;
 
-  /** @param {import("./state.js").Store} store @param {(text: string) => Promise<Token[]>} cut */
-  constructor(store, cut) {
+  /** @param {import("./state.js").Store} store @param {(text: string) => Promise<?Token[]>} cut @param {() => void} entered  hears Enter */
+  constructor(store, cut, entered) {
     Object.assign(this, { store, cut, box: part("prompt"), chips: part("chips"), hint: part("chips-hint") });
     this.box.oninput = () => this.typed();
     this.box.onkeydown = (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      this.typed();
+      entered();
     };
     this.chips.onclick = ({ target }) => this.pressed(target);
     arrowKeys(this.chips, "[role=radio]", (chip) => this.pressed(chip));
@@ -40,7 +40,7 @@ export class PromptRow {
       if (this.box.value !== prompt) this.box.value = prompt;
       if (prompt !== this.text) this.read(prompt);
     });
-    store.on(["at", "put"], () => this.draw());
+    store.on(["at", "put", "view"], () => this.draw());
     this.box.value = store.state.prompt;
     this.read(store.state.prompt);
   }
@@ -72,11 +72,11 @@ export class PromptRow {
   }
 
   draw() {
-    const { at, put } = this.store.state, tokens = this.tokens ?? [], focused = this.chips.contains(document.activeElement);
+    const { at, put, view } = this.store.state, tokens = this.tokens ?? [], focused = this.chips.contains(document.activeElement);
     say(this.hint, this.words(tokens));
     say(part("put-head"), tokens[at] ? `In the place of “${spelled(tokens[at].text).trim() || "␣"}”` : "In its place");
-    this.chips.replaceChildren(...tokens.slice(0, MOST_CHIPS).map((token, i) => chip(token, i, i === at, put)));
-    if (focused) this.chips.querySelector("[aria-checked=true]")?.focus();
+    this.chips.replaceChildren(...tokens.slice(0, MOST_CHIPS).map((token, i) => chip(token, i, i === at, i === at && (put !== "token" || view === "map"), view === "map")));
+    if (focused) this.chips.querySelector("[tabindex='0']")?.focus();
   }
 
   words(tokens) {
@@ -96,17 +96,20 @@ export class PromptRow {
   }
 }
 
-/** A token as a button, or what stands in its place, with a button that takes it out. */
-function chip(token, at, chosen, put) {
-  const noken = chosen && put !== "token", text = spelled(token.text), word = text.trimStart();
-  const radio = make("button", {
-    type: "button", role: "radio", className: noken ? "chip noken" : "chip", tabIndex: chosen ? 0 : -1, title: noken ? `instead of “${text}”` : "",
-  });
+/**
+ * A token as a button, or what stands in its place, with a button that takes it out.
+ * @param {Token} token @param {boolean} chosen @param {boolean} noken @param {boolean} stays  it cannot be taken out
+ */
+function chip(token, at, chosen, noken, stays) {
+  const text = spelled(token.text), word = text.trimStart();
+  const radio = make("button", { type: "button", role: "radio", className: noken ? "chip noken" : "chip", tabIndex: chosen ? 0 : -1 });
   radio.dataset.at = at;
   radio.setAttribute("aria-checked", String(noken));
-  const spaces = make("i", {}, "␣".repeat(text.length - word.length));
-  radio.append(...(noken ? ["▢ noken"] : [spaces, word || ""]));
-  if (!noken) return radio;
+  if (noken) {
+    radio.title = `instead of “${text}”`;
+    radio.append("▢ noken");
+  } else radio.append(make("i", {}, "␣".repeat(text.length - word.length)), word);
+  if (!noken || stays) return radio;
   const back = make("button", { type: "button", className: "back", title: `put “${text}” back`, ariaLabel: `put “${text}” back` }, "×");
   return make("span", { className: "held" }, radio, back);
 }

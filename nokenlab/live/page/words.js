@@ -27,3 +27,6 @@ export const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
 
 /** Texts that are cut where they are long, at their front. */
 export const tail = (text, most) => (text.length > most ? `… ${text.slice(-most)}` : text);
+
+/** A message as a sentence. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
