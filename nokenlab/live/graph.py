@@ -3,7 +3,8 @@
 In: inputs_embeds (batch, tokens, width) float32; total, a number: how many tokens there are with these, the
 same in all rows; seqlens_k (batch,) int32: total - 1; and past.N.key, past.N.value (batch, cached heads,
 past, head) of each layer N. Out: logits (batch, 1, vocabulary) of the last token, and present.N.key,
-present.N.value, which are the past of the next step.
+present.N.value, which are the past of the next step. Behind a past onnxruntime takes several tokens of one
+row, or one token of several rows.
 """
 
 from collections.abc import Callable

