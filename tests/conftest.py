@@ -16,6 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, which would
 # These begin, for a file that waits or takes long must not be left for the end.
 FIRST = (
     "tests/panels/test_browser",
+    "tests/live/test_browser",
     "tests/sweeps/",
     "tests/fast/test_setup",
     "tests/runs/",
@@ -26,13 +27,13 @@ CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Several processes take a file at a time; all that need a browser is one, with one JupyterLab."""
+    """Several processes take a file at a time; what needs a browser is one for the panels, one for the live page."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):  # what xdist asks of a scheduler
             file = super()._split_scope(nodeid)
-            return FIRST[0] if file.startswith(FIRST[0]) else file
+            return next((start for start in FIRST[:2] if file.startswith(start)), file)
 
     config.option.loadscopereorder = False  # by the number of tests, which puts the browser last
     return ByFile(config, log)
@@ -79,3 +80,14 @@ def tiny_folder(lab, tmp_path_factory):
     small.model.save_pretrained(folder)
     small.tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; skipped where there is none, which is a failure where CI=true is set."""
+    from nokenlab.bench import jupyterlab
+
+    if jupyterlab.chromium() is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
+    with jupyterlab.browser() as browser:
+        yield browser

@@ -1,14 +1,21 @@
-"""The folder of the live page's model, as the cache has it, with the weights unpacked beside it."""
+"""The live page as `nokenlab site --live` writes it, served as any host would; the folder of its model."""
+
+import shutil
 
 import pytest
-from helpers import live
+from helpers import live, static_server
+from playwright.sync_api import expect
 
+from nokenlab.bench.jupyterlab import SLOW
 from nokenlab.live import model_folder
+from nokenlab.live.live_site import write_live
+
+expect.set_options(timeout=SLOW)
 
 
 @pytest.fixture(scope="session")
 def folder():
-    """The folder `model` of the live page."""
+    """The folder `model` of the live page, as the cache has it."""
     return model_folder.folder()
 
 
@@ -21,3 +28,19 @@ def unpacked(folder, tmp_path_factory):
     live.unpack(folder, place / "weights.f32")
     yield place
     (place / "weights.f32").unlink()  # 540 MB
+
+
+@pytest.fixture(scope="session")
+def live_folder(tmp_path_factory):
+    """The whole folder of the live page, 142 MB."""
+    page = tmp_path_factory.mktemp("live") / "page"
+    write_live(page)
+    yield page
+    shutil.rmtree(page)
+
+
+@pytest.fixture(scope="session")
+def live_address(live_folder):
+    """Where it is served, isolated, so that the model has threads."""
+    with static_server.serve(live_folder) as address:
+        yield address

@@ -1,9 +1,4 @@
-"""One Chromium and one JupyterLab for all tests of panels in a browser.
-
-Skipped without Chromium, which is a failure where CI=true is set.
-"""
-
-import os
+"""One JupyterLab for all tests of panels in a browser."""
 
 import pytest
 from helpers.panels import HELPERS
@@ -14,14 +9,6 @@ from nokenlab.bench.jupyterlab import output
 from nokenlab.panels import face
 
 expect.set_options(timeout=jupyterlab.SLOW)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if jupyterlab.chromium() is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
-    with jupyterlab.browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

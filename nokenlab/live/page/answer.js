@@ -8,12 +8,13 @@ const BEFORE = 240; // letters of the prompt that are shown on either side of th
 const bytes = new TextEncoder(), letters = new TextDecoder();
 const escaped = /^(\\x[0-9a-f]{2})+$/; // bytes that are no whole letter
 
-/** The prompt on both sides of a token. @param {string} prompt @param {import("./engine.js").Token[]} tokens */
+/** The prompt on both sides of a token; the token's own space stays before it. @param {string} prompt @param {import("./engine.js").Token[]} tokens */
 export function around(prompt, tokens, at) {
   const length = ({ text }) => (escaped.test(text) ? text.length / 4 : bytes.encode(text).length);
   const ends = tokens.slice(0, at + 1).map(length), before = ends.slice(0, -1).reduce((sum, size) => sum + size, 0);
   const whole = bytes.encode(prompt);
-  return [whole.slice(0, before), whole.slice(before + ends.at(-1))].map((some) => letters.decode(some));
+  const sides = [whole.slice(0, before), whole.slice(before + ends.at(-1))].map((some) => letters.decode(some));
+  return [sides[0] + (tokens[at].text.startsWith(" ") ? " " : ""), sides[1]];
 }
 
 /** The box. Its text has a part a token: a click on one asks what else it could have been. */
@@ -46,8 +47,7 @@ export class AnswerBox {
   prompt(prompt, sides) {
     if (!sides) return this.before.replaceChildren(tail(prompt, 2 * BEFORE));
     const [before, after] = sides, rest = after.length > BEFORE ? `${after.slice(0, BEFORE / 2)} … ${after.slice(-BEFORE / 2)}` : after;
-    const space = /\s$/.test(before) || !before ? "" : " ";
-    this.before.replaceChildren(tail(before, BEFORE), space, make("b", { className: "noken" }, "▢"), rest);
+    this.before.replaceChildren(tail(before, BEFORE), make("b", { className: "noken" }, "▢"), rest);
   }
 
   /** The next token. @param {import("./engine.js").Step} step @param {boolean} forced */
