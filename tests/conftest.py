@@ -27,7 +27,7 @@ CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Several processes take a file at a time; what needs a browser is one for the panels, one for the live page."""
+    """Several processes take a file at a time; what needs a browser is two: the panels, and the live page."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
