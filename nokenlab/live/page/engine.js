@@ -20,7 +20,10 @@ import { isolate } from "./isolation.js";
  * no more tokens.
  * @typedef {{text: string, ids: number[], ended: boolean, full: boolean, steps: number, seconds: number}} Answer
  */
-/** @typedef {{text: string, ids: number[], leading: Likely[], entropy: number}} Row  leading and entropy (bits): of its first token */
+/**
+ * leading, entropy: of its first token, in bits.
+ * @typedef {{text: string, ids: number[], leading: Likely[], entropy: number}} Row
+ */
 /** @typedef {{file: string, done: number, total: number, what: string}} Progress  in bytes; what: for a person */
 /**
  * note: what is not as it could be, for a person, or "".
@@ -33,11 +36,12 @@ export class Ended extends Error {
   name = "Ended";
 }
 
-/** A model that answers nokens. Every method but `stop` returns a promise; it fails with an Error for people to read. */
+/** A model that answers nokens. Methods return promises, which fail with an Error for people to read. */
 export class Engine {
   /** How many runs were ended before they were through. */
   ended = 0;
   #calls = new Map();
+  #fault = "";
   #last = 0;
   #options;
   #worker;
@@ -51,12 +55,19 @@ export class Engine {
   }
 
   /**
-   * Load the model; where that brings threads, the page first reloads itself, once.
+   * Load the model; where that brings threads, the page first reloads itself, once. If it fails, a new engine
+   * may try again.
    * @param {(progress: Progress) => void} [onProgress] @returns {Promise<Loaded>}
    */
   async load(onProgress) {
     await isolate();
-    return this.#ask("load", this.#options, onProgress);
+    try {
+      return await this.#ask("load", this.#options, onProgress);
+    } catch (error) {
+      this.#worker.terminate(); // with the memory it took
+      this.#broken(error.message);
+      throw error;
+    }
   }
 
   /** The tokens of a text. @param {string} text @returns {Promise<Token[]>} */
@@ -65,12 +76,13 @@ export class Engine {
   /** The text of tokens. @param {number[]} ids @returns {Promise<string>} */
   text(ids) { return this.#ask("text", ids); }
 
-  /** The last token of a word with a space before it. @param {string} word @returns {Promise<number>} its id */
+  /** The id of the last token of a word with a space before it. @param {string} word @returns {Promise<number>} */
   word(word) { return this.#ask("word", word); }
 
   /**
-   * Say, token by token, what is likeliest after a prompt: at most `tokens` of them, the first of them `forced`, if any,
-   * each with the `top` likeliest. A later call on the same lane ends an older one, which then fails with `Ended`.
+   * Say, token by token, what is likeliest after a prompt: at most `tokens` of them, the first of them `forced`,
+   * if any, each with the `top` likeliest. A later call on the same lane ends an older one at its next token,
+   * which then fails with `Ended`.
    * @param {Slot[]} prompt
    * @param {{tokens?: number, forced?: number[], top?: number, lane?: string}} [options]
    * @param {(step: Step) => void} [onStep] @returns {Promise<Answer>}
@@ -78,7 +90,8 @@ export class Engine {
   answer(prompt, options = {}, onStep) { return this.#ask("answer", { prompt, ...options }, onStep); }
 
   /**
-   * The same for many prompts of one length. onStep hears how many are through, and which came with it: [number, row].
+   * The same for many prompts of one length, some at a time. onStep hears how many are through, and which of them
+   * were it just now: [number, row].
    * @param {Slot[][]} prompts @param {{tokens?: number, top?: number, lane?: string}} [options]
    * @param {(step: {done: number, of: number, rows: [number, Row][]}) => void} [onStep] @returns {Promise<Row[]>}
    */
@@ -101,20 +114,21 @@ export class Engine {
   between(a, b, p, way = "lerp") { return this.#ask("between", { a, b, p, way }); }
 
   /**
-   * The `count` tokens nearest to a plane, of those above a map that goes `reach` out to either side, and for each of some
-   * points of it the token that points most nearly the same way.
-   * @param {import("./worker/plane.js").Plane} plane @param {{reach: number, count: number, points: [number, number][]}} wish
+   * The `count` tokens nearest to a plane, of those above a map that goes `reach` out to either side, and for each
+   * of some points of it the token that points most nearly the same way.
+   * @param {import("./worker/plane.js").Plane} plane
+   * @param {{reach: number, count: number, points: [number, number][]}} wish
    * @returns {Promise<{near: (Token & {x: number, y: number, off: number})[], nearest: Token[]}>}
    */
   plane(plane, wish) { return this.#ask("plane", { plane, ...wish }); }
 
   /** End what runs on a lane. */
-  stop(lane = "answer") { this.#ask("stop", lane); }
+  stop(lane = "answer") { return this.#ask("stop", lane); }
 
   #ask(name, args, onStep) {
     const call = ++this.#last;
     return new Promise((done, failed) => {
-      if (this.fault) return failed(new Error(this.fault));
+      if (this.#fault) return failed(new Error(this.#fault));
       this.#calls.set(call, { done, failed, onStep });
       this.#worker.postMessage({ call, name, args });
     });
@@ -130,10 +144,10 @@ export class Engine {
     else failed(ended ? new Ended(error) : new Error(error));
   }
 
-  /** The worker could not begin, or died. */
+  /** The worker could not begin, or died: nothing is answered any more. */
   #broken(message) {
-    this.fault = `The part of the page that has the model does not work here: ${message || "it could not be loaded"}`;
-    for (const { failed } of this.#calls.values()) failed(new Error(this.fault));
+    this.#fault = message || "The worker that has the model did not begin: its files could not be loaded.";
+    for (const { failed } of this.#calls.values()) failed(new Error(this.#fault));
     this.#calls.clear();
   }
 }

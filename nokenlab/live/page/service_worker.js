@@ -26,7 +26,7 @@ const isLarge = (path) => path.startsWith("model/") || path.endsWith(".wasm");
 async function answer(event, path) {
   const cache = await caches.open(CACHE);
   try {
-    const response = await fetch(event.request, { cache: "no-cache" });
+    const response = await fetch(event.request, { cache: "no-cache" }); // asks whether it is still the same
     if (response.ok) event.waitUntil(keep(cache, path, response.clone()));
     return response;
   } catch (error) {
@@ -38,9 +38,9 @@ async function answer(event, path) {
 
 /** Keep a file. With another list of files all of them are fetched, for some are asked for late. */
 async function keep(cache, path, response) {
-  const old = path === LIST && await (await cache.match(LIST))?.text();
-  await cache.put(path, response);
-  if (path === LIST && old !== await (await cache.match(LIST)).text()) await keepAll();
+  if (path !== LIST) return cache.put(path, response);
+  const old = await (await cache.match(LIST))?.text();
+  if (old !== await response.text()) await keepAll();
 }
 
 /** Keep every file of the page as it is now, and no other. */
@@ -48,8 +48,8 @@ async function keepAll() {
   const list = await fetch(LIST, { cache: "no-cache" }), cache = await caches.open(CACHE);
   const paths = Object.keys((await list.clone().json()).files).filter((path) => !isLarge(path));
   await cache.addAll(paths.map((path) => new Request(path, { cache: "no-cache" })));
-  for (const { url } of await cache.keys()) if (![...paths, LIST].includes(pathOf(url))) await cache.delete(url);
   await cache.put(LIST, list);
+  for (const { url } of await cache.keys()) if (![...paths, LIST].includes(pathOf(url))) await cache.delete(url);
 }
 
 /** The same with the headers that isolate, unless the host has its own. */

@@ -9,7 +9,10 @@ export function largest(logits) {
   return found;
 }
 
-/** The `top` likeliest tokens, and the entropy of all in bits. @returns {{leading: {id: number, probability: number}[], entropy: number}} */
+/**
+ * The `top` likeliest tokens, and the entropy of all in bits.
+ * @returns {{leading: {id: number, probability: number}[], entropy: number}}
+ */
 export function distribution(logits, top) {
   const most = logits[largest(logits)];
   let sum = 0, weighted = 0;

@@ -12,8 +12,7 @@ export class Downloads {
 
   /** @param {URL} base @param {(progress: Progress) => void} say */
   constructor(base, say) {
-    this.base = base;
-    this.say = say;
+    Object.assign(this, { base, say });
   }
 
   /** Read the list of files. */
@@ -26,7 +25,7 @@ export class Downloads {
   /** The bytes of each of some files. @param {string[]} paths @returns {Promise<Record<string, Uint8Array>>} */
   async all(paths) {
     const missing = paths.find((path) => !this.files[path]);
-    if (missing) throw new Error(`${missing} is not among the files of this page: it was not put up whole`);
+    if (missing) throw new Error(`${missing} is not in the list of this page's files: it was not put up whole.`);
     for (const path of paths) this.total += this.files[path].bytes;
     const found = await Promise.all(paths.map((path) => this.#get(path)));
     return Object.fromEntries(paths.map((path, i) => [path, found[i]]));
@@ -38,10 +37,10 @@ export class Downloads {
     for (const { url } of await this.cache?.keys() ?? []) if (!now.has(url)) await this.cache.delete(url);
   }
 
-  /** Names a file by what is in it, so that no older one is taken for it. */
+  /** What a file is kept as: with its hash, so that no older one is taken for it. */
   #name(path) { return new URL(`${path}?${this.files[path].sha256}`, this.base).href; }
 
-  /** One file: the one that was kept, or fetched; a second time where it came damaged. */
+  /** One file: as it was kept, or fetched; a second time where it came damaged. */
   async #get(path) {
     for (const again of [false, true]) {
       const begin = this.done;
@@ -52,12 +51,12 @@ export class Downloads {
         return bytes;
       }
       this.done = begin;
-      this.#tell(path, `${path} came damaged: fetching it anew`, true);
+      this.#tell(path, `${path} came damaged, fetching it anew`, true);
     }
-    throw new Error(`${path} came damaged twice: what arrives is not what was put up. Reload the page, or try another network.`);
+    throw new Error(`${path} came damaged twice: what arrives is not what was put up. Reload the page later.`);
   }
 
-  /** Read what is sent into memory; null for more or less than there should be. @returns {Promise<?Uint8Array>} */
+  /** What is sent, in memory; null for more or less than there should be. @returns {Promise<?Uint8Array>} */
   async #read(path, response) {
     const bytes = new Uint8Array(this.files[path].bytes), reader = response.body.getReader();
     let at = 0;
@@ -86,10 +85,10 @@ export class Downloads {
 
   async #fetch(path, cache) {
     const response = await fetch(new URL(path, this.base), { cache }).catch(() => {
-      throw new Error(`${path} could not be fetched: there is no connection, and it is not kept here yet`);
+      throw new Error(`${path} could not be fetched: there is no connection, and it was not kept here before.`);
     });
     if (response.ok) return response;
-    throw new Error(`${path} could not be fetched: the server says ${response.status} ${response.statusText}`.trim());
+    throw new Error(`${path} could not be fetched: the server says ${response.status} ${response.statusText}.`);
   }
 
   #tell(file, what, now = this.done === this.total) {
@@ -99,7 +98,7 @@ export class Downloads {
   }
 }
 
-/** Whether bytes are what was put up. On pages without https there is no SHA-256: their number must do. */
+/** Whether bytes are what was put up. A page without https has no SHA-256: there their number must do. */
 async function isWhole(bytes, { sha256 }) {
   if (!globalThis.crypto?.subtle) return true;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

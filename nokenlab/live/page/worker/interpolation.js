@@ -4,17 +4,17 @@ import { dot } from "./weights.js";
 
 const FLAT = 1e-6; // the sine of an angle at which an arc is no better than a line
 
-/** @type {Record<string, (a: Float32Array, b: Float32Array, p: number, centroid: Float32Array) => ArrayLike<number>>} */
-const WAYS = {
-  "lerp": lerp,
-  "slerp": slerp,
-  "slerp about c": slerpAbout,
-};
+/** Of a, b, p and the centroid. @type {Record<string, (...values: any[]) => ArrayLike<number>>} */
+const WAYS = { "lerp": lerp, "slerp": slerp, "slerp about c": slerpAbout };
 
-/** A vector for each p on a way from a to b. @param {number[]} p @returns {Float32Array[]} */
+/**
+ * A vector for each p on a way from a to b.
+ * @param {Float32Array} a @param {Float32Array} b @param {number[]} p @param {Float32Array} centroid
+ * @returns {Float32Array[]}
+ */
 export function between(a, b, p, way, centroid) {
-  if (!Object.hasOwn(WAYS, way)) throw new Error(`the way “${way}” is none of ${Object.keys(WAYS).join(", ")}`);
-  if (!Array.isArray(p) || !p.length || !p.every(Number.isFinite)) throw new Error("p must be at least one number");
+  if (!Object.hasOwn(WAYS, way)) throw new Error(`The way “${way}” is none of ${Object.keys(WAYS).join(", ")}.`);
+  if (!Array.isArray(p) || !p.length || !p.every(Number.isFinite)) throw new Error("p is at least one finite number.");
   return p.map((value) => Float32Array.from(WAYS[way](a, b, Math.fround(value), centroid)));
 }
 
@@ -27,12 +27,12 @@ function lerp(a, b, p) {
 
 function slerp(a, b, p) {
   const lengthA = Math.sqrt(dot(a, a)), lengthB = Math.sqrt(dot(b, b)), cosine = dot(a, b) / (lengthA * lengthB);
-  if (cosine < -1 + 1e-12) throw new Error("slerp between exactly opposite vectors: no one arc joins them; take lerp");
+  if (cosine < -1 + 1e-12) throw new Error("Between exactly opposite vectors there is no one arc: take lerp.");
   const angle = Math.acos(Math.min(1, cosine)), sine = Math.sin(angle);
   if (!(sine > FLAT)) return lerp(a, b, p); // NaN where a length is 0
-  const length = line(lengthA, lengthB, p);
-  const ofA = Math.sin((1 - p) * angle) / sine * length / lengthA, ofB = Math.sin(p * angle) / sine * length / lengthB;
-  return Float64Array.from(a, (value, i) => ofA * value + ofB * b[i]);
+  const length = line(lengthA, lengthB, p) / sine;
+  const shareA = Math.sin((1 - p) * angle) * length / lengthA, shareB = Math.sin(p * angle) * length / lengthB;
+  return Float64Array.from(a, (value, i) => shareA * value + shareB * b[i]);
 }
 
 function slerpAbout(a, b, p, centre) {

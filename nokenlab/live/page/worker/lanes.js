@@ -1,4 +1,4 @@
-// Runs that take time are on a lane, on which the newest wins: an older one ends at its next token.
+// Runs that take time are on a lane, where the newest wins: an older one ends at its next token.
 
 /** Why a run was ended before it was through. */
 export class Ended extends Error {}
@@ -6,13 +6,16 @@ export class Ended extends Error {}
 export class Lanes {
   #newest = new Map();
 
-  /** Run a job as the newest on its lane. It calls `check` before each of its steps. @param {(check: () => Promise<void>) => Promise<any>} job */
+  /**
+   * Run a job as the newest on its lane. Before each of its steps it awaits `check`.
+   * @param {(check: () => Promise<void>) => Promise<any>} job
+   */
   run(lane, job) {
     const me = {};
     this.#newest.set(lane, me);
     return job(async () => {
       await messages();
-      if (this.#newest.get(lane) !== me) throw new Ended("a newer run has ended this one");
+      if (this.#newest.get(lane) !== me) throw new Ended("A newer run has ended this one.");
     });
   }
 
@@ -22,7 +25,8 @@ export class Lanes {
   }
 }
 
-/** Let the worker hear what was sent to it meanwhile. */
-const channel = new MessageChannel(), waiting = [];
-channel.port1.onmessage = () => waiting.shift()();
-const messages = () => new Promise((done) => { waiting.push(done); channel.port2.postMessage(null); });
+const { port1, port2 } = new MessageChannel(), waiting = [];
+port1.onmessage = () => waiting.shift()();
+
+/** Let the worker hear what was sent to it meanwhile: a timer would, too, but waits for 4 ms. */
+const messages = () => new Promise((done) => { waiting.push(done); port2.postMessage(null); });

@@ -2,7 +2,10 @@
 
 const CHUNK = 64; // tokens that one row reads at a time, so that a newer run need not wait long
 
-/** What has been read: tensors of keys and values, of `rows` rows and `length` tokens. @typedef {{rows: number, length: number, tensors: object[]}} Cache */
+/**
+ * What has been read: the keys and values of `length` tokens in each of `rows` rows.
+ * @typedef {{rows: number, length: number, tensors: object[]}} Cache
+ */
 
 export class Model {
   #turn = Promise.resolve();
@@ -21,8 +24,8 @@ export class Model {
   }
 
   /**
-   * Read vectors (rows, tokens, width) and give the logits after the last of them, a row each. `cache` is used up:
-   * it becomes what has been read now. `check` may throw between two parts of a long prompt.
+   * Read vectors (rows, tokens, width) and give the logits after the last of them, one a row. `cache` becomes what
+   * has been read now. `check` is awaited before each part of a long prompt, and may throw.
    * @param {Float32Array} vectors @param {Cache} cache @returns {Promise<Float32Array[]>}
    */
   async read(vectors, cache, check = async () => {}) {
@@ -37,7 +40,7 @@ export class Model {
     return logits;
   }
 
-  /** Keep some rows of a cache only. It stays whole on a GPU, and says so. @param {number[]} rows */
+  /** Keep only some rows of a cache. Returns false on a GPU, where all stay. @param {number[]} rows */
   keep(cache, rows) {
     if (this.onGpu) return false;
     const { heads, head } = this.layout, size = heads * cache.length * head;
@@ -68,7 +71,8 @@ export class Model {
     this.release(cache);
     cache.tensors = this.names.map((name) => found[`present.${name}`]);
     cache.length = length;
-    return Array.from({ length: rows }, (_, row) => found.logits.data.subarray(row * vocabulary, (row + 1) * vocabulary));
+    const { data } = found.logits;
+    return Array.from({ length: rows }, (_, row) => data.subarray(row * vocabulary, (row + 1) * vocabulary));
   }
 
   /** Runs of several lanes take turns: a session has one at a time. */

@@ -13,10 +13,10 @@ export class Slots {
 
   /** The vectors of a prompt, one behind the other. @param {Slot[]} prompt @returns {Float32Array} */
   prompt(prompt) {
-    if (!Array.isArray(prompt) || !prompt.length) throw new Error("the prompt is empty; write at least one letter");
+    if (!Array.isArray(prompt) || !prompt.length) throw new Error("The prompt is empty: write at least one letter.");
     if (prompt.length > this.positions) {
       const [has, takes] = [prompt.length, this.positions].map((number) => number.toLocaleString("en"));
-      throw new Error(`the prompt has ${has} tokens, and the model takes ${takes} here; shorten it`);
+      throw new Error(`The prompt has ${has} tokens, and the model takes ${takes} here: shorten it.`);
     }
     const found = new Float32Array(prompt.length * this.width);
     prompt.forEach((slot, i) => found.set(this.vector(slot), i * this.width));
@@ -25,38 +25,41 @@ export class Slots {
 
   /** @param {Slot} slot @returns {Float32Array} */
   vector(slot) {
-    const vector = this.#raw(slot ?? {});
-    if (vector.length !== this.width) throw new Error(`a vector of this model has ${this.width} numbers, got ${vector.length}`);
-    if (!vector.every(Number.isFinite)) throw new Error("a vector holds a number that is none: every one must be finite");
+    const vector = this.#raw(slot ?? {}), { width } = this;
+    if (vector.length !== width) throw new Error(`A vector of this model has ${width} numbers, not ${vector.length}.`);
+    if (!vector.every(Number.isFinite)) throw new Error("A vector holds NaN or infinity; all its numbers must be finite.");
     return slot.norm === undefined ? vector : rescale(vector, slot.norm);
   }
 
   /** An id, if it is a token's. */
   id(id) {
     const most = this.vocabulary.size - 1;
-    if (!Number.isInteger(id) || id < 0 || id > most) throw new Error(`a token's id is a whole number from 0 to ${most}, got ${id}`);
-    return id;
+    if (Number.isInteger(id) && id >= 0 && id <= most) return id;
+    throw new Error(`A token's id is a whole number from 0 to ${most}, not ${id}.`);
   }
 
   #raw({ id, seed, mix, vector }) {
     if (vector !== undefined) return Float32Array.from(vector);
     if (mix !== undefined) return this.#mix(mix);
     if (seed === undefined) return this.vocabulary.row(this.id(id));
-    if (Number.isInteger(seed) && seed >= 0 && seed < this.seeds) return this.nokens.slice(seed * this.width, (seed + 1) * this.width);
-    throw new Error(`a seed is a whole number from 0 to ${this.seeds - 1} here, got ${seed}`);
+    const { nokens, width, seeds } = this;
+    if (Number.isInteger(seed) && seed >= 0 && seed < seeds) return nokens.slice(seed * width, (seed + 1) * width);
+    throw new Error(`A seed is a whole number from 0 to ${seeds - 1} here, not ${seed}.`);
   }
 
   #mix(mix) {
-    if (!Array.isArray(mix) || !mix.length) throw new Error("a blend needs at least one token and its weight");
+    if (!Array.isArray(mix) || !mix.length) throw new Error("A blend needs at least one token and its weight.");
     const sum = new Float64Array(this.width);
-    for (const [id, weight] of mix) this.vocabulary.row(this.id(id)).forEach((value, i) => { sum[i] += weight * value; });
+    for (const [id, weight] of mix) {
+      this.vocabulary.row(this.id(id)).forEach((value, i) => { sum[i] += weight * value; });
+    }
     return Float32Array.from(sum);
   }
 }
 
 function rescale(vector, norm) {
-  if (!Number.isFinite(norm)) throw new Error(`a norm must be a finite number, got ${norm}`);
+  if (!Number.isFinite(norm)) throw new Error(`A norm is a finite number, not ${norm}.`);
   const length = Math.sqrt(dot(vector, vector));
-  if (length === 0) throw new Error("a vector of length 0 has no direction and cannot be rescaled");
+  if (length === 0) throw new Error("A vector of length 0 has no direction and cannot be rescaled.");
   return vector.map((value) => value * (norm / length));
 }

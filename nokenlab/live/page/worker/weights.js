@@ -15,18 +15,21 @@ const HALF = Float32Array.from({ length: 65536 }, (_, bits) => {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + rest) : 2 ** -14 * rest);
 });
 
-/** The numbers of a matrix's groups `from` to `to` as float32. @param {Matrix} matrix */
-export function unpack(data, matrix, from = 0, to = matrix.rows * matrix.columns / GROUP, out = new Float32Array((to - from) * GROUP)) {
+/**
+ * A matrix's groups from number `from` on as float32, as many as `out` has room for.
+ * @param {Uint8Array} data @param {Matrix} matrix @param {Float32Array} out
+ */
+function unpack(data, matrix, from, out) {
   const packed = part(data, matrix.packed), scale = halves(data, matrix.scale);
   if (matrix.bits === 8) {
-    for (let group = from, i = from * GROUP, at = 0; group < to; group++) {
+    for (let group = from, i = from * GROUP, at = 0; at < out.length; group++) {
       const d = HALF[scale[group]];
       for (const end = at + GROUP; at < end; at++, i++) out[at] = d * (packed[i] - 128);
     }
     return out;
   }
   const minimum = halves(data, matrix.minimum);
-  for (let group = from, i = from * GROUP / 2, at = 0; group < to; group++) {
+  for (let group = from, i = from * GROUP / 2, at = 0; at < out.length; group++) {
     const d = HALF[scale[group]], m = HALF[minimum[group]];
     for (const end = at + GROUP; at < end; at += 2, i++) {
       out[at] = d * (packed[i] & 15) + m;
@@ -58,15 +61,15 @@ export class Unpacked extends Uint8Array {
       this.#matrices.set(this.size, matrix);
       this.size += matrix.rows * matrix.columns * FLOAT;
     }
-    this.#scratch = new Float32Array(Math.max(...matrices.map(({ rows, columns }) => rows * columns)));
+    this.#scratch = new ArrayBuffer(FLOAT * Math.max(...matrices.map(({ rows, columns }) => rows * columns)));
   }
 
   get byteLength() { return this.size; }
 
   subarray(begin, end) {
-    unpack(this.#data, this.#matrices.get(begin), 0, undefined, this.#scratch);
+    unpack(this.#data, this.#matrices.get(begin), 0, new Float32Array(this.#scratch, 0, (end - begin) / FLOAT));
     this.say(end, this.size);
-    return new Uint8Array(this.#scratch.buffer, 0, end - begin);
+    return new Uint8Array(this.#scratch, 0, end - begin);
   }
 }
 
@@ -84,7 +87,9 @@ export class Vocabulary {
   }
 
   /** The embedding of a token. */
-  row(id) { return unpack(this.data, this.matrix, id * this.groups, (id + 1) * this.groups); }
+  row(id, out = new Float32Array(this.matrix.columns)) {
+    return unpack(this.data, this.matrix, id * this.groups, out);
+  }
 
   /** The length of each token's embedding. */
   get norms() {
@@ -104,10 +109,7 @@ export class Vocabulary {
   /** A number for each token. @param {(row: Float32Array, id: number) => number} measure */
   #each(measure) {
     const row = new Float32Array(this.matrix.columns);
-    return Float32Array.from({ length: this.size }, (_, id) => {
-      unpack(this.data, this.matrix, id * this.groups, (id + 1) * this.groups, row);
-      return measure(row, id);
-    });
+    return Float32Array.from({ length: this.size }, (_, id) => measure(this.row(id, row), id));
   }
 }
 

@@ -1,4 +1,4 @@
-// The message loop of the worker: {call, name, args} comes in; {call, step}, {call, value} or {call, error} go out.
+// The message loop of the worker: {call, name, args} comes in; {call, step}, {call, value}, {call, error} go out.
 
 import * as decode from "./decode.js";
 import { between } from "./interpolation.js";
@@ -7,16 +7,16 @@ import { load } from "./loading.js";
 import { tokensAbout } from "./plane.js";
 
 const lanes = new Lanes();
-let parts = null;
+let loading = null, parts = null;
 
 /** What can be asked, by name; `send` gives a step of it. */
 const ASKED = {
-  load: async (wish, send) => { parts ??= await load(wish, send); return parts.loaded; },
+  load: async (wish, send) => { parts = await (loading ??= load(wish, send)); return parts.loaded; },
   tokens: (text) => here().tokens.ids(text).map((id) => ({ id, text: parts.tokens.shown(id) })),
   text: (ids) => here().tokens.text(ids.map((id) => parts.slots.id(id))),
   word: (word) => here().tokens.word(word),
-  answer: ({ lane = "answer", ...wish }, send) => lanes.run(lane, (check) => decode.answer(here(), checked(wish), check, send)),
-  answers: ({ lane = "answers", ...wish }, send) => lanes.run(lane, (check) => decode.answers(here(), checked(wish), check, send)),
+  answer: (wish, send) => said(decode.answer, wish, send),
+  answers: (wish, send) => said(decode.answers, wish, send),
   nearest: ({ slot, k }) => nearest(here().slots.vector(slot), whole(k, "k")),
   vector: (slot) => here().slots.vector(slot),
   between: ({ a, b, p, way }) => between(here().slots.vector(a), parts.slots.vector(b), p, way, parts.centroid),
@@ -29,24 +29,24 @@ self.onmessage = async ({ data: { call, name, args } }) => {
     const value = await ASKED[name](args, (step) => postMessage({ call, step }));
     postMessage({ call, value });
   } catch (error) {
-    console.debug(error);
     postMessage({ call, error: String(error?.message ?? error), ended: error instanceof Ended });
   }
 };
 
 function here() {
-  if (!parts) throw new Error("the model is not loaded yet");
+  if (!parts) throw new Error("The model is not loaded yet.");
   return parts;
 }
 
 function whole(value, name) {
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be a whole number, at least 1, got ${value}`);
-  return value;
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new Error(`${name} is a whole number, at least 1, not ${value}.`);
 }
 
-/** A wish to answer, its numbers looked at. */
-function checked({ tokens = 40, top = 10, ...wish }) {
-  return { ...wish, tokens: whole(tokens, "tokens"), top: whole(top, "top") };
+/** A wish to have something said, on its lane. */
+function said(decoded, { tokens = 40, top = 10, lane = decoded.name, ...wish }, send) {
+  return lanes.run(lane, (check) =>
+    decoded(here(), { ...wish, tokens: whole(tokens, "tokens"), top: whole(top, "top") }, check, send));
 }
 
 function nearest(vector, k) {
@@ -55,6 +55,9 @@ function nearest(vector, k) {
 }
 
 function about({ near, nearest }) {
-  const { tokens } = parts, text = (id) => tokens.shown(id);
-  return { near: near.map((token) => ({ ...token, text: text(token.id) })), nearest: nearest.map((id) => ({ id, text: text(id) })) };
+  const text = (id) => parts.tokens.shown(id);
+  return {
+    near: near.map((token) => ({ ...token, text: text(token.id) })),
+    nearest: nearest.map((id) => ({ id, text: text(id) })),
+  };
 }
