@@ -26,6 +26,10 @@ GET = """async (path) => {
     return { found, said, kept };
 }"""
 
+GONE = """async (path) => {
+    while (await caches.match(path)) await new Promise((done) => setTimeout(done, 20));
+}"""
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -108,7 +112,7 @@ def test_a_newer_version_replaces_what_is_kept_and_opens_without_a_network(page,
         assert page.evaluate("word") == "second"
         found = page.evaluate(GET, "model/big.bin")
         assert found["found"] == 2 * len(BIG) and found["kept"] == ["big.bin"]
-        page.wait_for_function("async () => !(await caches.match('words.js'))")
+        page.evaluate(GONE, "words.js")
     other = opened(page.context.new_page(), f"{address}index.html?x#y")
     assert other.evaluate("word") == "second" and other.evaluate("crossOriginIsolated")
     assert other.evaluate(GET, "model/big.bin")["found"] == 2 * len(BIG)
