@@ -9,7 +9,6 @@ import torch
 from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
-from nokenlab.bench import jupyterlab
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, which would spin for each other's cores
     torch.set_num_threads(1)
@@ -59,15 +58,6 @@ def memory_goes_back():
 def lab():
     """The model that comes with nokenlab, as every notebook has it."""
     return nl.load()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """One Chromium for all. Without it a test is skipped, which is a failure where CI=true is set."""
-    if jupyterlab.chromium() is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
-    with jupyterlab.browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session", params=CORE)
