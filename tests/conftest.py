@@ -80,14 +80,3 @@ def tiny_folder(lab, tmp_path_factory):
     small.model.save_pretrained(folder)
     small.tokenizer.save_pretrained(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium; skipped where there is none, which is a failure where CI=true is set."""
-    from nokenlab.bench import jupyterlab
-
-    if jupyterlab.chromium() is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
-    with jupyterlab.browser() as browser:
-        yield browser

@@ -1,11 +1,6 @@
-"""A plain file server for the live page, and a page that has its engine and nothing else."""
+"""A page that has the live page's engine and nothing else."""
 
-import functools
-import http.server
 import json
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote
 
 # begins to load the engine with the options behind the #, again if the page reloads itself
@@ -16,33 +11,6 @@ Object.assign(window, { engine, Ended, said });
 engine.load((progress) => said.push(progress)).then(
   (loaded) => { window.loaded = loaded; }, ({ message }) => { window.failed = message; });
 </script>"""
-
-
-@contextmanager
-def serve(folder: Path, damaged: dict[str, int] | None = None):
-    """Serve a folder as `python -m http.server` does; yields its address.
-
-    `damaged`: how many times a file is still sent with its first byte changed.
-    """
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def copyfile(self, source, out):
-            path = self.path.split("?")[0].removeprefix("/")
-            if damaged and damaged.get(path):
-                damaged[path] -= 1
-                out.write(bytes([source.read(1)[0] ^ 1]))
-            super().copyfile(source, out)
-
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
 
 
 def open_engine(page, address: str, **options) -> dict:

@@ -6,13 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers import live_page
+from helpers import live_page, static_server
 from helpers.panels import WORST
 
 import nokenlab as nl
 from nokenlab import interpolation, measures
 from nokenlab.bench import jupyterlab
-from nokenlab.live import live_site
 
 PROMPT, AT = "My favourite color is red because", 3
 SEEDS = range(8)
@@ -28,22 +27,20 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def bare(live_folder):
     """The live page's folder, with a bare page in it."""
-    folder = tmp_path_factory.mktemp("web") / "live"
-    live_site.write_live(folder)
-    (folder / "bare.html").write_text(live_page.BARE, encoding="utf-8")
-    return folder
+    (live_folder / "bare.html").write_text(live_page.BARE, encoding="utf-8")
+    return live_folder
 
 
 @pytest.fixture(scope="module")
-def opened(browser, folder):
-    """A page with an engine on one thread. `reloads`: how often it was opened; `stop()` ends its server."""
+def opened(browser, bare):
+    """A page with an engine on one thread. `seen`: what was opened in it; `stop()` ends its server."""
     with browser.new_context() as context, ExitStack() as server:
         page, seen = context.new_page(), []
         page.set_default_timeout(jupyterlab.SLOW)
         page.on("framenavigated", lambda frame: seen.append(frame.url))
-        address = server.enter_context(live_page.serve(folder))
+        address = server.enter_context(static_server.serve(bare, isolated=False))
         loaded = live_page.open_engine(page, address, threads=1)
         yield SimpleNamespace(page=page, address=address, loaded=loaded, seen=seen, stop=server.close)
 
@@ -251,10 +248,10 @@ def test_without_a_network_it_works_on_and_opens_in_another_tab(opened, slots, a
     assert ask("return engine.answer(x, {tokens: 2})", slots[0])["text"] == before
 
 
-def test_without_a_secure_address_it_has_one_thread_and_keeps_nothing(lab, browser, folder, prompts, slots):
+def test_without_a_secure_address_it_has_one_thread_and_keeps_nothing(lab, browser, bare, prompts, slots):
     """As http on a network of one's own: no service worker, no hashes, no storage."""
     first = lab.logits(prompts[:1]).argmax(-1).tolist()
-    with browser.new_context() as context, live_page.serve(folder) as address:
+    with browser.new_context() as context, static_server.serve(bare, isolated=False) as address:
         page, seen = context.new_page(), []
         page.set_default_timeout(jupyterlab.SLOW)
         page.on("framenavigated", lambda frame: seen.append(frame.url))

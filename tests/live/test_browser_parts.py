@@ -1,7 +1,7 @@
 """Parts of the live page's worker that need no model, in Chromium."""
 
 import pytest
-from helpers import live_page
+from helpers import static_server
 
 from nokenlab.live import live_site
 
@@ -35,7 +35,7 @@ CHECKS = """async () => {
 @pytest.fixture(scope="module")
 def page(browser):
     """A page beside the worker's files."""
-    with browser.new_context() as context, live_page.serve(live_site.PAGE) as address:
+    with browser.new_context() as context, static_server.serve(live_site.PAGE) as address:
         page = context.new_page()
         page.goto(f"{address}page.css")
         yield page
