@@ -89,7 +89,7 @@ export class NokenMenu {
   }
 
   blendPart() {
-    const { store } = this, blend = slider("", 100, (step) => store.set({ p: step / 100 }));
+    const { store } = this, blend = slider("mix", 100, (step) => store.set({ p: step / 100 }));
     const boxes = ["from", "to"].map((name, i) => textBox(name, (word) => store.set({ blend: store.state.blend.with(i, word) })));
     store.follow(["blend", "p"], (state) => {
       boxes.forEach(({ input }, i) => { if (input.value !== state.blend[i]) input.value = state.blend[i]; });

@@ -28,5 +28,8 @@ export const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
 /** Texts that are cut where they are long, at their front. */
 export const tail = (text, most) => (text.length > most ? `… ${text.slice(-most)}` : text);
 
-/** A message as a sentence. */
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+/** A message as a sentence; one that begins with a file's name keeps it. */
+export function sentence(text) {
+  const begun = /^[a-z]+[\s,]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
