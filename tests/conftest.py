@@ -60,6 +60,17 @@ def lab():
     return nl.load()
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all. Without it a test is skipped, which is a failure where CI=true is set."""
+    from nokenlab.bench import jupyterlab
+
+    if jupyterlab.chromium() is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")
+    with jupyterlab.browser() as browser:
+        yield browser
+
+
 @pytest.fixture(scope="session", params=CORE)
 def tiny(request, lab):
     """A tiny random model of each architecture in turn."""
