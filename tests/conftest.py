@@ -5,18 +5,14 @@ import gc
 import os
 
 import pytest
-import torch
-from helpers.tiny_models import tiny_lab
 
-import nokenlab as nl
+from nokenlab.runs import quick_nbformat  # noqa: F401  before a test imports nbformat, and waits
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, which would spin for each other's cores
-    torch.set_num_threads(1)
-
+# what takes seconds to import is imported by who needs it: xdist's first process reads this file too
+BROWSER = "/test_browser"  # how the files begin that need one
 # These begin, for a file that waits or takes long must not be left for the end.
 FIRST = (
-    "tests/panels/test_browser",
-    "tests/live/test_browser",
+    BROWSER,
     "tests/sweeps/",
     "tests/fast/test_setup",
     "tests/runs/",
@@ -25,15 +21,21 @@ FIRST = (
 CORE = ("gpt2", "llama", "phi")  # every architecture is in test_architectures
 
 
+def pytest_configure(config):
+    """Of several processes none, and nothing that they start, has threads: they would spin for each other."""
+    if config.getoption("numprocesses", None):
+        os.environ["OMP_NUM_THREADS"] = "1"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Several processes take a file at a time; what needs a browser is two: the panels, and the live page."""
+    """Several processes take a file at a time; all that need a browser are as one: no two run at once."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):  # what xdist asks of a scheduler
             file = super()._split_scope(nodeid)
-            return next((start for start in FIRST[:2] if file.startswith(start)), file)
+            return BROWSER if BROWSER in file else file
 
     config.option.loadscopereorder = False  # by the number of tests, which puts the browser last
     return ByFile(config, log)
@@ -41,8 +43,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(items):
     """The files of `FIRST` in front, in its order; the others stay as they are."""
-    place = {start: number for number, start in enumerate(FIRST)}
-    items.sort(key=lambda item: next((place[s] for s in FIRST if item.nodeid.startswith(s)), len(FIRST)))
+    place = {part: number for number, part in enumerate(FIRST)}
+    items.sort(key=lambda item: next((place[part] for part in FIRST if part in item.nodeid), len(FIRST)))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,6 +59,8 @@ def memory_goes_back():
 @pytest.fixture(scope="session")
 def lab():
     """The model that comes with nokenlab, as every notebook has it."""
+    import nokenlab as nl
+
     return nl.load()
 
 
@@ -74,18 +78,24 @@ def browser():
 @pytest.fixture(scope="session", params=CORE)
 def tiny(request, lab):
     """A tiny random model of each architecture in turn."""
+    from helpers.tiny_models import tiny_lab
+
     return tiny_lab(request.param, lab.tokenizer)
 
 
 @pytest.fixture(scope="session", params=["default", *CORE])
 def any_lab(request, lab):
     """The default model, then a tiny random one of each architecture."""
+    from helpers.tiny_models import tiny_lab
+
     return lab if request.param == "default" else tiny_lab(request.param, lab.tokenizer)
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(lab, tmp_path_factory):
     """A tiny random Llama saved as a user's local folder would be."""
+    from helpers.tiny_models import tiny_lab
+
     folder = tmp_path_factory.mktemp("models") / "tiny-llama"
     small = tiny_lab("llama", lab.tokenizer)
     small.model.save_pretrained(folder)

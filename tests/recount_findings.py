@@ -9,6 +9,7 @@ in notebooks/questions.
 import re
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,21 @@ NUMBERS = ["n_units", "estimate", "low", "high", "p", "holm"]
 NONE = (np.nan, np.nan)
 
 
-def units(rows, where, unit, names):
+def asked(claim, rows):
+    """The columns that a claim asks for, and two more: which rows are of its sides a and b."""
+    own = {claim.get("each", ""), *claim["unit"].split(", "), *columns_of(claim)} - {""}
+    sides = {f"of {s}": rows.eval(claim[s]) if claim.get(s) else True for s in "ab"}
+    return rows[sorted(own)].assign(**sides)
+
+
+def columns_of(claim):
+    """The columns of its numbers, one or two."""
+    return re.split(" with | / | < | by ", claim["value"])
+
+
+def units(rows, side, unit, names):
     """One value a unit and column, the mean of its rows."""
-    some = rows.query(where) if where else rows
-    return some.groupby(unit)[names].mean().dropna().astype(float)
+    return rows[rows[f"of {side}"]].groupby(unit)[names].mean().dropna().astype(float)
 
 
 def mean(x, axis=-1):
@@ -77,11 +89,11 @@ def signs(x, y):
 
 
 def count(claim, rows):
-    """n, estimate, low, high and p of a claim in some rows."""
-    how, names = claim["statistic"], re.split(" with | / | < | by ", claim["value"])
+    """n, estimate, low, high and p of a claim in some of the rows that `asked` gives."""
+    how, names = claim["statistic"], columns_of(claim)
     if how == "explained share":
         return explained(claim, rows, *names)
-    a, b = (units(rows, claim.get(side), claim["unit"], names) for side in "ab")
+    a, b = (units(rows, side, claim["unit"], names) for side in "ab")
     if how == "difference of groups":
         x, y = a.to_numpy()[:, 0], b.to_numpy()[:, 0]
         ends = newcombe(x, y) if yes_or_no(x, y) else drawn(less, x, y, paired=False)
@@ -114,7 +126,7 @@ def count(claim, rows):
 def explained(claim, rows, y, predicted):
     """What predictions explain of pairs about 0, in rows a less in rows b, with words drawn anew."""
     keys = claim["unit"].split(", ")
-    sides = [units(rows, claim.get(side), keys, [y, predicted]) for side in "ab" if claim.get(side)]
+    sides = [units(rows, side, keys, [y, predicted]) for side in "ab" if claim.get(side)]
     both = sorted(set.intersection(*(set(some.index) for some in sides)))
     words = sorted({word for pair in both for word in pair})
     if not words:
@@ -153,10 +165,11 @@ def holm(p):
 
 def recount(results=ROOT / "results", questions=ROOT / "notebooks" / "questions"):
     """A row for each claim and prompt whose rows are kept."""
+    read = cache(pd.read_parquet)
     found, files = [], sorted(set(questions.glob("*.yaml")) - {questions / "withdrawn.yaml"})
     for claim in [entry for file in files for entry in yaml.safe_load(file.read_text("utf-8"))["claims"]]:
         path = results / "sweeps" / claim["sweep"] / f"{claim['table']}.parquet"
-        rows = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        rows = asked(claim, read(path)) if path.exists() else pd.DataFrame()
         each = rows.groupby(claim["each"], sort=False) if claim.get("each") and len(rows) else [("", rows)]
         for value, some in each if len(rows) else []:
             numbers = dict(zip(NUMBERS, count(claim, some), strict=False))

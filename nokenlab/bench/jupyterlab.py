@@ -34,6 +34,13 @@ KERNEL = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
 }  # of a notebook
 FIND = "[...window.jupyterapp.shell.widgets('main')].find(w => w.context?.path === path)"
+MESSAGES = "threads => { window.jupyterapp.serviceManager.kernels.commsOverSubshells = threads }"
+SHOW = """async path => {
+    const kernels = window.jupyterapp.serviceManager.kernels;
+    await kernels.refreshRunning();
+    const [kernel] = kernels.running();
+    await window.jupyterapp.commands.execute('docmanager:open', { path, kernel });
+}"""
 
 
 def chromium() -> str | None:
@@ -59,6 +66,7 @@ def serve(root: Path, home: Path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
+    _no_news(home)
     log = home / "lab.log"
     options = [
         "--no-browser",
@@ -80,7 +88,7 @@ def serve(root: Path, home: Path):
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(server, f"{address}/api/status?token={token}", log)
-        yield Server(address, token, home)
+        yield Server(address, token)
     finally:
         _end(server, f"{address}/api/shutdown?token={token}")
 
@@ -88,26 +96,22 @@ def serve(root: Path, home: Path):
 class Server:
     """A running JupyterLab."""
 
-    def __init__(self, address: str, token: str, home: Path):
-        self.address, self.token, self.home = address, token, home
+    def __init__(self, address: str, token: str):
+        self.address, self.token = address, token
 
-    def settings(self, subshells: str) -> None:
-        """Choose the thread that widgets' messages go to, for pages opened from now on."""
-        plugins = {
-            "notification": {"fetchNews": "false", "checkForUpdates": False},
-            "kernels-settings": {"commsOverSubshells": subshells},
-        }
-        folder = self.home / "settings" / "@jupyterlab" / "apputils-extension"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, values in plugins.items():
-            (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
-
-    def show(self, page, notebook: str) -> None:
-        """Open a notebook as it was saved."""
-        address = f"{self.address}/doc/tree/{notebook}?token={self.token}"
-        page.goto(address, wait_until="domcontentloaded")
+    def load(self, page) -> None:
+        """Load JupyterLab, a document at a time."""
+        page.goto(f"{self.address}/doc?token={self.token}", wait_until="domcontentloaded")
         page.wait_for_function("() => window.jupyterapp", timeout=SLOW)
         page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+
+    def messages(self, page, subshells: str) -> None:
+        """Let widgets' messages go to threads of theirs, "perCommTarget", or to the main one, "disabled"."""
+        page.evaluate(MESSAGES, subshells)
+
+    def show(self, page, notebook: str) -> None:
+        """Open a notebook as it was saved, on a page that is loaded; its kernel is the one that there is."""
+        page.evaluate(SHOW, notebook)
         page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for(timeout=SLOW)
 
     def open(self, page, notebook: str):
@@ -183,6 +187,13 @@ def _env(home: Path) -> dict:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
     }
     return os.environ | {name: str(home / place) for name, place in places.items()}
+
+
+def _no_news(home: Path) -> None:
+    folder = home / "settings" / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True)
+    values = {"fetchNews": "false", "checkForUpdates": False}
+    (folder / "notification.jupyterlab-settings").write_text(json.dumps(values))
 
 
 def _wait(server, address: str, log: Path) -> None:

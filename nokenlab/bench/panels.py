@@ -72,8 +72,9 @@ COUNTS = "dict({}.latest.counts)"
 
 def measure(server, chrome, subshells: str) -> dict:
     """The numbers for one of JupyterLab's settings."""
-    server.settings(subshells)
     page = chrome.new_page(viewport={"width": 1280, "height": 1000})
+    server.load(page)
+    server.messages(page, subshells)
     nb = server.open(page, "panels.ipynb")
     found = (
         {"commsOverSubshells": subshells} | _slider(nb) | _explorer(server, page, nb) | _map(server, page, nb)

@@ -1,4 +1,4 @@
-"""One JupyterLab for all tests of panels in a browser."""
+"""One JupyterLab, with one page and one kernel, for all panels in a browser. It goes when their tests have."""
 
 import pytest
 from helpers.panels import HELPERS
@@ -9,18 +9,36 @@ from nokenlab.bench.jupyterlab import output
 from nokenlab.panels import face
 
 expect.set_options(timeout=jupyterlab.SLOW)
+VIEW = {"width": 1280, "height": 1000}
+FORGET = """async () => {
+    for (const one of [...window.jupyterapp.shell.widgets('main')]) {
+        const code = 'import ipywidgets; ipywidgets.Widget.close_all(); get_ipython().reset()';
+        await one.context?.sessionContext.session?.kernel?.requestExecute({ code }).done;
+        one.dispose();
+    }
+}"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def root(tmp_path_factory):
     """The folder that JupyterLab serves: tests put their notebooks there."""
     return tmp_path_factory.mktemp("root")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(browser, lab, root, tmp_path_factory):
     with jupyterlab.serve(root, tmp_path_factory.mktemp("home")) as server:
         yield server
+
+
+@pytest.fixture(scope="package")
+def jupyterlab_page(browser, server):
+    """The page that all notebooks are opened on: JupyterLab takes seconds to load, and a kernel more."""
+    page = browser.new_page(viewport=VIEW)
+    page.set_default_timeout(jupyterlab.SLOW)
+    server.load(page)
+    yield page
+    page.close()
 
 
 @pytest.fixture
@@ -30,34 +48,50 @@ def errors():
 
 
 @pytest.fixture
-def page(browser, errors, tmp_path, request):
+def page(browser, request, errors, tmp_path):
     """A browser page on which nothing may go wrong; a picture of it is kept in the test's folder."""
-    assert request.path.name.startswith("test_browser"), "files of this name run in one process"
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page = browser.new_page(viewport=VIEW)
     page.set_default_timeout(jupyterlab.SLOW)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.screenshot(path=tmp_path / "page.png")
-    drawn = page.get_by_text("Error displaying widget").count()
-    title = page.title()
-    page.close()
-    assert not errors and not drawn and title != "taken over"
+    try:
+        yield from watched(page, request, errors, tmp_path)
+    finally:
+        page.close()
 
 
 @pytest.fixture
-def opened(server, page):
+def tab(jupyterlab_page, request, errors, tmp_path):
+    """JupyterLab's page, on which nothing may go wrong, with no notebook of an earlier test."""
+    try:
+        yield from watched(jupyterlab_page, request, errors, tmp_path)
+    finally:
+        jupyterlab_page.evaluate(FORGET)
+
+
+def watched(page, request, errors, tmp_path):
+    """Yields the page once; then asserts that nothing went wrong on it."""
+    assert request.path.name.startswith("test_browser"), "files of this name run in one process"
+
+    def wrong(error) -> None:
+        errors.append(str(error))
+
+    page.on("pageerror", wrong)
+    yield page
+    page.screenshot(path=tmp_path / "page.png")
+    drawn = page.get_by_text("Error displaying widget").count()
+    page.remove_listener("pageerror", wrong)
+    assert not errors and not drawn and page.title() != "taken over"
+
+
+@pytest.fixture
+def opened(server, tab):
     """Opens a notebook and runs it; gives a function that finds the panel made by a name in it."""
-    names = []
 
     def open_(notebook: str, subshells: str = "perCommTarget"):
-        server.settings(subshells)
-        names.append(notebook)
-        nb = server.open(page, notebook)
+        server.messages(tab, subshells)
+        nb = server.open(tab, notebook)
         return lambda name: output(nb, f"nl.{name}(")
 
-    yield open_
-    for name in names:
-        server.close(page, name)
+    return open_
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from nokenlab.runs.export import export_page
 LIVE = f"""
 from pathlib import Path
 from nokenlab.panels import face
-face.FOLDER = Path({str(HELPERS)!r})
+own, face.FOLDER = face.FOLDER, Path({str(HELPERS)!r})
 ###
 one = face.live("probe", name="one", count=0, text="")
 sent = []
@@ -23,6 +23,8 @@ one.on_msg(lambda widget, content, buffers: sent.append(content))
 one
 ###
 face.live("probe", name="two", count=5, text="")
+###
+face.FOLDER = own  # the kernel goes on
 """
 
 
@@ -54,27 +56,26 @@ def test_faces_in_an_exported_page_need_no_kernel_and_no_network(probe, page, tm
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
 
 
-def test_faces_in_a_saved_notebook_are_tables_until_it_is_trusted(probe, server, root, page):
+def test_faces_in_a_saved_notebook_are_tables_until_it_is_trusted(probe, server, root, tab):
     two_faces(root)
-    server.show(page, "faces.ipynb")
-    expect(page.get_by_text("still")).to_have_count(2)
-    expect(page.get_by_text("still").first).to_be_visible()
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:trust') }")
-    page.get_by_role("button", name="Confirm Trusting this notebook").click()
-    press_both(page)
-    expect(page.get_by_text("still").first).to_be_hidden()
+    server.show(tab, "faces.ipynb")
+    expect(tab.get_by_text("still")).to_have_count(2)
+    expect(tab.get_by_text("still").first).to_be_visible()
+    tab.evaluate("() => { window.jupyterapp.commands.execute('notebook:trust') }")
+    tab.get_by_role("button", name="Confirm Trusting this notebook").click()
+    press_both(tab)
+    expect(tab.get_by_text("still").first).to_be_hidden()
 
 
 @pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
-def test_live_faces_and_the_kernel_hear_each_other(server, root, page, subshells):
+def test_live_faces_and_the_kernel_hear_each_other(server, root, tab, subshells):
     write_notebook(LIVE, root / "live.ipynb")
-    server.settings(subshells)
-    nb = server.open(page, "live.ipynb")
+    server.messages(tab, subshells)
+    nb = server.open(tab, "live.ipynb")
     for cell, first in (("one = face", "one 0"), ("two", "two 5")):
         output(nb, cell).get_by_role("button", name=first, exact=True).click()
     expect(nb.get_by_role("button", name="one 1", exact=True)).to_be_visible()
     expect(nb.get_by_role("button", name="two 6", exact=True)).to_be_visible()
-    assert server.value(page, "live.ipynb", "(one.count, sent)") == (1, [{"pressed": 1}])
-    server.value(page, "live.ipynb", "setattr(one, 'count', 41)")
+    assert server.value(tab, "live.ipynb", "(one.count, sent)") == (1, [{"pressed": 1}])
+    server.value(tab, "live.ipynb", "setattr(one, 'count', 41)")
     expect(nb.get_by_role("button", name="one 41", exact=True)).to_be_visible()
-    server.close(page, "live.ipynb")

@@ -78,13 +78,13 @@ def outputs(lab) -> list:
     return [*(new_output("display_data", data) for data in shown), stream, error]
 
 
-def test_live_panels(opened, hostile, page, root):
+def test_live_panels(opened, hostile, tab, root):
     hostile.model.save_pretrained(root / "hostile")
     hostile.tokenizer.save_pretrained(root / "hostile")
     write_notebook(LIVE, root / "hostile.ipynb")
     panel = opened("hostile.ipynb")
     assert not {name: lost(panel(name)) for name in PANELS if lost(panel(name))}
-    nothing_ran(page)
+    nothing_ran(tab)
 
 
 def test_exported_page_and_site(hostile, page, tmp_path):

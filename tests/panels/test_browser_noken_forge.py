@@ -25,7 +25,7 @@ forge
 """
 
 
-def test_it_is_seen_learning(opened, server, root, page, lab):
+def test_it_is_seen_learning(opened, server, root, tab, lab):
     write_notebook(LIVE, root / "forge.ipynb")
     panel = opened("forge.ipynb")("NokenForge")
     line, text, status = (
@@ -38,7 +38,7 @@ def test_it_is_seen_learning(opened, server, root, page, lab):
         panel.get_by_role("button", name=name, exact=True).click()
 
     def kernel(expression: str):
-        return server.value(page, "forge.ipynb", expression)
+        return server.value(tab, "forge.ipynb", expression)
 
     expect(line).to_have_attribute("points", "0,0")
     expect(panel.locator(".nk-before")).to_contain_text("<script>document.title")

@@ -35,18 +35,20 @@ def quiet(page, errors):
 
 def test_every_page_can_be_reached_and_fits(site, quiet):
     todo, seen = [(site / "index.html").as_uri()], set()
+    views = [("light", 1200), ("dark", 400)]
     while todo:
         quiet.goto(address := todo.pop())
         seen.add(address)
         expect(quiet.get_by_role("heading", level=1).first).to_be_visible()
         unseen = quiet.evaluate("[...document.images].filter(i => !i.naturalWidth).length")
         assert unseen == 0, address
-        for scheme, width in (("light", 1200), ("dark", 400)):
+        for scheme, width in views:
             quiet.emulate_media(color_scheme=scheme)
             quiet.set_viewport_size({"width": width, "height": 900})
             assert quiet.evaluate("document.documentElement.scrollWidth") <= width, (address, scheme)
             ground = quiet.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (ground == "rgb(255, 255, 255)") == (scheme == "light"), address
+        views.reverse()  # the next page is loaded into the last view, and looked at in it first
         links = quiet.evaluate("[...document.links].map(a => a.origin + a.pathname)")
         pages = {link.replace("null", "file://") for link in links if link.endswith(".html")}
         todo += sorted(pages - seen - set(todo))

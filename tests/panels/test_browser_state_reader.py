@@ -28,7 +28,7 @@ def cells(panel):
     return panel.locator("td button")
 
 
-def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, page, root, lab):
+def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, tab, root, lab):
     write_notebook(LIVE, root / "states.ipynb")
     panel, states = opened("states.ipynb")("StateReader"), lab.states(PROMPT)
     many = states.shape[1]
@@ -49,7 +49,7 @@ def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, page, root, 
     expect(where).to_have_text("what enters layer 3 at “␣old”")
     shows(states[3, 1], 3)
     cell(3, 1).press("ArrowDown")  # is the table's, not JupyterLab's
-    page.keyboard.press("Enter")
+    tab.keyboard.press("Enter")
     expect(where).to_contain_text("layer 4 at")
     shows(states[4, 1], 4)
 

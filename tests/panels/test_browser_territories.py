@@ -37,12 +37,12 @@ def plane(lab):
     return planes.plane_through(lab, ["dog", "king", "music"])
 
 
-def test_dragging_with_a_kernel(opened, server, root, page, lab, plane):
+def test_dragging_with_a_kernel(opened, server, root, tab, lab, plane):
     write_notebook(LIVE, root / "map.ipynb")
     panel = opened("map.ipynb")("Territories")
 
     def kernel() -> dict:
-        return server.value(page, "map.ipynb", VIEW)
+        return server.value(tab, "map.ipynb", VIEW)
 
     def said(plane) -> str:
         return lab.generate(fill(lab, EVIL, plane.vector(*kernel()["place"])), TOKENS)[0]

@@ -40,12 +40,12 @@ EVIL = "<script>document.title = 'taken over'</script> & <b>bold</b> 🙂"
 
 
 def cells_up_to_its_panel(name: str, panel: str, small: str) -> list:
-    """The code cells of a notebook up to the one that shows its panel, with small parameters."""
+    """The code cells of a notebook up to the one that shows its panel, with small parameters, no figures."""
     nb = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     cells = [cell for cell in nb.cells if cell.cell_type == "code"]
     (here,) = [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])]
     (end,) = [i for i, cell in enumerate(cells) if f"nl.{panel}(" in cell.source]
-    sources = [cell.source for cell in cells]
+    sources = [re.sub(r"^out\.figure\(.*", "", cell.source, flags=re.MULTILINE) for cell in cells]
     return [new_code_cell(code) for code in [*sources[: here + 1], small, *sources[here + 1 : end + 1]]]
 
 
@@ -61,6 +61,15 @@ def use_tokens(panel, lab) -> None:
     expect(panel.get_by_role("alert")).to_have_count(0)
 
 
+def drag_explorer(panel, lab, prompt: str) -> None:
+    """Where nokens are as the article has them: to another seed, then to the token at 3."""
+    drag(handle(panel, "seed"), 200)
+    seed = int(handle(panel, "seed").get_attribute("aria-valuenow").split(".")[0])
+    panel.get_by_role("button", name="␣color", exact=True).click()
+    moved = nl.replace(lab.embed(prompt), 3, nl.random_nokens(lab.width, seed))
+    expect(panel.locator(".nk-text")).to_have_text(exact(lab.generate(moved, 8)[0]))
+
+
 def use_explorer(panel, lab, prompt: str) -> None:
     said, done = panel.locator(".nk-text"), panel.get_by_text("the text is whole")
     table = random_nokens.replacements(lab, prompt, 0, [0, 1], 8).set_index(["scale", "seed"])["response"]
@@ -71,11 +80,7 @@ def use_explorer(panel, lab, prompt: str) -> None:
     expect(done).to_be_visible()
     panel.get_by_label("by", exact=True).select_option("random, as the article has it")
     expect(said).to_have_text(exact(table["article", 1]))
-    drag(handle(panel, "seed"), 200)
-    seed = int(handle(panel, "seed").get_attribute("aria-valuenow").split(".")[0])
-    panel.get_by_role("button", name="␣color", exact=True).click()
-    moved = nl.replace(lab.embed(prompt), 3, nl.random_nokens(lab.width, seed))
-    expect(said).to_have_text(exact(lab.generate(moved, 8)[0]))
+    drag_explorer(panel, lab, prompt)
     for bad, message in {"": "prompt is empty", "word " * 2000: "shorten it"}.items():
         type_in(panel, "prompt", bad)
         expect(panel.get_by_role("alert")).to_contain_text(message)
@@ -164,36 +169,21 @@ def use_sampler(panel, lab, prompt) -> None:
     expect(panel.get_by_role("alert")).to_have_count(0)
 
 
-def test_the_panels_of_the_notebooks(opened, lab, page, server, root, errors):
-    """One notebook after another in one kernel: a page and a kernel for each would take minutes."""
-    cells = [cell for name, small in SMALL.items() for cell in cells_up_to_its_panel(name, *small)]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "notebooks.ipynb")
-    panel = opened("notebooks.ipynb")
-    use_tokens(panel("TokenView"), lab)
-    use_explorer(panel("NokenExplorer"), lab, "Red is a color that is often associated with")
-    noken = nl.random_nokens(lab.width, 0)
-    use_sampler(panel("StepSampler"), lab, nl.replace(lab.embed("Red is the first"), 0, noken))
-    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(5), 6)
-    server.close(page, "notebooks.ipynb")  # without a kernel the slider goes on
-    expect(page.get_by_text("No Kernel").first).to_be_visible()
-    use_slider_alone(panel("LerpSlider"), lab)
-    assert set(errors) <= {"Cannot send"}  # to the kernel, says JupyterLab
-    errors.clear()
-
-
-def test_panels_with_messages_on_the_main_thread(opened, server, lab, root, page):
+def test_panels_with_messages_on_the_main_thread(opened, server, lab, root, tab):
     """Those that are dragged most: where answers came late, or none was passed by, they would stand still."""
     write_notebook(TOGETHER, root / "together.ipynb")
     panel = opened("together.ipynb", subshells="disabled")
-    use_explorer(panel("NokenExplorer"), lab, "Red is a color")
+    explorer = panel("NokenExplorer")
+    explorer.get_by_label("by", exact=True).select_option("random, as the article has it")
+    drag_explorer(explorer, lab, "Red is a color")
     drag_over(map_ := panel("Territories"), 100)
     expect(map_.get_by_text("answered exactly here")).to_be_visible()
-    place = server.value(page, "together.ipynb", "drawn.face.place")
+    place = server.value(tab, "together.ipynb", "drawn.face.place")
     noken = planes.plane_through(lab, ["dog", "king", "music"]).vector(*place)
     said = lab.generate(fill(lab, "The word <noken> means", noken), 6)[0]
     expect(map_.locator(".nk-text")).to_have_text(exact(said))
     asked, finished = server.value(
-        page, "together.ipynb", "[drawn.latest.counts[kind] for kind in ('asked', 'finished')]"
+        tab, "together.ipynb", "[drawn.latest.counts[kind] for kind in ('asked', 'finished')]"
     )
     assert finished < 20 and finished < asked  # most places were passed by
 
@@ -223,3 +213,20 @@ def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
     expect(slider).to_have_attribute("aria-valuetext", f"p = 1, answer {letter}: {text}")
     assert page.get_by_role("button", name="Blend").count() == page.get_by_role("textbox").count() == 0
     assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+
+
+def test_the_panels_of_the_notebooks(opened, lab, tab, server, root, errors):
+    """One notebook after another; at the end of all tests in a browser, for it ends their kernel."""
+    cells = [cell for name, small in SMALL.items() for cell in cells_up_to_its_panel(name, *small)]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "notebooks.ipynb")
+    panel = opened("notebooks.ipynb")
+    use_tokens(panel("TokenView"), lab)
+    use_explorer(panel("NokenExplorer"), lab, "Red is a color that is often associated with")
+    noken = nl.random_nokens(lab.width, 0)
+    use_sampler(panel("StepSampler"), lab, nl.replace(lab.embed("Red is the first"), 0, noken))
+    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(5), 6)
+    server.close(tab, "notebooks.ipynb")  # without a kernel the slider goes on
+    expect(tab.get_by_text("No Kernel").first).to_be_visible()
+    use_slider_alone(panel("LerpSlider"), lab)
+    assert set(errors) <= {"Cannot send"}  # to the kernel, says JupyterLab
+    errors.clear()
