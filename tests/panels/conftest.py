@@ -1,4 +1,4 @@
-"""One JupyterLab, with one page and one kernel, for all panels in a browser. It goes when their tests have."""
+"""One JupyterLab, one page and one kernel for all panels in a browser; all of it goes after these tests."""
 
 import pytest
 from helpers.panels import HELPERS
