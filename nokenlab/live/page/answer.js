@@ -5,21 +5,31 @@ import { sentence, tail } from "./words.js";
 
 const BEFORE = 240; // letters of the prompt that are shown on either side of the noken
 
-const bytes = new TextEncoder(), letters = new TextDecoder();
+const bytes = new TextEncoder(),
+  letters = new TextDecoder();
 const escaped = /^(\\x[0-9a-f]{2})+$/; // bytes that are no whole letter
 
-/** The prompt on both sides of a token; the token's own space stays before it. @param {string} prompt @param {import("./engine.js").Token[]} tokens */
+/**
+ * The prompt on both sides of a token; the token's own space stays before it.
+ * @param {string} prompt @param {import("./engine.js").Token[]} tokens
+ */
 export function around(prompt, tokens, at) {
   const length = ({ text }) => (escaped.test(text) ? text.length / 4 : bytes.encode(text).length);
-  const ends = tokens.slice(0, at + 1).map(length), before = ends.slice(0, -1).reduce((sum, size) => sum + size, 0);
+  const ends = tokens.slice(0, at + 1).map(length),
+    before = ends.slice(0, -1).reduce((sum, size) => sum + size, 0);
   const whole = bytes.encode(prompt);
-  const sides = [whole.slice(0, before), whole.slice(before + ends.at(-1))].map((some) => letters.decode(some));
+  const sides = [whole.slice(0, before), whole.slice(before + ends.at(-1))].map((some) =>
+    letters.decode(some),
+  );
   return [sides[0] + (tokens[at].text.startsWith(" ") ? " " : ""), sides[1]];
 }
 
 /** The box. Its text has a part a token: a click on one asks what else it could have been. */
 export class AnswerBox {
-  /** @param {HTMLElement} box @param {{looked: (number: number) => void, taken: (number: number) => void}} heard */
+  /**
+   * @param {HTMLElement} box
+   * @param {{looked: (number: number) => void, taken: (number: number) => void}} heard
+   */
   constructor(box, heard) {
     this.box = box;
     this.before = make("span", { className: "before" });
@@ -32,7 +42,10 @@ export class AnswerBox {
       if (piece) heard[piece.matches(".forced") ? "taken" : "looked"](Number(piece.dataset.at));
     };
     this.said.onkeydown = (event) => {
-      if (["Enter", " ", "Delete", "Backspace"].includes(event.key)) { event.preventDefault(); event.target.click(); }
+      if (["Enter", " ", "Delete", "Backspace"].includes(event.key)) {
+        event.preventDefault();
+        event.target.click();
+      }
     };
   }
 
@@ -43,19 +56,31 @@ export class AnswerBox {
     this.box.ariaBusy = "true";
   }
 
+  /** The prompt is read, which takes long where it is long. @param {string} words */
+  reading(words) {
+    say(this.end, words);
+  }
+
   /** The prompt it answers. @param {?[string, string]} sides  of the noken, or null: there is none */
   prompt(prompt, sides) {
     if (!sides) return this.before.replaceChildren(tail(prompt, 2 * BEFORE));
-    const [before, after] = sides, rest = after.length > BEFORE ? `${after.slice(0, BEFORE / 2)} … ${after.slice(-BEFORE / 2)}` : after;
+    const [before, after] = sides,
+      rest = after.length > BEFORE ? `${after.slice(0, BEFORE / 2)} … ${after.slice(-BEFORE / 2)}` : after;
     this.before.replaceChildren(tail(before, BEFORE), make("b", { className: "noken" }, "▢"), rest);
   }
 
   /** The next token. @param {import("./engine.js").Step} step @param {boolean} forced */
   step(step, forced) {
     if (this.fresh) this.clear();
-    const piece = make("span", { className: forced ? "piece forced" : "piece", role: "button", tabIndex: forced ? 0 : -1 });
+    const piece = make("span", {
+      className: forced ? "piece forced" : "piece",
+      role: "button",
+      tabIndex: forced ? 0 : -1,
+    });
     piece.textContent = step.whole.slice(this.whole.length);
-    piece.title = forced ? "you chose this token: click to take it away, with those behind it" : "click: what else could have stood here?";
+    piece.title = forced
+      ? "you chose this token: click to take it away, with those behind it"
+      : "click: what else could have stood here?";
     piece.dataset.at = this.said.childElementCount;
     this.whole = step.whole;
     this.said.append(piece);

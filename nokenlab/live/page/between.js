@@ -5,7 +5,6 @@ import { BetweenAnswers, FINEST } from "./between_answers.js";
 import { make, part } from "./dom.js";
 import { FaceModel } from "./face_model.js";
 import { Latest, noteIn } from "./latest.js";
-import { sentence } from "./words.js";
 
 const WAYS = [
   { name: "lerp", tip: "along a line" },
@@ -20,9 +19,9 @@ export class BetweenView {
   /** @param {import("./state.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.say = noteIn(part("between-note"));
-    this.latest = new Latest((error) => this.say(sentence(error.message), true));
-    this.say("The slider comes when the model is loaded.");
+    this.note = noteIn(part("between-note"));
+    this.latest = new Latest(this.note.fail);
+    this.note.settle("The slider comes when the model is loaded.");
     store.on(["view", "from", "to", "way", "along"], () => this.follow());
   }
 
@@ -34,7 +33,8 @@ export class BetweenView {
 
   /** Show what the state says. Away from this view what runs is stopped; it goes on when one comes back. */
   follow() {
-    const { view, from, to, way, along } = this.store.state, wished = JSON.stringify([from, to, way]);
+    const { view, from, to, way, along } = this.store.state,
+      wished = JSON.stringify([from, to, way]);
     if (!this.engine) return;
     if (view !== "between") return this.rest();
     if (this.shown !== JSON.stringify([from, to])) this.makeFace();
@@ -46,11 +46,16 @@ export class BetweenView {
 
   /** A new face, for its boxes are filled when it is made. */
   makeFace() {
-    const { from, to, way } = this.store.state, el = make("div");
+    const { from, to, way } = this.store.state,
+      el = make("div");
     this.shown = JSON.stringify([from, to]);
     this.end?.();
     const state = { ways: WAYS, views: {}, way, index: 0, prompts: [from, to] };
-    this.model = new FaceModel(state, (message) => this.hear(message), (key) => this.saved(key));
+    this.model = new FaceModel(
+      state,
+      (message) => this.hear(message),
+      (key) => this.saved(key),
+    );
     part("between").replaceChildren(el);
     this.end = slider.render({ model: this.model, el });
   }
@@ -69,9 +74,12 @@ export class BetweenView {
   /** What the face has set by itself. */
   saved(key) {
     if (this.filling) return;
-    const { way, index, views } = Object.fromEntries(["way", "index", "views"].map((name) => [name, this.model.get(name)]));
+    const { way, index, views } = Object.fromEntries(
+      ["way", "index", "views"].map((name) => [name, this.model.get(name)]),
+    );
     if (key === "way") {
-      this.wished = JSON.stringify([this.store.state.from, this.store.state.to, way]); // the face asks for what is missing
+      const { from, to } = this.store.state;
+      this.wished = JSON.stringify([from, to, way]); // the face asks for what is missing
       this.store.set({ way });
     }
     if (key === "index" && views[way]) this.store.set({ along: views[way].p[index] });
@@ -88,21 +96,22 @@ export class BetweenView {
     const { wished } = this;
     this.rest();
     this.wished = wished; // does not begin again by itself
-    this.say("stopped");
+    this.note.settle("stopped");
   }
 
   /** Answer all blends of two prompts along a way. @param {[string, string]} prompts */
   async blend(prompts, way) {
     this.wished = JSON.stringify([...prompts, way]);
     const through = await this.latest.run(async (here) => {
-      this.say("answering the blends …");
-      const same = this.answers?.way === way && JSON.stringify(this.answers.prompts) === JSON.stringify(prompts);
+      this.note.tell("answering the blends …");
+      const same =
+        this.answers?.way === way && JSON.stringify(this.answers.prompts) === JSON.stringify(prompts);
       if (!same) this.answers = await BetweenAnswers.of(this.slots, prompts, way);
       const told = (done, of) => here() && this.tell(done, of);
       for await (const view of this.answers.passes(told)) {
         if (!here()) return;
         if (view.p.length > (this.model.get("views")[way]?.p.length ?? 0)) this.show(view, way);
-        this.say(`${view.p.length} blends answered`);
+        this.note.settle(`${view.p.length} blends answered`);
       }
     });
     if (through) this.model.set("progress", [0, 0]);
@@ -110,12 +119,13 @@ export class BetweenView {
 
   tell(done, of) {
     this.model.set("progress", [done, of]);
-    this.say(`answering the blends: ${done} of ${of}`);
+    this.note.tell(`answering the blends: ${done} of ${of}`);
   }
 
   /** Put a view in, with the slider where the state has it. */
   show(view, way = this.model.get("way")) {
-    const { along } = this.store.state, nearest = (best, p, i) => (Math.abs(p - along) < Math.abs(view.p[best] - along) ? i : best);
+    const { along } = this.store.state,
+      nearest = (best, p, i) => (Math.abs(p - along) < Math.abs(view.p[best] - along) ? i : best);
     this.filling = true;
     this.model.set("index", view.p.reduce(nearest, 0));
     this.model.set("views", { ...this.model.get("views"), [way]: view });

@@ -25,20 +25,32 @@ export const part = (id) => document.getElementById(id);
 /** One call a frame, however often it is asked for. @param {() => void} job */
 export function onceAFrame(job) {
   let frame = null;
-  return () => { frame ??= requestAnimationFrame(() => { frame = null; job(); }); };
+  return () => {
+    frame ??= requestAnimationFrame(() => {
+      frame = null;
+      job();
+    });
+  };
 }
 
 /** One call once nothing was asked for `time` milliseconds. @param {() => void} job */
 export function onceAtRest(time, job) {
   let timer;
-  return () => { clearTimeout(timer); timer = setTimeout(job, time); };
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(job, time);
+  };
 }
 
-/** Arrow keys go from one of some elements to the next; one of them can be reached by Tab. @param {HTMLElement} box */
+/**
+ * Arrow keys go from one of some elements to the next; one of them can be reached by Tab.
+ * @param {HTMLElement} box
+ */
 export function arrowKeys(box, selector, moved = () => {}) {
   box.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    const all = [...box.querySelectorAll(selector)], at = all.indexOf(event.target);
+    const all = [...box.querySelectorAll(selector)],
+      at = all.indexOf(event.target);
     if (!step || at < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     const next = all[(at + step + all.length) % all.length];

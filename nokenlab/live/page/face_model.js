@@ -6,14 +6,19 @@ export class FaceModel {
   #state;
   #heard = {};
 
-  /** @param {object} state @param {(message: object) => void} hear  what the face sends @param {(key: string) => void} [saved]  what it set */
+  /**
+   * @param {object} state @param {(message: object) => void} hear  what the face sends
+   * @param {(key: string) => void} [saved]  what it set
+   */
   constructor(state, hear, saved = () => {}) {
     this.#state = { live: true, progress: [0, 0], ...state };
     this.send = hear;
     this.saved = saved;
   }
 
-  get(key) { return this.#state[key]; }
+  get(key) {
+    return this.#state[key];
+  }
 
   set(key, value) {
     if (this.#state[key] === value) return;
@@ -22,9 +27,13 @@ export class FaceModel {
     this.saved(key);
   }
 
-  on(event, callback) { (this.#heard[event] ??= []).push(callback); }
+  on(event, callback) {
+    (this.#heard[event] ??= []).push(callback);
+  }
 
-  off(event, callback) { this.#heard[event] = (this.#heard[event] ?? []).filter((other) => other !== callback); }
+  off(event, callback) {
+    this.#heard[event] = (this.#heard[event] ?? []).filter((other) => other !== callback);
+  }
 
   save_changes() {} // every set is heard at once
 }

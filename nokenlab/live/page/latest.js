@@ -1,6 +1,7 @@
 // Work of which the newest wins, as the panels' latest.py has it.
 
 import { Ended } from "./engine.js";
+import { sentence } from "./words.js";
 
 export class Latest {
   #run = 0;
@@ -10,9 +11,13 @@ export class Latest {
     this.failed = failed;
   }
 
-  /** Do a job, which asks `here` whether it is still the newest. @param {(here: () => boolean) => Promise<void>} job */
+  /**
+   * Do a job, which asks `here` whether it is still the newest.
+   * @param {(here: () => boolean) => Promise<void>} job
+   */
   async run(job) {
-    const run = ++this.#run, here = () => run === this.#run;
+    const run = ++this.#run,
+      here = () => run === this.#run;
     try {
       await job(here);
     } catch (error) {
@@ -22,13 +27,24 @@ export class Latest {
   }
 
   /** No job is the newest any more. */
-  end() { this.#run++; }
+  end() {
+    this.#run++;
+  }
 }
 
-/** A line about work, or about what went wrong. @param {HTMLElement} line */
+/**
+ * A line about work; a screen reader says what is settled, not each number on the way.
+ * @param {HTMLElement} line
+ */
 export function noteIn(line) {
-  return (text, wrong = false) => {
-    if (line.textContent !== text) line.textContent = text;
+  const write = (text, wrong, live) => {
+    line.ariaLive = live;
     line.classList.toggle("wrong", wrong);
+    if (line.textContent !== text) line.textContent = text;
+  };
+  return {
+    tell: (text) => write(text, false, "off"),
+    settle: (text) => write(text, false, "polite"),
+    fail: ({ message }) => write(sentence(message), true, "assertive"),
   };
 }

@@ -1,4 +1,4 @@
-// The state in the page's address, behind "#": what is not as it was at first. Whatever stands there is checked.
+// The state in the page's address, behind "#": what is not as it was at first. What stands there is checked.
 
 import { FIRST } from "./state.js";
 
@@ -9,26 +9,39 @@ const LAST_TOKEN = 49_151; // of the model's vocabulary
 const shown = (text) => `“${text.length > 40 ? `${text.slice(0, 40)}…` : text}”`;
 
 /** A reader of one entry: takes what stands in the link, or throws with what would be right. */
-const one = (wanted, read) => ([text], key) => {
-  const value = read(text);
-  if (value === undefined) throw new Error(`${key} must be ${wanted}, got ${shown(text)}`);
-  return value;
-};
-const text = one(`a text of up to ${LONGEST.toLocaleString("en")} letters`, (value) => (value.length <= LONGEST ? value : undefined));
-const oneOf = (...names) => one(names.join(", ").replace(/, ([^,]*)$/, " or $1"), (value) => (names.includes(value) ? value : undefined));
-const whole = (low, high) => one(`a whole number from ${low} to ${high}`, (value) =>
-  (/^\d{1,9}$/.test(value) && Number(value) >= low && Number(value) <= high ? Number(value) : undefined));
-const isNumber = (value, low, high) => /^-?\d+(\.\d+)?$/.test(value) && Number(value) >= low && Number(value) <= high;
-const number = (low, high) => one(`a number from ${low} to ${high}`, (value) => (isNumber(value, low, high) ? Number(value) : undefined));
+const one =
+  (wanted, read) =>
+  ([text], key) => {
+    const value = read(text);
+    if (value === undefined) throw new Error(`${key} must be ${wanted}, got ${shown(text)}`);
+    return value;
+  };
+const text = one(`a text of up to ${LONGEST.toLocaleString("en")} letters`, (value) =>
+  value.length <= LONGEST ? value : undefined,
+);
+const oneOf = (...names) =>
+  one(names.join(", ").replace(/, ([^,]*)$/, " or $1"), (value) =>
+    names.includes(value) ? value : undefined,
+  );
+const whole = (low, high) =>
+  one(`a whole number from ${low} to ${high}`, (value) =>
+    /^\d{1,9}$/.test(value) && Number(value) >= low && Number(value) <= high ? Number(value) : undefined,
+  );
+const isNumber = (value, low, high) =>
+  /^-?\d+(\.\d+)?$/.test(value) && Number(value) >= low && Number(value) <= high;
+const number = (low, high) =>
+  one(`a number from ${low} to ${high}`, (value) => (isNumber(value, low, high) ? Number(value) : undefined));
 const size = one("a number from 0.01 to 100, or own", (value) =>
-  (value === "own" ? value : isNumber(value, 0.01, 100) ? Number(value) : undefined));
+  value === "own" ? value : isNumber(value, 0.01, 100) ? Number(value) : undefined,
+);
 const each = (count, reader) => (values, key) => {
   if (values.length !== count) throw new Error(`${key} must be there ${count} times, not ${values.length}`);
   return values.map((value) => reader([value], key));
 };
 const ids = ([value], key) => {
   const found = value.split("-").map((id) => whole(0, LAST_TOKEN)([id], key));
-  if (found.length > MOST_FORCED) throw new Error(`${key} may hold up to ${MOST_FORCED} tokens, got ${found.length}`);
+  if (found.length > MOST_FORCED)
+    throw new Error(`${key} may hold up to ${MOST_FORCED} tokens, got ${found.length}`);
   return found;
 };
 
@@ -52,9 +65,13 @@ const READERS = {
   along: number(0, 1),
 };
 
-/** The state that a link holds; throws an Error, for people, at the first entry that is none. @param {string} hash */
+/**
+ * The state that a link holds; throws an Error, for people, at the first entry that is none.
+ * @param {string} hash
+ */
 export function read(hash) {
-  const entries = new URLSearchParams(hash.replace(/^#/, "")), state = { ...FIRST };
+  const entries = new URLSearchParams(hash.replace(/^#/, "")),
+    state = { ...FIRST };
   for (const key of new Set(entries.keys())) {
     if (!Object.hasOwn(READERS, key)) throw new Error(`it says ${shown(key)}, which is nothing here`);
     state[key] = READERS[key](entries.getAll(key), key);
@@ -62,7 +79,10 @@ export function read(hash) {
   return state;
 }
 
-/** What a link holds of a state. @param {import("./state.js").State} state @returns {string} with its "#", or "" */
+/**
+ * What a link holds of a state.
+ * @param {import("./state.js").State} state @returns {string} with its "#", or ""
+ */
 export function write(state) {
   const entries = new URLSearchParams();
   for (const key of Object.keys(READERS)) {

@@ -33,7 +33,8 @@ export function loadEngine(makeEngine) {
 /** Hears progress and writes it. @returns {(progress: import("./engine.js").Progress) => void} */
 function progress() {
   const bar = part("loading-bar");
-  let last = 0, before = "";
+  let last = 0,
+    before = "";
   bar.value = 0;
   say(part("loading-what"), "Loading the model …");
   return ({ done, total, what }) => {
@@ -42,7 +43,10 @@ function progress() {
     if (what === before && done < total && performance.now() - last < SAID) return;
     last = performance.now();
     before = what;
-    const sizes = total > 1e5 ? `: ${megabytes(done)} of ${megabytes(total)} MB, ${Math.floor(100 * done / total)} %` : " …";
+    const sizes =
+      total > 1e5
+        ? `: ${megabytes(done)} of ${megabytes(total)} MB, ${Math.floor((100 * done) / total)} %`
+        : " …";
     say(part("loading-what"), `${what[0].toUpperCase()}${what.slice(1)}${sizes}`);
   };
 }
@@ -54,12 +58,23 @@ function fail({ message }) {
   part("again").focus();
 }
 
-/** Say what runs here, and how fast. @param {import("./engine.js").Loaded} loaded @param {number} speed  tokens a second; NaN: not known yet */
+/**
+ * Say what runs here, and how fast.
+ * @param {import("./engine.js").Loaded} loaded @param {number} speed  tokens a second; NaN: not known yet
+ */
 export function sayEngine({ backend, threads, isolated, note }, speed, ended) {
-  const how = backend === "WebGPU" ? "on the graphics card (WebGPU)"
-    : `on the processor (WASM, ${threads === 1 ? "one thread" : `${threads} threads`})`;
-  const why = backend === "WASM" && !isolated ? "; with the headers that isolate a page it would have more threads" : "";
+  const how =
+    backend === "WebGPU"
+      ? "on the graphics card (WebGPU)"
+      : `on the processor (WASM, ${threads === 1 ? "one thread" : `${threads} threads`})`;
+  const why =
+    backend === "WASM" && !isolated
+      ? "; with the headers that isolate a page it would have more threads"
+      : "";
   const fast = speed ? `, ${speed.toFixed(speed < 10 ? 1 : 0)} tokens a second` : "";
   const stopped = ended ? ` · ${ended} older ${ended === 1 ? "run" : "runs"} ended by a newer move` : "";
-  say(part("loading-what"), `The model runs in this page ${how}${fast}${why}${stopped}.${note ? ` ${note}.` : ""}`);
+  say(
+    part("loading-what"),
+    `The model runs in this page ${how}${fast}${why}${stopped}.${note ? ` ${note}.` : ""}`,
+  );
 }

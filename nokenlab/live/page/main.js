@@ -19,13 +19,20 @@ const store = new Store(FIRST);
 openLink();
 
 let slots = null; // until the model is loaded
-const cut = async (text) => (text === "" ? [] : slots ? slots.tokens(text) : text === FIRST.prompt ? EXAMPLE.tokens : null);
-const noken = new NokenView(store), views = [noken, new BetweenView(store), new MapView(store)];
+const cut = async (text) => {
+  if (text === "") return [];
+  if (!slots) return text === FIRST.prompt ? EXAMPLE.tokens : null;
+  return slots.tokens(text).catch(() => []); // the answer says what is wrong
+};
+const noken = new NokenView(store),
+  views = [noken, new BetweenView(store), new MapView(store)];
 const row = new PromptRow(store, cut, () => noken.now());
 tabs(store);
 new NokenMenu(store);
 noken.showExample(EXAMPLE);
-part("examples").append(...EXAMPLES.map(([text, state]) => make("a", { href: write({ ...FIRST, ...state }) || "#" }, text)));
+part("examples").append(
+  ...EXAMPLES.map(([text, state]) => make("a", { href: write({ ...FIRST, ...state }) || "#" }, text)),
+);
 keepLink();
 begin();
 
@@ -44,12 +51,17 @@ function openLink() {
 
 /** The address follows the state, and the state an address that is typed in. */
 function keepLink() {
-  const keep = onceAtRest(200, () => history.replaceState(null, "", write(store.state) || location.pathname + location.search));
+  const keep = onceAtRest(200, () =>
+    history.replaceState(null, "", write(store.state) || location.pathname + location.search),
+  );
   store.on(Object.keys(FIRST), keep);
   window.addEventListener("hashchange", openLink);
   part("copy").onclick = async () => {
     const address = new URL(write(store.state) || "#", location.href).href;
-    const copied = await navigator.clipboard?.writeText(address).then(() => true, () => false);
+    const copied = await navigator.clipboard?.writeText(address).then(
+      () => true,
+      () => false,
+    );
     say(part("copied"), copied ? "copied" : "the address of this page is the link");
   };
 }

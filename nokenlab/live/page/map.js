@@ -8,7 +8,6 @@ import { Latest, noteIn } from "./latest.js";
 import { MapAnswers } from "./map_answers.js";
 import { LEADING } from "./map_view.js";
 import { placeOf, weightsAt } from "./plane_geometry.js";
-import { sentence } from "./words.js";
 
 const EXACT = 24; // tokens that are said where the noken is
 const LINE = 33; // places on a line that is answered exactly
@@ -22,11 +21,14 @@ export class MapView {
   /** @param {import("./state.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.say = noteIn(part("map-note"));
-    this.latest = new Latest((error) => this.say(sentence(error.message), true));
-    this.say("The map comes when the model is loaded.");
+    this.note = noteIn(part("map-note"));
+    this.latest = new Latest(this.note.fail);
+    this.note.settle("The map comes when the model is loaded.");
     store.on(["view"], () => this.follow());
-    store.on(["prompt", "at", "corners"], onceAtRest(TYPING, () => this.follow()));
+    store.on(
+      ["prompt", "at", "corners"],
+      onceAtRest(TYPING, () => this.follow()),
+    );
     store.on(["point"], () => this.putPlace());
   }
 
@@ -36,9 +38,13 @@ export class MapView {
     this.follow();
   }
 
-  /** Answer a map when the state asks for another one. Away from this view what runs is stopped, and goes on later. */
+  /**
+   * Answer a map when the state asks for another one. Away from this view what runs is stopped, and goes on
+   * later.
+   */
   follow() {
-    const { view, prompt, at, corners } = this.store.state, wished = JSON.stringify([prompt, at, corners]);
+    const { view, prompt, at, corners } = this.store.state,
+      wished = JSON.stringify([prompt, at, corners]);
     if (!this.engine) return;
     if (view !== "map") return this.rest();
     if (wished === this.wished) return;
@@ -57,20 +63,26 @@ export class MapView {
     const { wished } = this;
     this.rest();
     this.wished = wished; // does not begin again by itself
-    this.say("stopped");
+    this.note.settle("stopped");
   }
 
   // - the map
 
   async answerMap(wished) {
     const through = await this.latest.run(async (here) => {
-      this.say("answering the map …");
-      if (this.coming?.wished !== wished) this.coming = { wished, answers: await MapAnswers.of(this.slots, this.store.state) };
-      const { answers } = this.coming, told = (done, of) => here() && this.tell(done, of, "nokens of the map");
+      this.note.tell("answering the map …");
+      if (this.coming?.wished !== wished)
+        this.coming = { wished, answers: await MapAnswers.of(this.slots, this.store.state) };
+      const { answers } = this.coming,
+        told = (done, of) => here() && this.tell(done, of, "nokens of the map");
       for await (const map of answers.passes(told)) {
         if (!here()) return;
         if (this.answers !== answers || map.side > this.model.get("map").side) this.show(answers, map);
-        this.say([`${map.side ** 2} nokens answered`, ...map.corners.map(({ note }) => note).filter(Boolean)].join(" · "));
+        this.note.settle(
+          [`${map.side ** 2} nokens answered`, ...map.corners.map(({ note }) => note).filter(Boolean)].join(
+            " · ",
+          ),
+        );
       }
     });
     if (through) this.model?.set("progress", [0, 0]);
@@ -78,7 +90,7 @@ export class MapView {
 
   tell(done, of, what) {
     this.model?.set("progress", [done, of]);
-    this.say(`answering ${what}: ${done} of ${of}`);
+    this.note.tell(`answering ${what}: ${done} of ${of}`);
   }
 
   /** @param {MapAnswers} answers */
@@ -95,9 +107,14 @@ export class MapView {
   }
 
   makeFace(map) {
-    const place = placeOf(this.answers.plane, this.weights()), el = make("div");
+    const place = placeOf(this.answers.plane, this.weights()),
+      el = make("div");
     const state = { map, place, path: [], exact: {}, line: {} };
-    this.model = new FaceModel(state, (message) => this.hear(message), (key) => this.saved(key));
+    this.model = new FaceModel(
+      state,
+      (message) => this.hear(message),
+      (key) => this.saved(key),
+    );
     part("map").replaceChildren(el);
     territories.render({ model: this.model, el });
   }
@@ -135,42 +152,70 @@ export class MapView {
 
   /** Write what is said where the noken is, token by token. */
   async sayExact() {
-    const { answers, model } = this, place = model.get("place"), shown = { place, text: "", going: true };
+    const { answers, model } = this,
+      place = model.get("place"),
+      shown = { place, text: "", going: true };
     const here = () => answers === this.answers && model.get("place") === place;
     if (this.store.state.view !== "map") return;
     try {
-      const answer = await this.engine.answer(answers.promptAt(place), { tokens: EXACT, top: LEADING, lane: "exact" }, (step) => {
-        shown.entropy ??= step.entropy;
-        shown.leading ??= step.leading.map(({ text, probability }) => [text, probability]);
-        if (here()) model.set("exact", { ...shown, text: step.whole });
-      });
+      const answer = await this.engine.answer(
+        answers.promptAt(place),
+        { tokens: EXACT, top: LEADING, lane: "exact" },
+        (step) => {
+          shown.entropy ??= step.entropy;
+          shown.leading ??= step.leading.map(({ text, probability }) => [text, probability]);
+          if (here()) model.set("exact", { ...shown, text: step.whole });
+        },
+      );
       const begins = await answers.beginOf(answer.ids);
-      if (here()) model.set("exact", { ...shown, text: answer.text, begins, territory: this.letter(begins), going: false });
+      if (here())
+        model.set("exact", {
+          ...shown,
+          text: answer.text,
+          begins,
+          territory: this.letter(begins),
+          going: false,
+        });
     } catch (error) {
-      if (here() && !(error instanceof Ended)) this.say(sentence(error.message), true);
+      if (here() && !(error instanceof Ended)) this.note.fail(error);
     }
   }
 
   /** A finer map has other letters. */
   nameExact() {
     const exact = this.model.get("exact");
-    if (exact.begins !== undefined) this.model.set("exact", { ...exact, territory: this.letter(exact.begins) });
+    if (exact.begins !== undefined)
+      this.model.set("exact", { ...exact, territory: this.letter(exact.begins) });
   }
 
   /** The territory of the map in which answers begin so, "" where none does. */
-  letter(begins) { return this.model.get("map").territories.find((one) => one.begins === begins)?.letter ?? ""; }
+  letter(begins) {
+    return this.model.get("map").territories.find((one) => one.begins === begins)?.letter ?? "";
+  }
 
-  /** Answer the places on the line from a place to a corner. */
-  answerLine(from, corner) {
-    return this.latest.run(async (here) => {
-      const { answers } = this, { x, y } = answers.plane.corners[corner];
-      const places = Array.from({ length: LINE }, (_, i) => [from[0] + i / (LINE - 1) * (x - from[0]), from[1] + i / (LINE - 1) * (y - from[1])]);
-      const rows = await answers.answered(places, LINE_TOKENS, ({ done }) => here() && this.tell(done, LINE, "places on the line"));
+  /** Answer the places on the line from a place to a corner; then the map goes on. */
+  async answerLine(from, corner) {
+    const { answers } = this,
+      { x, y } = answers.plane.corners[corner];
+    const through = await this.latest.run(async (here) => {
+      const places = Array.from({ length: LINE }, (_, i) => i / (LINE - 1)).map((p) => [
+        from[0] + p * (x - from[0]),
+        from[1] + p * (y - from[1]),
+      ]);
+      const rows = await answers.answered(
+        places,
+        LINE_TOKENS,
+        ({ done }) => here() && this.tell(done, LINE, "places on the line"),
+      );
       const begins = await Promise.all(rows.map(({ ids }) => answers.beginOf(ids)));
-      if (!here()) return;
-      this.model.set("line", { from, corner, territory: begins.map((text) => this.letter(text)), response: rows.map(({ text }) => text) });
-      this.model.set("progress", [0, 0]);
-      this.say(`${LINE} places on the line answered`);
+      if (here())
+        this.model.set("line", {
+          from,
+          corner,
+          territory: begins.map((text) => this.letter(text)),
+          response: rows.map(({ text }) => text),
+        });
     });
+    if (through) this.answerMap(this.wished);
   }
 }

@@ -11,8 +11,14 @@ export class Nearest {
   constructor(box, hint) {
     this.hint = hint;
     this.rows = Array.from({ length: SHOWN }, () => {
-      const [token, number] = ["token", "number"].map((className) => make("span", { className })), bar = make("i");
-      return { token, number, bar, row: make("li", { className: "row" }, token, number, make("span", { className: "track" }, bar)) };
+      const [token, number] = ["token", "number"].map((className) => make("span", { className })),
+        bar = make("i");
+      return {
+        token,
+        number,
+        bar,
+        row: make("li", { className: "row" }, token, number, make("span", { className: "track" }, bar)),
+      };
     });
     box.replaceChildren(...this.rows.map(({ row }) => row));
     this.show([]);
@@ -32,8 +38,11 @@ export class Nearest {
 
 /** What the nearest one says. */
 function words([first]) {
-  if (!first) return "Which tokens point most nearly the same way: 1 is the very same direction, 0 none of it.";
+  if (!first)
+    return "Which tokens point most nearly the same way: 1 is the very same direction, 0 none of it.";
   const cosine = first.cosine.toFixed(2);
-  if (first.cosine > 0.995) return `It points as “${visible(first.text)}” does: its direction is that token’s.`;
-  return `The nearest, “${visible(first.text)}”, has a cosine of ${cosine}: 1 is the same direction, 0 none of it.`;
+  if (first.cosine > 0.995)
+    return `It points as “${visible(first.text)}” does: its direction is that token’s.`;
+  const nearest = `The nearest, “${visible(first.text)}”, has a cosine of ${cosine}`;
+  return `${nearest}: 1 is the same direction, 0 none of it.`;
 }

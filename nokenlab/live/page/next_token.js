@@ -10,8 +10,16 @@ export class NextToken {
   /** @param {HTMLElement} box @param {(id: number) => void} taken  hears which token was clicked */
   constructor(box, taken) {
     this.rows = Array.from({ length: SHOWN }, () => {
-      const token = make("span", { className: "token" }), number = make("span", { className: "number" }), bar = make("i");
-      const row = make("button", { type: "button", className: "row", disabled: true }, token, number, make("span", { className: "track" }, bar));
+      const token = make("span", { className: "token" }),
+        number = make("span", { className: "number" }),
+        bar = make("i");
+      const row = make(
+        "button",
+        { type: "button", className: "row", disabled: true },
+        token,
+        number,
+        make("span", { className: "track" }, bar),
+      );
       row.onclick = () => taken(Number(row.dataset.id));
       return { row, token, number, bar };
     });
@@ -19,7 +27,9 @@ export class NextToken {
     arrowKeys(box, "button:enabled");
   }
 
-  /** @param {import("./engine.js").Likely[]} leading @param {number} [said]  the one that the answer has there */
+  /**
+   * @param {import("./engine.js").Likely[]} leading @param {number} [said]  the one that the answer has there
+   */
   show(leading, said) {
     this.rows.forEach(({ row, token, number, bar }, i) => {
       const one = leading[i];

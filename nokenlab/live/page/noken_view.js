@@ -9,6 +9,7 @@ import { FIRST } from "./state.js";
 import { count, visible } from "./words.js";
 
 const TOKENS = 40; // of an answer, beside those that it was made to say
+const LONG = 100; // tokens of a prompt that are not read at once
 const TYPING = 250; // milliseconds without a key after which a text is answered
 const RESTING = 250; // and without a move, after which the nearest tokens are looked for
 
@@ -32,25 +33,35 @@ export class NokenView {
     this.nearest = new Nearest(part("nearest"), part("nearest-hint"));
     this.latest = new Latest((error) => this.failed(error));
     this.now = onceAFrame(() => this.ask());
-    const typed = onceAtRest(TYPING, () => this.now()), rested = onceAtRest(RESTING, () => this.findNearest());
+    const typed = onceAtRest(TYPING, () => this.now()),
+      rested = onceAtRest(RESTING, () => this.findNearest());
     store.on(TYPED, typed);
     store.on(MOVED, this.now);
     store.on(["put", "seed", "word", "blend", "p", "corners", "point", "prompt"], rested);
-    store.follow(["put"], ({ put }) => say(part("plain"), put === "token" ? "" : part("plain").textContent));
-    document.addEventListener("keydown", (event) => { if (event.key === "Escape") this.stop(); });
+    store.on(["put"], ({ put }) => put === "token" && this.sayPlain(""));
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.stop();
+    });
   }
 
-  /** What is said at first, until there is a model to say it. @param {{tokens: import("./engine.js").Token[], answer: string}} example */
+  /**
+   * What is said at first, until there is a model to say it.
+   * @param {{tokens: import("./engine.js").Token[], answer: string}} example
+   */
   showExample({ tokens, answer }) {
     const { state } = this.store;
-    if (JSON.stringify(state) !== JSON.stringify(FIRST)) return;
+    if (JSON.stringify(state) !== JSON.stringify(FIRST))
+      return this.answer.prompt("The answer comes when the model is loaded.", null);
     this.answer.begin();
     this.answer.prompt(state.prompt, around(state.prompt, tokens, state.at));
     this.answer.step({ whole: answer }, false);
     this.answer.rest();
   }
 
-  /** There is a model now. @param {import("./slots.js").Slots} slots @param {import("./engine.js").Loaded} loaded */
+  /**
+   * There is a model now.
+   * @param {import("./slots.js").Slots} slots @param {import("./engine.js").Loaded} loaded
+   */
   start(slots, loaded, told) {
     Object.assign(this, { slots, loaded, told, engine: slots.engine });
     this.ask();
@@ -81,7 +92,8 @@ export class NokenView {
 
   /** @param {State} state @param {() => boolean} here */
   async answerTo(state, here) {
-    const tokens = await this.slots.tokens(state.prompt), prompt = await this.slots.prompt(state, tokens);
+    const tokens = await this.slots.tokens(state.prompt),
+      prompt = await this.slots.prompt(state, tokens);
     const room = this.roomFor(prompt.length, state.forced.length);
     if (!here()) return;
     this.begun(state, tokens);
@@ -94,15 +106,20 @@ export class NokenView {
 
   /** How many tokens may be said behind a prompt; throws where there is no room. */
   roomFor(length, forced) {
-    const { positions } = this.loaded, room = positions + 1 - length; // the last one said is not read
+    const { positions } = this.loaded,
+      room = positions + 1 - length; // the last one said is not read
     if (room > forced) return room;
     const said = forced ? ` and ${count(forced, "chosen token")}` : "";
-    throw new Error(`This prompt has ${count(length, "token")}${said}; the model reads ${positions.toLocaleString("en")} in all, with its answer. Shorten it.`);
+    throw new Error(
+      `This prompt has ${count(length, "token")}${said}; the model reads ${positions.toLocaleString("en")} ` +
+        "in all, with its answer. Shorten it.",
+    );
   }
 
   begun(state, tokens) {
     const at = Math.min(state.at, tokens.length - 1);
     this.answer.prompt(state.prompt, state.put === "token" ? null : around(state.prompt, tokens, at));
+    if (tokens.length > LONG) this.answer.reading(` reading ${count(tokens.length, "token")} …`);
     this.looked = state.forced.length;
     this.coming = [];
   }
@@ -118,9 +135,13 @@ export class NokenView {
   /** @param {import("./engine.js").Answer} answer */
   through({ text, ids, ended, full, steps, seconds }) {
     const positions = this.loaded.positions.toLocaleString("en");
-    const words = !ids.length ? " (nothing: the model ended the text at once)"
-      : ended ? " (the model ended the text)"
-      : full ? ` (the text is full: the model reads ${positions} tokens)` : " …";
+    const words = !ids.length
+      ? " (nothing: the model ended the text at once)"
+      : ended
+        ? " (the model ended the text)"
+        : full
+          ? ` (the text is full: the model reads ${positions} tokens)`
+          : " …";
     this.answer.done(text, words);
     if (this.looked >= this.steps.length) this.look(this.steps.length - 1);
     say(part("answer-status"), `${text}${words}`);
@@ -132,17 +153,21 @@ export class NokenView {
     this.answer.fail(message);
     this.next.show([]);
     say(part("next-hint"), "");
-    say(part("plain"), "");
+    this.sayPlain("");
   }
 
   /** Show what a token of the answer was taken from. */
   look(number) {
-    const step = this.steps[number], { forced } = this.store.state;
+    const step = this.steps[number],
+      { forced } = this.store.state;
     if (!step) return;
     this.looked = number;
     this.answer.look(number);
     this.next.show(step.leading, step.id);
-    const where = number === forced.length ? "What the model holds likely next." : `Token ${number + 1} of the answer, “${visible(step.text)}”, was taken from these.`;
+    const where =
+      number === forced.length
+        ? "What the model holds likely next."
+        : `Token ${number + 1} of the answer, “${visible(step.text)}”, was taken from these.`;
     say(part("next-hint"), `${where} Click one: the answer goes on from it.`);
   }
 
@@ -156,12 +181,21 @@ export class NokenView {
   async answerPlain(state, tokens) {
     if (state.put === "token") return;
     if (this.#plain.prompt !== state.prompt) {
-      say(part("plain"), "");
+      this.sayPlain("");
       const prompt = tokens.map(({ id }) => ({ id }));
-      const { text } = await this.engine.answer(prompt, { tokens: Math.min(TOKENS, this.roomFor(prompt.length, 0)), top: 1, lane: "plain" });
+      const { text } = await this.engine.answer(prompt, {
+        tokens: Math.min(TOKENS, this.roomFor(prompt.length, 0)),
+        top: 1,
+        lane: "plain",
+      });
       this.#plain = { prompt: state.prompt, text };
     }
-    say(part("plain"), `With nothing put in, it says: ${this.#plain.text.trim() || "nothing"} …`);
+    this.sayPlain(`With nothing put in, it says: ${this.#plain.text.trim() || "nothing"} …`);
+  }
+
+  sayPlain(text) {
+    say(part("plain"), text);
+    part("plain").title = text; // it may be cut
   }
 
   async findNearest() {

@@ -3,13 +3,20 @@
 import { say } from "./dom.js";
 
 const HIGH = Math.sqrt(3) / 2;
-const CORNERS = [[0, 0], [1, 0], [0.5, HIGH]]; // left, right, above
-const LEFT = -0.3, BELOW = -0.4, SIDE = 1.6; // of the square that is shown
+const CORNERS = [
+  [0, 0],
+  [1, 0],
+  [0.5, HIGH],
+]; // left, right, above
+const LEFT = -0.3,
+  BELOW = -0.4,
+  SIDE = 1.6; // of the square that is shown
 const BOX = 320; // its side in the picture's own units
 
 /** A place as the weights of the corners. */
 export function weightsAt([x, y]) {
-  const third = y / HIGH, second = x - third / 2;
+  const third = y / HIGH,
+    second = x - third / 2;
   return [1 - second - third, second, third];
 }
 
@@ -18,8 +25,11 @@ export function placeOf(weights) {
   return [0, 1].map((axis) => weights.reduce((sum, weight, i) => sum + weight * CORNERS[i][axis], 0));
 }
 
-const within = ([x, y]) => [Math.min(Math.max(x, LEFT), LEFT + SIDE), Math.min(Math.max(y, BELOW), BELOW + SIDE)];
-const pixel = ([x, y]) => [(x - LEFT) / SIDE * BOX, (1 - (y - BELOW) / SIDE) * BOX];
+const within = ([x, y]) => [
+  Math.min(Math.max(x, LEFT), LEFT + SIDE),
+  Math.min(Math.max(y, BELOW), BELOW + SIDE),
+];
+const pixel = ([x, y]) => [((x - LEFT) / SIDE) * BOX, (1 - (y - BELOW) / SIDE) * BOX];
 
 function draw(tag, about, inside = []) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -39,14 +49,25 @@ export class Pad {
     });
     this.dot = draw("circle", { r: 12, class: "dot" });
     const edge = draw("polygon", { points: CORNERS.map((corner) => pixel(corner).join()).join(" ") });
-    const ends = CORNERS.map((corner) => draw("circle", { cx: pixel(corner)[0], cy: pixel(corner)[1], r: 5 }));
-    this.box = draw("svg", {
-      viewBox: `0 0 ${BOX} ${BOX}`, class: "pad", tabindex: 0, role: "application",
-      "aria-label": "Plane through three words: arrow keys move the dot, with Shift by a little",
-    }, [edge, ...ends, ...this.names, this.dot]);
+    const ends = CORNERS.map((corner) =>
+      draw("circle", { cx: pixel(corner)[0], cy: pixel(corner)[1], r: 5 }),
+    );
+    this.box = draw(
+      "svg",
+      {
+        viewBox: `0 0 ${BOX} ${BOX}`,
+        class: "pad",
+        tabindex: 0,
+        role: "application",
+        "aria-label": "Plane through three words: arrow keys move the dot, with Shift by a little",
+      },
+      [edge, ...ends, ...this.names, this.dot],
+    );
     this.box.onpointerdown = (event) => this.grab(event);
     this.box.onpointermove = (event) => this.dragging && this.put(this.placeAt(event));
-    this.box.onpointerup = this.box.onpointercancel = () => { this.dragging = false; };
+    this.box.onpointerup = this.box.onpointercancel = () => {
+      this.dragging = false;
+    };
     this.box.onkeydown = (event) => this.key(event);
   }
 
@@ -70,7 +91,7 @@ export class Pad {
 
   placeAt({ clientX, clientY }) {
     const { left, top, width, height } = this.box.getBoundingClientRect();
-    return [LEFT + (clientX - left) / width * SIDE, BELOW + (1 - (clientY - top) / height) * SIDE];
+    return [LEFT + ((clientX - left) / width) * SIDE, BELOW + (1 - (clientY - top) / height) * SIDE];
   }
 
   key(event) {
@@ -81,6 +102,10 @@ export class Pad {
   }
 
   put(place) {
-    this.moved(weightsAt(within(place)).slice(0, 2).map((weight) => Number(weight.toFixed(3))));
+    this.moved(
+      weightsAt(within(place))
+        .slice(0, 2)
+        .map((weight) => Number(weight.toFixed(3))),
+    );
   }
 }

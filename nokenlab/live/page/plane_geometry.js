@@ -1,4 +1,4 @@
-// A plane through three vectors: a map on which distances are those of the embedding space (experiments/planes.py).
+// A plane through three vectors, on which distances are those of the embedding space (experiments/planes.py).
 
 const FLAT = 1e-4; // a triangle's height, as a share of its longest side, below which it is a line
 
@@ -9,18 +9,33 @@ const norm = (a) => Math.sqrt(dot(a, a));
 
 /**
  * (x, y) on the map is origin + x · axes[0] + y · axes[1]; the axes are of length 1 and at right angles.
- * @typedef {{origin: Float64Array, axes: [Float64Array, Float64Array], corners: {label: string, x: number, y: number, note: string}[]}} Plane
+ * @typedef {{origin: Float64Array, axes: [Float64Array, Float64Array],
+ *   corners: {label: string, x: number, y: number, note: string}[]}} Plane
  */
 
-/** The plane through three words' vectors. @param {string[]} names @param {Float32Array[]} vectors @param {string[]} notes @returns {Plane} */
+/**
+ * The plane through three words' vectors.
+ * @param {string[]} names @param {Float32Array[]} vectors @param {string[]} notes @returns {Plane}
+ */
 export function planeThrough(names, vectors, notes) {
-  const [a, b, c] = vectors, sides = [norm(minus(b, a)), norm(minus(c, b)), norm(minus(a, c))], longest = Math.max(...sides);
-  [[0, 1], [1, 2], [2, 0]].forEach(([one, other], i) => {
+  const [a, b, c] = vectors,
+    sides = [norm(minus(b, a)), norm(minus(c, b)), norm(minus(a, c))],
+    longest = Math.max(...sides);
+  [
+    [0, 1],
+    [1, 2],
+    [2, 0],
+  ].forEach(([one, other], i) => {
     if (sides[i] > FLAT * longest) return;
-    throw new Error(`“${names[one]}” and “${names[other]}” are one vector (of a word its last token counts); three different corners are needed`);
+    throw new Error(
+      `“${names[one]}” and “${names[other]}” are one vector (of a word its last token counts); ` +
+        "three different corners are needed",
+    );
   });
-  const along = times(minus(b, a), 1 / sides[0]), up = minus(minus(c, a), times(along, dot(minus(c, a), along)));
-  if (norm(up) <= FLAT * longest) throw new Error(`${names.join(", ")} lie on one line, so no one plane goes through them`);
+  const along = times(minus(b, a), 1 / sides[0]),
+    up = minus(minus(c, a), times(along, dot(minus(c, a), along)));
+  if (norm(up) <= FLAT * longest)
+    throw new Error(`${names.join(", ")} lie on one line, so no one plane goes through them`);
   const axes = [along, times(up, 1 / norm(up))];
   const origin = Float64Array.from(a, (_, i) => (a[i] + b[i] + c[i]) / 3);
   const corners = vectors.map((vector, i) => {
@@ -47,11 +62,15 @@ export function weightsAt({ corners: [a, b, c] }, [x, y]) {
 export const placeOf = ({ corners }, weights) =>
   ["x", "y"].map((axis) => weights.reduce((sum, weight, i) => sum + weight * corners[i][axis], 0));
 
-/** Half the side of a square map about the origin: out to the corners, and `margin` of that more. @param {Plane} plane */
-export const reach = ({ corners }, margin) => (1 + margin) * Math.max(...corners.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)]));
+/**
+ * Half the side of a square map about the origin: out to the corners, and `margin` of that more.
+ * @param {Plane} plane
+ */
+export const reach = ({ corners }, margin) =>
+  (1 + margin) * Math.max(...corners.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)]));
 
 /** The places of a square map of so many cells a side, from the lower left, x first. */
 export function cells(reach, side) {
-  const line = Array.from({ length: side }, (_, i) => reach * (2 * i / (side - 1) - 1));
+  const line = Array.from({ length: side }, (_, i) => reach * ((2 * i) / (side - 1) - 1));
   return line.flatMap((y) => line.map((x) => [x, y]));
 }

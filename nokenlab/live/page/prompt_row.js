@@ -13,7 +13,8 @@ const MOST_CHIPS = 400; // more are not drawn
  */
 export function follow(old, now, at) {
   const alike = (i, j) => old[i] && now[j] && old[i].id === now[j].id;
-  let before = 0, behind = 0;
+  let before = 0,
+    behind = 0;
   while (alike(before, before)) before++;
   while (alike(old.length - 1 - behind, now.length - 1 - behind)) behind++;
   const moved = at >= before && at >= old.length - behind ? at + now.length - old.length : at;
@@ -25,7 +26,10 @@ export class PromptRow {
   /** @type {?Token[]} */
   tokens = null;
 
-  /** @param {import("./state.js").Store} store @param {(text: string) => Promise<?Token[]>} cut @param {() => void} entered  hears Enter */
+  /**
+   * @param {import("./state.js").Store} store @param {(text: string) => Promise<?Token[]>} cut
+   * @param {() => void} entered  hears Enter
+   */
   constructor(store, cut, entered) {
     Object.assign(this, { store, cut, box: part("prompt"), chips: part("chips"), hint: part("chips-hint") });
     this.box.oninput = () => this.typed();
@@ -55,7 +59,8 @@ export class PromptRow {
 
   /** The box holds another text. */
   async typed() {
-    const prompt = this.box.value, old = this.tokens ?? [];
+    const prompt = this.box.value,
+      old = this.tokens ?? [];
     const tokens = await this.cut(prompt);
     if (this.box.value !== prompt) return;
     const at = tokens?.length && old.length ? follow(old, tokens, this.store.state.at) : this.store.state.at;
@@ -72,16 +77,28 @@ export class PromptRow {
   }
 
   draw() {
-    const { at, put, view } = this.store.state, tokens = this.tokens ?? [], focused = this.chips.contains(document.activeElement);
+    const { at, put, view } = this.store.state,
+      tokens = this.tokens ?? [],
+      focused = this.chips.contains(document.activeElement);
     say(this.hint, this.words(tokens));
-    say(part("put-head"), tokens[at] ? `In the place of “${spelled(tokens[at].text).trim() || "␣"}”` : "In its place");
-    this.chips.replaceChildren(...tokens.slice(0, MOST_CHIPS).map((token, i) => chip(token, i, i === at, i === at && (put !== "token" || view === "map"), view === "map")));
+    say(
+      part("put-head"),
+      tokens[at] ? `In the place of “${spelled(tokens[at].text).trim() || "␣"}”` : "In its place",
+    );
+    this.chips.replaceChildren(
+      ...tokens
+        .slice(0, MOST_CHIPS)
+        .map((token, i) =>
+          chip(token, i, i === at, i === at && (put !== "token" || view === "map"), view === "map"),
+        ),
+    );
     if (focused) this.chips.querySelector("[tabindex='0']")?.focus();
   }
 
   words(tokens) {
     if (this.text === "") return "Write something: the model needs at least one letter to read.";
     if (!this.known) return "Its tokens come as soon as the model is loaded.";
+    if (!tokens.length) return "";
     const more = tokens.length > MOST_CHIPS ? `, the first ${MOST_CHIPS} of them here` : "";
     return `Its ${count(tokens.length, "token")}${more}. Click one: something else takes its place.`;
   }
@@ -98,11 +115,18 @@ export class PromptRow {
 
 /**
  * A token as a button, or what stands in its place, with a button that takes it out.
- * @param {Token} token @param {boolean} chosen @param {boolean} noken @param {boolean} stays  it cannot be taken out
+ * @param {Token} token @param {boolean} chosen @param {boolean} noken
+ * @param {boolean} stays  it cannot be taken out
  */
 function chip(token, at, chosen, noken, stays) {
-  const text = spelled(token.text), word = text.trimStart();
-  const radio = make("button", { type: "button", role: "radio", className: noken ? "chip noken" : "chip", tabIndex: chosen ? 0 : -1 });
+  const text = spelled(token.text),
+    word = text.trimStart();
+  const radio = make("button", {
+    type: "button",
+    role: "radio",
+    className: noken ? "chip noken" : "chip",
+    tabIndex: chosen ? 0 : -1,
+  });
   radio.dataset.at = at;
   radio.setAttribute("aria-checked", String(noken));
   if (noken) {
@@ -110,6 +134,10 @@ function chip(token, at, chosen, noken, stays) {
     radio.append("▢ noken");
   } else radio.append(make("i", {}, "␣".repeat(text.length - word.length)), word);
   if (!noken || stays) return radio;
-  const back = make("button", { type: "button", className: "back", title: `put “${text}” back`, ariaLabel: `put “${text}” back` }, "×");
+  const back = make(
+    "button",
+    { type: "button", className: "back", title: `put “${text}” back`, ariaLabel: `put “${text}” back` },
+    "×",
+  );
   return make("span", { className: "held" }, radio, back);
 }

@@ -1,6 +1,9 @@
 // From what the page shows to what the engine is asked: a slot for each token of the prompt.
 
-/** @typedef {import("./state.js").State} State @typedef {import("./engine.js").Slot} Slot @typedef {import("./engine.js").Token} Token */
+/**
+ * @typedef {import("./state.js").State} State @typedef {import("./engine.js").Slot} Slot
+ * @typedef {import("./engine.js").Token} Token
+ */
 
 /** Makes slots. Tokens of texts are asked for once. */
 export class Slots {
@@ -13,7 +16,9 @@ export class Slots {
   }
 
   /** @param {string} text @returns {Promise<Token[]>} */
-  tokens(text) { return kept(this.#tokens, text, () => this.engine.tokens(text)); }
+  tokens(text) {
+    return kept(this.#tokens, text, () => this.engine.tokens(text));
+  }
 
   /** @param {string} word @returns {Promise<number>} its id */
   word(word) {
@@ -36,7 +41,8 @@ export class Slots {
 
   /** The prompt with it. @param {State} state @param {Token[]} tokens @returns {Promise<Slot[]>} */
   async prompt(state, tokens) {
-    const slots = tokens.map(({ id }) => ({ id })), noken = await this.noken(state);
+    const slots = tokens.map(({ id }) => ({ id })),
+      noken = await this.noken(state);
     if (noken) slots[Math.min(state.at, slots.length - 1)] = noken;
     return slots;
   }

@@ -49,7 +49,10 @@ export class Store {
     this.state = state;
   }
 
-  /** Call back now, and whenever one of some entries is another one. @param {string[]} keys @param {(state: State) => void} callback */
+  /**
+   * Call back now, and whenever one of some entries is another one.
+   * @param {string[]} keys @param {(state: State) => void} callback
+   */
   follow(keys, callback) {
     this.on(keys, callback);
     callback(this.state);
@@ -66,6 +69,7 @@ export class Store {
     const differs = (key) => JSON.stringify(old[key]) !== JSON.stringify(this.state[key]);
     this.state = { ...old, ...patch };
     const changed = new Set(Object.keys(patch).filter(differs));
-    for (const [keys, callback] of this.#heard) if (keys.some((key) => changed.has(key))) callback(this.state);
+    for (const [keys, callback] of this.#heard)
+      if (keys.some((key) => changed.has(key))) callback(this.state);
   }
 }

@@ -4,7 +4,8 @@ import { arrowKeys, part } from "./dom.js";
 
 /** @param {import("./state.js").Store} store */
 export function tabs(store) {
-  const box = part("tabs"), all = [...box.children];
+  const box = part("tabs"),
+    all = [...box.children];
   box.onclick = ({ target }) => target.dataset.view && store.set({ view: target.dataset.view });
   arrowKeys(box, "[role=tab]", (tab) => store.set({ view: tab.dataset.view }));
   store.follow(["view"], ({ view }) => {

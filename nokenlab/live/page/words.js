@@ -13,7 +13,8 @@ export function spelled(text) {
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 function escaped(letter) {
-  const code = letter.codePointAt(0), hex = code.toString(16);
+  const code = letter.codePointAt(0),
+    hex = code.toString(16);
   if (SHORT[letter]) return SHORT[letter];
   if (code < 0x100) return `\\x${hex.padStart(2, "0")}`;
   return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
