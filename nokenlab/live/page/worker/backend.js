@@ -50,9 +50,8 @@ export function threadsHere(wish = MOST_THREADS) {
 export async function start(backend, threads, base, files, layout, say) {
   const name = backend.toLowerCase(), [graph, wasm] = FILES[backend];
   const ort = await import(new URL(`ort/ort.${name}.min.mjs`, base));
-  Object.assign(ort.env, { logLevel: "error" });
   Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths: new URL("ort/", base).href, wasmBinary: files[wasm] });
-  const options = { executionProviders: [name], ...OPTIONS[backend](files["model/weights.data"], layout, say) };
+  const options = { executionProviders: [name], logSeverityLevel: 3, ...OPTIONS[backend](files["model/weights.data"], layout, say) };
   try {
     return { ort, session: await ort.InferenceSession.create(files[graph], options) };
   } catch (error) {

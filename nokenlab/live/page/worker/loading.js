@@ -54,7 +54,7 @@ async function firstThatRuns(names, threads, downloads, files, layout, say) {
       return { backend, model, note };
     } catch (error) {
       if (backend === names.at(-1)) throw error;
-      note = `${backend} does not work here: ${error.message}`;
+      note = `${backend} does not work here: ${error.message.replace(/\.$/, "")}`;
     }
   }
 }
