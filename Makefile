@@ -2,6 +2,7 @@
 PYTHON ?= python3
 RESULTS ?= results
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every start would compile all that it imports once more
 
 .PHONY: help run site test lab bench setup clean
 help:
