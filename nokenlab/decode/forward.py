@@ -25,7 +25,8 @@ def prefill(
         positions = (mask.cumsum(-1) - 1).clamp_min(0)  # (batch, tokens)
     if shared:
         first = mask[:1, :shared] if mask.dim() == 2 else mask[:1, :, :shared, :shared]
-        _, past = last_logits(model, embeddings[:1, :shared], first, positions[:1, :shared], past)
+        nothing = positions.new_empty(0)
+        past = _run(model, embeddings[:1, :shared], first, positions[:1, :shared], past, nothing)[1]
         past.batch_repeat_interleave(len(embeddings))
         mask = mask if mask.dim() == 2 else mask[:, :, shared:]
     return last_logits(model, embeddings[:, shared:], mask, positions[:, shared:], past)
@@ -33,8 +34,17 @@ def prefill(
 
 def last_logits(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past: Cache | None):
     """Logits of the last position, (batch, vocab) in the model's dtype, and the cache."""
+    # as an index, not a number: last positions lie apart, and are copied before they are multiplied; torch
+    # would else read the vocabulary's matrix anew for each row
+    last = positions.new_full((1,), -1) if embeddings.shape[1] > 1 else 1
+    logits, past = _run(model, embeddings, mask, positions, past, last)
+    return logits[:, -1], past
+
+
+def _run(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past: Cache | None, keep: Tensor | int):
+    """Logits of the positions in `keep`, or of as many at the end, (batch, kept, vocab), and the cache."""
     known = _arguments(type(model))
-    extra = {"position_ids": positions, "logits_to_keep": 1}
+    extra = {"position_ids": positions, "logits_to_keep": keep}
     out = model(
         inputs_embeds=embeddings,
         attention_mask=mask,
@@ -42,7 +52,7 @@ def last_logits(model, embeddings: Tensor, mask: Tensor, positions: Tensor, past
         use_cache=True,
         **{name: value for name, value in extra.items() if name in known},
     )
-    return out.logits[:, -1], out.past_key_values
+    return out.logits, out.past_key_values
 
 
 def shared_prefix(embeddings: Tensor, mask: Tensor) -> int:
