@@ -29,7 +29,10 @@ _one_at_a_time = Lock()
 def _numbas_threads() -> Iterator[None]:
     """As many as torch has; two who ask at once would take each other's cores."""
     with _one_at_a_time:
-        numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        threads = torch.get_num_threads()
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        if torch.get_num_threads() != threads:  # both use one OpenMP, and numba's start asks it for all cores
+            torch.set_num_threads(threads)
         yield
 
 

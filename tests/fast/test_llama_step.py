@@ -1,6 +1,8 @@
 """Steps of one row with packed weights beside the plain ones."""
 
 import gc
+import os
+import subprocess
 import sys
 import threading
 import weakref
@@ -18,6 +20,12 @@ from nokenlab.fast.captured_step import CapturedStep
 
 llama_step = pytest.importorskip("nokenlab.fast.llama_step", reason="needs numba, the extra `fast`")
 STEPS = 6
+THREADS = """
+import torch
+from nokenlab.fast.llama_step import _numbas_threads
+with _numbas_threads():
+    print(torch.get_num_threads())
+"""
 OTHERS = [("mistral", {}), ("llama", {"attention_bias": True}), ("llama", {"hidden_act": "gelu"})]
 
 
@@ -43,6 +51,13 @@ def folder_of_groups(folder, kind="llama", **changes):
     model.save_pretrained(folder)
     tiny_tokenizer(TINY[kind][2]).save_pretrained(folder)
     return folder
+
+
+def test_torch_keeps_the_threads_that_it_was_given():
+    """In a process of its own, for numba's threads begin once; in this one they may have."""
+    env = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "3"}
+    said = subprocess.check_output([sys.executable, "-c", THREADS], env=env, text=True)
+    assert said.split() == ["1"]
 
 
 @pytest.fixture(scope="module")
