@@ -3,6 +3,8 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 
 from nokenlab.errors import first_line
 
@@ -30,7 +32,8 @@ class Latest:
         with self._changed:
             self.counts["asked"] += 1
             self.counts["skipped"] += self._waiting is not None
-            self._newest, self._waiting = self._newest + 1, job
+            # what it sends belongs to who asked: ipykernel sends what comes back to the same thread
+            self._newest, self._waiting = self._newest + 1, partial(copy_context().run, job)
             self._changed.notify_all()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)

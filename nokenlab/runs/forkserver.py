@@ -31,6 +31,7 @@ MODEL = [
     "nokenlab.lab",
     "nokenlab.models.loading",
     "nokenlab.figures.lerp",
+    "nokenlab.statistics",
     "matplotlib.backends.backend_agg",
 ]
 READY = b"ready"

@@ -10,11 +10,14 @@ from nokenlab.panels import face
 
 expect.set_options(timeout=jupyterlab.SLOW)
 VIEW = {"width": 1280, "height": 1000}
-# Comms' threads are ended first, for JupyterLab may give the next comms one that is about to end.
 FORGET = """async () => {
-    window.jupyterapp.serviceManager.kernels.commsOverSubshells = 'disabled';
     for (const one of [...window.jupyterapp.shell.widgets('main')]) {
-        const code = 'import ipywidgets; ipywidgets.Widget.close_all(); get_ipython().reset()';
+        const code = `
+            import ctypes, gc, ipywidgets
+            ipywidgets.Widget.close_all()
+            get_ipython().reset()
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)`;
         await one.context?.sessionContext.session?.kernel?.requestExecute({ code }).done;
         one.dispose();
     }

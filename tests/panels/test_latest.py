@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 from helpers.panels import WAIT
@@ -33,6 +34,18 @@ def test_of_thirty_wishes_the_newest_is_finished_and_none_runs_on():
     counts = latest.counts
     assert counts["finished"] == 1 and counts["cancelled"] >= 10
     assert counts["asked"] == 30 == counts["finished"] + counts["cancelled"] + counts["skipped"]
+
+
+def test_a_job_knows_what_was_asked_for_it():
+    """As ipykernel does: messages of a job answer the one that the kernel had then, whatever came since."""
+    request, seen = ContextVar("request", default="none"), []
+    latest = Latest(pytest.fail, pause=0)
+    for number in (1, 2):
+        request.set(number)
+        latest.ask(lambda check: seen.append(request.get()))
+        request.set("a later one")
+        assert latest.join(WAIT)
+    assert seen == [1, 2]
 
 
 def test_wishes_that_come_quickly_start_once():
