@@ -218,6 +218,8 @@ def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
 def test_the_panels_of_the_notebooks(opened, lab, tab, server, root, errors):
     """One notebook after another; at the end of all tests in a browser, for it ends their kernel."""
     cells = [cell for name, small in SMALL.items() for cell in cells_up_to_its_panel(name, *small)]
+    one = new_code_cell("import functools\nimport nokenlab as nl\nnl.load = functools.cache(nl.load)")
+    cells.insert(0, one)  # model for all: a panel that is shown keeps its own in memory
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "notebooks.ipynb")
     panel = opened("notebooks.ipynb")
     use_tokens(panel("TokenView"), lab)
