@@ -12,12 +12,7 @@ expect.set_options(timeout=jupyterlab.SLOW)
 VIEW = {"width": 1280, "height": 1000}
 FORGET = """async () => {
     for (const one of [...window.jupyterapp.shell.widgets('main')]) {
-        const code = `
-            import ctypes, gc, ipywidgets
-            ipywidgets.Widget.close_all()
-            get_ipython().reset()
-            gc.collect()
-            ctypes.CDLL(None).malloc_trim(0)`;
+        const code = 'import ipywidgets; ipywidgets.Widget.close_all(); get_ipython().reset()';
         await one.context?.sessionContext.session?.kernel?.requestExecute({ code }).done;
         one.dispose();
     }
