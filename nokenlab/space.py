@@ -110,7 +110,7 @@ class EmbeddingSpace:
         """The rows of the k tokens nearest to each of a few vectors (rows, width), (rows, k) on the CPU."""
         direction = torch.nn.functional.normalize(query, dim=-1)
         cosine = direction @ self.vectors.float().T / self.norms.clamp_min(1e-12)  # (rows, tokens)
-        return cosine.argsort(dim=-1, descending=True, stable=True)[:, :k].cpu()
+        return torch.stack([_largest(row, k) for row in cosine]).cpu()
 
     def _neighbours(self, query: Tensor, rows: Tensor) -> pd.DataFrame:
         found = self.vectors[rows.to(self.vectors.device)].float()  # (k, width)
@@ -125,3 +125,9 @@ class EmbeddingSpace:
                 "distance": (found - query).norm(dim=-1).tolist(),
             }
         )
+
+
+def _largest(row: Tensor, k: int) -> Tensor:
+    """Where the k largest of row (tokens,) are, (k,), the largest first; of equals, what comes first."""
+    candidates = (row >= row.topk(k).values[-1]).nonzero().squeeze(1)  # more than k where the last has equals
+    return candidates[row[candidates].argsort(descending=True, stable=True)[:k]]
