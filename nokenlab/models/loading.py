@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nokenlab.errors import short
-from nokenlab.models import fitness, hub, memory, placement
+from nokenlab.models import default_model, fitness, hub, memory, placement, whole
 from nokenlab.models.families import with_quick_gelu
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
 
     device = memory.choose_device(device)
     dtype = memory.choose_dtype(dtype, device)
+    if model := _ahead.pop((auto, where, device, dtype), None):
+        check(model[0].config)
+        return model
     source = hub.NO_CODE | ({} if isinstance(where, Path) else hub.on_hub(where, revision))
     _quiet()
     try:
@@ -81,6 +84,32 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
         raise ValueError(f"cannot load the model {short(name, 40)}: {fitness.in_words(error)}") from error
     network.requires_grad_(False)  # gradients are for nokens; those of weights are as large as the model
     return network, tokenizer, name, source.get("revision") or hub.revision_of(where)
+
+
+_ahead: dict[tuple, tuple] = {}  # what `read_ahead` read, until it is asked for
+
+
+def read_ahead() -> None:
+    """Read the default model now, for the first `load` of it in each process that is forked from this one.
+
+    No thread is started, so that forking is safe. Nothing is read where it would go to a GPU, or where it
+    does not lie on this machine yet.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    where, dtype = default_model.home(), memory.choose_dtype(None, "cpu")
+    if memory.choose_device(None) != "cpu" or not whole.is_whole(where):
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"
+    try:
+        model = read(AutoModelForCausalLM, fitness.check_kind, where, default_model.NAME, None, "cpu", dtype)
+    finally:
+        del os.environ["HF_DEACTIVATE_ASYNC_LOAD"]
+        torch.set_num_threads(threads)
+    _ahead[AutoModelForCausalLM, where, "cpu", dtype] = model
 
 
 def _whole(auto, where: Path | str, **options):

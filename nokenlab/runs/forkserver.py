@@ -14,7 +14,8 @@ import os
 import signal
 import socket
 import sys
-from importlib import import_module
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint
 
 BASE = [
     "nokenlab.runs.quick_nbformat",
@@ -34,23 +35,25 @@ MODEL = [
     "nokenlab.statistics",
     "matplotlib.backends.backend_agg",
 ]
+DEFAULT = ["nokenlab.models.loading:read_ahead"]
 READY = b"ready"
 
 
-def serve(control: socket.socket, modules: list[str]) -> None:
-    """Import `modules`, say ready or why not, then fork a run for every socket that comes over `control`."""
+def ahead(models: Iterable[str | None]) -> tuple[str, ...]:
+    """What a server does ahead for runs with these models, by name; None is a run without one."""
+    named = [model for model in models if model is not None]
+    return (*BASE, *(MODEL if named else []), *(DEFAULT if "default" in named else []))
+
+
+def serve(control: socket.socket, work: Iterable[str]) -> None:
+    """Do the `work` ahead, say ready or why not, then fork a run for each socket `control` brings."""
     import fcntl  # not there on Windows, where this module is read for its names
 
     quiet = fcntl.fcntl(control, fcntl.F_GETFL)
     fcntl.fcntl(control, fcntl.F_SETOWN, os.getpid())
     # imports take seconds: where who started this server is gone meanwhile, SIGIO ends it at once
     fcntl.fcntl(control, fcntl.F_SETFL, quiet | os.O_ASYNC)
-    try:
-        for name in modules:
-            import_module(name)
-        problem = unsafe()
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
+    problem = prepare(work)
     fcntl.fcntl(control, fcntl.F_SETFL, quiet)
     control.sendall(problem.encode() if problem else READY)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
@@ -66,6 +69,21 @@ def serve(control: socket.socket, modules: list[str]) -> None:
             control.close()
             leave(_run, descriptors[0])
         os.close(descriptors[0])
+
+
+def prepare(work: Iterable[str]) -> str | None:
+    """Import modules, and call functions named as module:function. Why not to fork then, or None."""
+    gc.disable()  # nearly all that is made here stays
+    try:
+        for name in work:
+            found = EntryPoint("", name, "").load()
+            if ":" in name:
+                found()
+        return unsafe()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        gc.enable()
 
 
 def unsafe() -> str | None:

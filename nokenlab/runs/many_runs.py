@@ -75,7 +75,7 @@ def run_many(
     bar.set_postfix_str("libraries are imported")
     environments = devices.places(workers, devices.choose(None))
     with bar, tempfile.TemporaryDirectory(prefix="nokenlab-", ignore_cleanup_errors=True) as place:
-        host = RunHost(Path(place), any("model" in read(path) for path in plan), environments)
+        host = RunHost(Path(place), map(_model, plan, plan.values()), environments)
         executor = ThreadPoolExecutor(workers)
         try:
             for notebook in order:
@@ -89,6 +89,12 @@ def run_many(
         finally:
             host.close()
             executor.shutdown(cancel_futures=True)
+
+
+def _model(notebook: Path, given: dict) -> str | None:
+    """The model of a notebook run with the parameters `given`; None if it has no such parameter."""
+    own = read(notebook).get("model")
+    return given.get("model", own and own.default)
 
 
 def _one(host: RunHost, notebook: Path, given: dict, news: queue.SimpleQueue) -> None:

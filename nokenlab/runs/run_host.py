@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from nokenlab.errors import RunLost
-from nokenlab.runs.forkserver import BASE, MODEL, READY
+from nokenlab.runs import forkserver
 from nokenlab.runs.one_run import kill, process_of, receive
 
 # seconds, each far more than it takes on a busy machine
@@ -32,14 +32,14 @@ class RunHost:
     """Call it with a task, from any number of threads, to get its record and its files as zip, or RunLost.
 
     A task is as `one_run` wants it, and `cell` is called whenever one of its cells begins.
-    `place` is a folder for what runs need while they go on. `model` says that runs load a model: then the
-    fork server imports torch ahead. `environments` are those of the workers (see `devices.places`), each for
-    one run at a time: one run more waits. Where forking is not safe, or a task is `plain`, each run and each
-    kernel is a new Python.
+    `place` is a folder for what runs need while they go on. `models` are the names of the runs' models, None
+    for a run without: what these need, torch or the default model, the fork server has ahead. `environments`
+    are those of the workers (see `devices.places`), each for one run at a time: one run more waits. Where
+    forking is not safe, or a task is `plain`, each run and each kernel is a new Python.
     """
 
-    def __init__(self, place: Path, model: bool, environments: list[dict[str, str]]):
-        self._place, self._model = place, model
+    def __init__(self, place: Path, models: Iterable[str | None], environments: list[dict[str, str]]):
+        self._place, self._ahead = place, forkserver.ahead(models)
         self._free: queue.LifoQueue = queue.LifoQueue()
         for environment in reversed(environments):  # the first run has the first
             self._free.put(environment)
@@ -130,10 +130,9 @@ class RunHost:
             return f"forking is not safe on {sys.platform}"
         self._control, theirs = socket.socketpair()
         with theirs:
-            modules = BASE + (MODEL if self._model else [])
-            self._server = _python("nokenlab.runs.forkserver", theirs, threads, *modules)
+            self._server = _python("nokenlab.runs.forkserver", theirs, threads, *self._ahead)
         reply = self._reply()
-        if reply == READY:
+        if reply == forkserver.READY:
             return None
         self._end_server()
         self._may_fork = not reply

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nokenlab.errors import BadInput, first_line
-from nokenlab.runs import devices
+from nokenlab.runs import devices, forkserver
 from nokenlab.runs.run_host import RunHost
 
 PATIENCE = "10s"  # for a scheduler to answer
@@ -33,7 +33,7 @@ def dask_executor(scheduler: str) -> Iterator[tuple[Executor, object]]:
             executor.shutdown(wait=False)
 
 
-_hosts: dict[bool, RunHost] = {}  # of this worker: with the libraries of a model, and without
+_hosts: dict[tuple, RunHost] = {}  # of this worker, by what their fork servers have ahead
 _hosts_lock = threading.Lock()
 
 
@@ -41,12 +41,12 @@ def on_worker(task: dict) -> tuple[dict, bytes]:
     """Do a task in a dask worker, in the worker's own folder."""
     from distributed import get_worker
 
-    model = task["model"]
+    ahead = forkserver.ahead([task["model"]])
     with _hosts_lock:
-        if model not in _hosts:
+        if ahead not in _hosts:
             worker = get_worker()
             # as dask-cuda does it, a worker that was given its GPUs keeps them, its own first
             gpus = [] if devices.VISIBLE in os.environ else devices.choose(None)
             environments = devices.places(worker.state.nthreads, gpus)
-            _hosts[model] = RunHost(Path(worker.local_directory), model, environments)
-    return _hosts[model](task)
+            _hosts[ahead] = RunHost(Path(worker.local_directory), [task["model"]], environments)
+    return _hosts[ahead](task)

@@ -52,8 +52,7 @@ def run_sweep(
         try:
             if tasks:
                 print(why(sweep, records, force, keep_stale))
-                model = "model" in sweep.runs[0].parameters
-                here = _here(place, environments, model)
+                here = _here(place, environments, [task["model"] for task in tasks])
                 there = dask_executor(scheduler) if scheduler else here
                 # closed, so that the bar has ended before a word is said of an error
                 with there as how, closing(_as_they_end(sweep.name, tasks, *how)) as ended:
@@ -154,9 +153,9 @@ def _workplace(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _here(place: Path, environments: list[dict], model: bool) -> Iterator[tuple[Executor, RunHost]]:
+def _here(place: Path, environments: list[dict], models: list) -> Iterator[tuple[Executor, RunHost]]:
     """Threads of this process, each with one run at a time, and the host of their runs."""
-    host = RunHost(place, model, environments)
+    host = RunHost(place, models, environments)
     executor = ThreadPoolExecutor(len(environments))
     try:
         yield executor, host
@@ -179,6 +178,6 @@ def _task(sweep: Sweep, run: Run, plain: bool) -> dict:
         "command": command(sweep.notebook, run.given),
         "time_limit": sweep.time_limit,
         "threads": sweep.threads,
-        "model": "model" in run.parameters,
+        "model": run.parameters.get("model"),
         "plain": plain,
     }

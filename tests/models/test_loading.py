@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import errors
 
 import nokenlab as nl
-from nokenlab.models import hub, memory
+from nokenlab.models import hub, loading, memory
 
 
 def test_a_local_folder_is_loaded_like_the_default(tiny_folder):
@@ -23,6 +23,17 @@ def test_a_local_folder_is_loaded_like_the_default(tiny_folder):
 def test_default_is_a_name_too(lab):
     assert nl.load("default").revision == lab.revision
     assert lab.dtype is torch.float32 or lab.device.type != "cpu"
+
+
+def test_a_model_that_was_read_ahead_is_had_once(lab, monkeypatch):
+    monkeypatch.setenv("NOKENLAB_DEVICE", "cpu")
+    loading.read_ahead()
+    ((ahead, *_),) = loading._ahead.values()
+    assert nl.load(dtype="bfloat16", device="cpu").model is not ahead
+    first, second = nl.load(), nl.load()
+    assert first.model is ahead and second.model is not ahead
+    assert first.revision == second.revision == lab.revision
+    assert torch.equal(first.logits("Red is a color"), second.logits("Red is a color"))
 
 
 def test_dtype_is_the_users(tiny_folder):

@@ -105,7 +105,7 @@ def test_notebooks_take_gpus_in_turn(tmp_path, monkeypatch):
 
 
 def test_a_place_is_free_again_after_a_run_that_was_lost(tmp_path, monkeypatch):
-    host = run_host.RunHost(tmp_path, False, devices.places(1, ["4"]))
+    host = run_host.RunHost(tmp_path, [None], devices.places(1, ["4"]))
     path = notebook(tmp_path, "small", "import os; os.kill(os.getppid(), 9)")
     task = {"work": "nokenlab.runs.one_run:perform", "notebook": str(path), "given": {}, "command": ""}
     task |= {"threads": 1, "time_limit": 60, "plain": False, "environment": {}}

@@ -54,8 +54,8 @@ def test_a_worker_that_was_given_its_gpus_keeps_them(tmp_path, monkeypatch, give
     worker = SimpleNamespace(local_directory=str(tmp_path), state=SimpleNamespace(nthreads=2))
     monkeypatch.setattr("distributed.get_worker", lambda: worker)
     monkeypatch.setattr(cluster, "_hosts", {})
-    monkeypatch.setattr(cluster, "RunHost", lambda place, model, environments: lambda task: environments)
-    environments = cluster.on_worker({"model": False})
+    monkeypatch.setattr(cluster, "RunHost", lambda place, models, environments: lambda task: environments)
+    environments = cluster.on_worker({"model": None})
     assert [place.get("CUDA_VISIBLE_DEVICES") for place in environments] == gpus
     assert {place["NOKENLAB_SHARE"] for place in environments} == {share}
 
