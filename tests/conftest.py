@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import sys
 
 import pytest
 
@@ -51,6 +52,8 @@ def pytest_collection_modifyitems(items):
 def memory_goes_back():
     """What a file's tests had does not stay in the process: glibc keeps large freed blocks for later."""
     yield
+    if widgets := sys.modules.get("ipywidgets"):  # which keeps all that were made
+        widgets.Widget.close_all()
     gc.collect()
     if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)

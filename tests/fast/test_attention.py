@@ -45,7 +45,7 @@ def test_it_is_the_usual_attention(new, tokens, size, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("groups", [1, 2, 4])
-@pytest.mark.parametrize(("rows", "tokens"), [(64, 29), (65, 1), (64, 128), (600, 129), (3, 129)])
+@pytest.mark.parametrize(("rows", "tokens"), [(64, 29), (65, 1), (64, 128), (260, 129), (3, 129)])
 def test_one_query_of_many_rows_finds_the_usual(rows, tokens, groups, dtype):
     module, q, k, v = asked(rows=rows, groups=groups, tokens=tokens, dtype=dtype)
     seen = torch.rand(rows, 1, 1, tokens, device=DEVICE) < 0.5
