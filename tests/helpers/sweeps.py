@@ -29,7 +29,8 @@ if word == "no server": psutil.Process(os.getppid()).parent().kill()
 if word == "stop kernel": os.kill(os.getpid(), 19)
 if word == "stop run": os.kill(os.getppid(), 19)
 if word == "stop server": psutil.Process(os.getppid()).parent().suspend()
-if word == "vanish": import shutil; shutil.rmtree(Path(os.environ["SWEEP_LOG"]).with_name("results"))
+results = Path(os.environ["SWEEP_LOG"]).with_name("results")
+if word == "vanish": results.rename(results.with_name("gone"))  # at once, as rmtree is not
 if word == "how":
     with open(os.environ["SWEEP_LOG"], "a") as log: log.write(psutil.Process(os.getppid()).cmdline()[2] + " ")
 size = 200_000 if word == "big" else 2

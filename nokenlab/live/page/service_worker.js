@@ -52,11 +52,12 @@ async function keepAll() {
   for (const { url } of await cache.keys()) if (![...paths, LIST].includes(pathOf(url))) await cache.delete(url);
 }
 
-/** The same with the headers that isolate, unless the host has its own. */
+/** The same with the headers that isolate, unless the host has its own, and asked for anew by each page. */
 function isolated(response) {
   if (!response.ok || response.type === "opaqueredirect") return response;
   const headers = new Headers(response.headers), { status, statusText } = response;
   const ours = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
   for (const [name, value] of Object.entries(ours)) if (!headers.has(name)) headers.set(name, value);
+  headers.set("Cache-Control", "no-cache"); // or the tab's memory answers in place of this file
   return new Response(response.body, { status, statusText, headers });
 }
