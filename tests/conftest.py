@@ -61,10 +61,10 @@ def memory_goes_back():
 
 @pytest.fixture(scope="session")
 def lab():
-    """The model that comes with nokenlab, as every notebook has it."""
+    """The model that comes with nokenlab, on a CPU wherever tests run: what they compare it with is there."""
     import nokenlab as nl
 
-    return nl.load()
+    return nl.load(device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="session")

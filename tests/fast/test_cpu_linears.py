@@ -45,7 +45,14 @@ def numbers(*shape, dtype=torch.float32):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
     ("change", "rows"),
-    [(use_onednn, 1), (use_onednn, 300), (pack_linears, FEW + 1), (pack_linears, 300)],
+    [
+        (use_onednn, 1),
+        (use_onednn, 2),
+        (use_onednn, 3),
+        (use_onednn, 300),
+        (pack_linears, FEW + 1),
+        (pack_linears, 300),
+    ],
 )
 def test_a_product_by_onednn_is_the_product(rows, change, bias, monkeypatch):
     monkeypatch.setattr(cpu_linears, "is_intel", lambda: False)

@@ -21,8 +21,9 @@ def test_a_local_folder_is_loaded_like_the_default(tiny_folder):
 
 
 def test_default_is_a_name_too(lab):
-    assert nl.load("default").revision == lab.revision
-    assert lab.dtype is torch.float32 or lab.device.type != "cpu"
+    named = nl.load("default")
+    assert named.revision == lab.revision
+    assert named.dtype is torch.float32 or named.device.type != "cpu"
 
 
 def test_a_model_that_was_read_ahead_is_had_once(lab, tiny_folder, monkeypatch):
