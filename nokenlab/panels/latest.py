@@ -1,16 +1,27 @@
 """A thread where the newest wish wins."""
 
+import atexit
 import threading
 from collections import Counter
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
+from weakref import WeakSet
 
 from nokenlab.errors import first_line
 
 
 class Superseded(Exception):
     """Raised at a token in a job that a newer one, or Stop, has made stale."""
+
+
+_all = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    for latest in list(_all):
+        latest.end()  # Python cannot end a thread that torch has: it would abort
 
 
 class Latest:
@@ -26,6 +37,7 @@ class Latest:
         self._changed = threading.Condition()
         self._newest, self._waiting, self._thread = 0, None, None
         self.counts = Counter()
+        _all.add(self)
 
     def ask(self, job: Callable[[Callable], None]) -> None:
         """Run `job` soon, in place of whatever runs or waits."""
@@ -43,6 +55,13 @@ class Latest:
         """Wait until nothing runs or waits; False if that took longer than `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: self._thread is None, timeout)
+
+    def end(self, timeout: float = 60) -> bool:
+        """End what runs at its next token and start nothing that waits; False as `join` says it."""
+        with self._changed:
+            self._newest, self._waiting = self._newest + 1, None
+            self._changed.notify_all()
+        return self.join(timeout)
 
     def _work(self) -> None:
         while taken := self._take():

@@ -1,5 +1,8 @@
 """The newest wish wins, errors come as one line, and no thread is left behind."""
 
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from contextvars import ContextVar
@@ -78,3 +81,27 @@ def test_no_thread_is_left_behind():
     for thread in threading.enumerate()[before:]:
         thread.join(WAIT)
     assert threading.active_count() <= before
+
+
+def test_a_program_that_ends_while_a_panel_answers_ends_well():
+    program = """
+        import threading, torch
+        from nokenlab.panels.latest import Latest
+
+        begun, a = threading.Event(), torch.randn(600, 600)
+
+        def job(check):
+            while True:
+                check()
+                a @ a
+                begun.set()
+
+        latest, other = Latest(print, pause=0), Latest(print, pause=60)
+        latest.ask(job)
+        other.ask(job)
+        assert begun.wait(60)
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=WAIT
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
