@@ -41,6 +41,7 @@ ARTICLE, HUGGING_FACE, LLAMA = "article's loop", "Hugging Face, batched", "llama
 PLAIN, FAST = "nokenlab", "nokenlab, fast=True"
 ALIKE, BATCHES = 64, (64, 7, 1)  # nokens whose texts are compared, in batches of so many
 QUICK = (1, 32)  # nokens
+BLOCK = 2**28  # bytes that are copied, far more than a cache holds
 Done = Callable[[int, str], None]  # told of each measurement: so much work, and a line
 
 
@@ -91,9 +92,9 @@ def bounds(lab: nl.Lab, case: Case) -> dict[str, float]:
     body = weights - embedding  # the prompt needs no vocabulary product, a new token needs one
     operations = 2 * (body * (case.tokens - 1 + case.new) + embedding * case.new) / case.new
     rate = best_rate(lab)
-    block = torch.ones(2**28, dtype=torch.uint8, device=lab.device)
+    block = torch.ones(BLOCK, dtype=torch.uint8, device=lab.device)
     target = torch.empty_like(block)
-    bandwidth = 2 * 2**28 / seconds(lambda: target.copy_(block), lab)[1]  # read and written
+    bandwidth = 2 * BLOCK / seconds(lambda: target.copy_(block), lab)[1]  # read and written
     return {"arithmetic": rate / operations, "memory, a row": bandwidth / (weights * lab.dtype.itemsize)}
 
 

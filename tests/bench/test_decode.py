@@ -22,6 +22,7 @@ def run(monkeypatch, capsys, folder, *words):
             bars.append(self)
 
     monkeypatch.setattr(decode, "tqdm", Bar)
+    monkeypatch.setattr(decode, "BLOCK", 2**20)  # half a gigabyte less
     monkeypatch.setattr("sys.argv", ["bench", "--model", str(folder), "--dtypes", "float32", *words])
     decode.main()
     (bar,) = bars
