@@ -25,17 +25,17 @@ lab: setup
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks
 
 test: setup
-	$(BIN)/ruff check nokenlab tests notebooks
-	$(BIN)/ruff format --check nokenlab tests notebooks
+	$(BIN)/ruff check nokenlab notebooks tests
+	$(BIN)/ruff format --check nokenlab notebooks tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations 15
 
 bench: setup
 	@$(BIN)/nokenlab fetch
 ifeq ($(CASE),learning)
-	$(BIN)/python -m nokenlab.bench.learning --results "$(RESULTS)/bench/learning" $(if $(QUICK),--quick)
+	$(BIN)/python -m workbook.bench.learning --results "$(RESULTS)/bench/learning" $(if $(QUICK),--quick)
 else
-	$(BIN)/python -m nokenlab.bench.decode --results "$(RESULTS)/bench" $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
+	$(BIN)/python -m workbook.bench.decode --results "$(RESULTS)/bench" $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
 endif
 
 setup: .venv/ready

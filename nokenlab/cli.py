@@ -3,17 +3,18 @@
 import argparse
 import os
 import sys
+from importlib.metadata import entry_points
 from itertools import islice
 from pathlib import Path
 
 import nokenlab
 from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
+from nokenlab.pages.export import export_page
+from nokenlab.pages.results_page import check_index, write_index
 from nokenlab.runs import many_runs, notebook_run, notebooks
 from nokenlab.runs.digests import changed_runs
-from nokenlab.runs.export import export_page
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import check, parse, read
-from nokenlab.runs.results_page import check_index, write_index
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -195,7 +196,9 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
 
 
 def _sweep(args) -> int:
-    from nokenlab.sweeps import done, driver, spec
+    from nokenlab.runs import sweep as driver
+    from nokenlab.runs import sweep_file as spec
+    from nokenlab.runs import sweep_records as done
 
     _check_workers(args.workers)
     if args.scheduler and args.devices:
@@ -224,11 +227,11 @@ def _export(args) -> int:
 
 
 def _site(args) -> int:
-    from nokenlab.runs import site  # nbconvert comes with it
+    from nokenlab.pages import site  # nbconvert comes with it
 
     write_live = None
     if args.live:
-        from nokenlab.live.live_site import write_live
+        from nokenlab.pages.live.live_site import write_live
 
     index, said = site.write_site(args.folder, args.results, write_live)
     look = f"the live page wants a server: `python -m http.server -d {args.folder}`, then /live/ there"
@@ -238,9 +241,8 @@ def _site(args) -> int:
 
 
 def _findings(args) -> int:
-    from nokenlab.runs import findings  # pandas comes with it
-
-    print(findings.write(args.results))
+    (write,) = entry_points(group="nokenlab.commands", name="findings")
+    print(write.load()(args.results))
     return 0
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from nokenlab.decode import loop
 from nokenlab.decode.hidden_states import states
 from nokenlab.decode.kv_cache import PlainDecoders
-from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
+from nokenlab.decode.padding import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
 from nokenlab.errors import short
 from nokenlab.models import memory

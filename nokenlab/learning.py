@@ -18,10 +18,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nokenlab.constraints import Constraint, free
-from nokenlab.decode import teacher_forcing
 from nokenlab.errors import check_vectors
 from nokenlab.models import memory
 from nokenlab.nokens import NOKEN, near_centroid
+from nokenlab.readout import teacher_forcing
 
 if TYPE_CHECKING:
     from nokenlab.lab import Lab

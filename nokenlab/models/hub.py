@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nokenlab.errors import first_line, short
-from nokenlab.models import default_model, fitness, memory, whole
+from nokenlab.models import default_model, fitness, memory
+from nokenlab.models import integrity as whole
 
 DEFAULT = "default"
 NO_CODE = {"trust_remote_code": False}  # said aloud, or transformers asks at the terminal whether it may run

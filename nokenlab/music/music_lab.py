@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 from tqdm import tqdm
 
-from nokenlab.decode.prompts import Prompts, as_rows, batch, row_seeds
+from nokenlab import loading
+from nokenlab.decode.padding import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
-from nokenlab.models import hub, loading, memory
+from nokenlab.models import hub, memory
 from nokenlab.music import captured_step, draws, tiny_musicgen
 
 STEPS_CAPTURED_ON = "cuda"  # graphs are its own

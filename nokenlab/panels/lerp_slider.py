@@ -5,7 +5,7 @@ from functools import partial
 import ipywidgets as w
 import pandas as pd
 
-from nokenlab.experiments import lerp
+from nokenlab.answers import blends as lerp
 from nokenlab.interpolation import WAYS
 from nokenlab.lab import Lab
 from nokenlab.panels import face, lerp_slider_view

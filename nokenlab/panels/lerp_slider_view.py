@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from nokenlab.experiments import lerp
-from nokenlab.figures.style import OKABE_ITO
+from nokenlab.answers import blends as lerp
 from nokenlab.lab import Lab
 from nokenlab.panels import markup
 from nokenlab.runs import show
+from nokenlab.style import OKABE_ITO
 
 
 def view(lab: Lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.DataFrame) -> dict:

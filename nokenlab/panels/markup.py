@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from nokenlab.figures.style import spelled
+from nokenlab.style import spelled
 
 CSS = Path(__file__).with_name("panels.css").read_text(encoding="utf-8")
 STYLE = f"<style>\n{CSS}</style>"

@@ -8,8 +8,8 @@ import ipywidgets as w
 import pandas as pd
 from torch import Tensor
 
+from nokenlab.answers.substitutes import substitutes
 from nokenlab.errors import check_seeds
-from nokenlab.experiments.random_nokens import substitutes
 from nokenlab.lab import Lab
 from nokenlab.nokens import replace, shell
 from nokenlab.panels import face, markup

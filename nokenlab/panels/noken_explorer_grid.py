@@ -3,8 +3,8 @@
 import pandas as pd
 import torch
 
+from nokenlab.answers.substitutes import substitutes
 from nokenlab.errors import LARGEST_SEED
-from nokenlab.experiments.random_nokens import substitutes
 from nokenlab.lab import Lab
 from nokenlab.nokens import replace
 from nokenlab.panels import markup

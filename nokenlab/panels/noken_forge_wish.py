@@ -7,8 +7,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from nokenlab import constraints
+from nokenlab.answers.planes import CENTROID
 from nokenlab.errors import check_seeds
-from nokenlab.experiments.planes import CENTROID
 from nokenlab.lab import Lab
 from nokenlab.learning import Learner
 from nokenlab.nokens import fill, random_nokens, word_vector

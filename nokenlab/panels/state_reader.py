@@ -5,12 +5,12 @@ from functools import cached_property, partial
 import ipywidgets as w
 from torch import Tensor
 
-from nokenlab.decode import patching
 from nokenlab.interpolation import WAYS, between
 from nokenlab.lab import Lab
 from nokenlab.panels import face, markup, state_reader_view
 from nokenlab.panels.panel import Panel
 from nokenlab.panels.state_reader_view import READINGS
+from nokenlab.readout import patching
 
 MOST = 24  # tokens of a prompt: each is a column, and has a state in each layer to be read out
 NEAREST = 3  # tokens

@@ -7,10 +7,10 @@ import pandas as pd
 from torch import Tensor
 
 from nokenlab import measures
-from nokenlab.decode import patching
 from nokenlab.lab import Lab
 from nokenlab.nokens import rescale
 from nokenlab.panels import markup
+from nokenlab.readout import patching
 from nokenlab.runs import show
 
 LEADING = 5  # next tokens that are shown

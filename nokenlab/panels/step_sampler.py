@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import TopPLogitsWarper
 
+from nokenlab.answers import steps
 from nokenlab.decode.loop import Step
-from nokenlab.experiments import manual_sampling
 from nokenlab.lab import Lab
 from nokenlab.nokens import random_nokens, replace
 from nokenlab.panels import markup
@@ -110,7 +110,7 @@ class StepSampler(Panel):
         return sliders
 
     def twin(self) -> str:
-        table = manual_sampling.choices(self.lab, self._step(self.start), TOP)
+        table = steps.choices(self.lab, self._step(self.start), TOP)
         said = markup.quiet("The likeliest next tokens, with the model's probabilities:")
         return self._written(self.start) + said + markup.bars(table["token"], table["probability"])
 
@@ -168,7 +168,7 @@ class StepSampler(Panel):
         """The model's next step after the prompt and the path."""
         state = (settings, tuple(self.path))
         if self._known[0] != state:
-            rules = manual_sampling.processors(self.lab, settings.temperature, settings.top_k)
+            rules = steps.processors(self.lab, settings.temperature, settings.top_k)
             rules.append(TopPLogitsWarper(settings.top_p))
             seed = settings.seed + len(self.path)
             step = next(self.lab.sample(self._embeddings(settings), 1, seeds=[seed], processors=rules))
@@ -190,7 +190,7 @@ class StepSampler(Panel):
         return self.lab.embed_ids(torch.tensor([[taken.number]]))
 
     def _show(self, settings: Settings) -> None:
-        table = manual_sampling.choices(self.lab, self._step(settings), TOP)
+        table = steps.choices(self.lab, self._step(settings), TOP)
         self.text.value = self._written(settings)
         self.offered = table["id"].tolist()
         for choice, pick, bar in zip(table.itertuples(), self.picks, self.bars, strict=True):

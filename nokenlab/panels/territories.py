@@ -7,8 +7,8 @@ import ipywidgets as w
 import pandas as pd
 
 from nokenlab import measures
-from nokenlab.experiments import territories as experiment
-from nokenlab.experiments.planes import Plane, plane_through
+from nokenlab.answers import territory_map as experiment
+from nokenlab.answers.planes import Plane, plane_through
 from nokenlab.lab import Lab
 from nokenlab.nokens import fill
 from nokenlab.panels import face, territories_view

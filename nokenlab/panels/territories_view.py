@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from nokenlab.experiments.planes import Plane, near_tokens
+from nokenlab.answers.planes import Plane, near_tokens
 from nokenlab.lab import Lab
 from nokenlab.nokens import NOKEN
 from nokenlab.panels import markup
@@ -31,7 +31,7 @@ def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -
 
     `count` tokens near the plane are on it.
     """
-    from nokenlab.figures.territories import colours  # with Matplotlib, for which no import of panels waits
+    from nokenlab.answers.territory_colours import colours
 
     reach, colour = float(table["x"].max()), colours(table)
     first = table.drop_duplicates("territory").set_index("territory")

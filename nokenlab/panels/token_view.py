@@ -5,7 +5,6 @@ from functools import partial
 import ipywidgets as w
 
 from nokenlab.embedder import Embedder
-from nokenlab.experiments.tokens import tokens_of
 from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel
 from nokenlab.runs import show
@@ -39,7 +38,7 @@ class TokenView(Panel):
 
 def _frames(lab: Embedder, text: str) -> str:
     """The tokens of a text as the notebook shows them, a frame each; of a long text the first ones."""
-    pieces = tokens_of(lab, [text])
+    pieces = lab.tokens(text).assign(text=text)
     if len(pieces) > SHOWN:
         said = f"the first {SHOWN} of {len(pieces):,} tokens are shown"
         pieces = pieces.head(SHOWN).assign(text=said)

@@ -30,12 +30,12 @@ MODEL = [
     "transformers.models.auto.tokenization_auto",
     "transformers.models.llama.modeling_llama",
     "nokenlab.lab",
-    "nokenlab.models.loading",
-    "nokenlab.figures.lerp",
-    "nokenlab.statistics",
+    "nokenlab.loading",
+    "workbook.lerp.figures",
+    "workbook.claims.statistics",
     "matplotlib.backends.backend_agg",
 ]
-DEFAULT = ["nokenlab.models.loading:read_ahead"]
+DEFAULT = ["nokenlab.loading:read_ahead"]
 READY = b"ready"
 
 

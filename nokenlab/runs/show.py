@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import HTML
 from pandas.api.types import is_numeric_dtype
 
-from nokenlab.figures.style import OKABE_ITO, spelled
+from nokenlab.style import OKABE_ITO, spelled
 
 _FRAME = (
     "display:inline-block;margin:2px 1px;padding:1px 5px;border:2px solid {0};border-radius:5px;"

@@ -14,7 +14,7 @@ import nokenlab as nl
 from nokenlab.decode.forward import prefill
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
 from nokenlab.decode.loop import sample
-from nokenlab.decode.prompts import batch
+from nokenlab.decode.padding import batch
 from nokenlab.fast import captured_step, fixed_cache
 from nokenlab.fast.step_pool import FEW, KEPT, StepPool
 from nokenlab.models import families

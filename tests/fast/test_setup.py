@@ -14,8 +14,8 @@ from helpers.tiny_models import TINY, save_tiny
 from nbformat.v4 import new_code_cell
 
 import nokenlab as nl
-from nokenlab.experiments import random_nokens
 from nokenlab.fast import setup
+from workbook.random_nokens import tables as random_nokens
 
 ROOT = Path(__file__).parents[2]
 # an editable install would find the room in the checkout

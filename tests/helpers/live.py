@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from nokenlab.live.packed_weights import Packed
+from nokenlab.pages.live.packed_weights import Packed
 
 
 def matrices(folder: Path):

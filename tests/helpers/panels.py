@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 import nokenlab as nl
-from nokenlab.experiments import lerp
+from nokenlab.answers import blends as lerp
 
 HELPERS = Path(__file__).parent
 EVIL = "<script>alert('x')</script> & <b>\"bold\"</b>"

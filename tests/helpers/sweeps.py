@@ -12,8 +12,8 @@ import pytest
 
 from helpers.small_notebooks import notebook
 from nokenlab.cli import main
-from nokenlab.sweeps.done import left, read_records
-from nokenlab.sweeps.spec import load_sweep
+from nokenlab.runs.sweep_file import load_sweep
+from nokenlab.runs.sweep_records import left, read_records
 
 # what a run does besides its table is told by `word`; the log gets its `scale` when it came to its end
 CELL = """

@@ -5,7 +5,7 @@ from functools import cache
 import pandas as pd
 
 from helpers.tiny_models import tiny_lab, tiny_tokenizer
-from nokenlab.experiments.definition_tree import GOES_ON, STOP, trees
+from workbook.definition_tree.tables import GOES_ON, STOP, trees
 
 
 @cache

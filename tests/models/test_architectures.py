@@ -14,9 +14,9 @@ import torch
 from helpers.tiny_models import TINY, save_tiny
 
 import nokenlab as nl
-from nokenlab.decode import patching
 from nokenlab.decode.hidden_states import first, layers
 from nokenlab.nokens import fill, word_vector
+from nokenlab.readout import patching
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
 DTYPE = os.environ.get("NOKENLAB_TEST_DTYPE", "float32")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import nokenlab as nl
-from nokenlab.models import default_model, whole
+from nokenlab.models import default_model
+from nokenlab.models import integrity as whole
 
 
 @pytest.fixture

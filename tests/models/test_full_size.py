@@ -13,8 +13,10 @@ import transformers
 from helpers.tiny_models import tiny_tokenizer
 
 import nokenlab as nl
-from nokenlab.experiments import lerp, manual_sampling, random_nokens
+from nokenlab.answers import blends as lerp
 from nokenlab.models import memory
+from workbook.manual_sampling import tables as manual_sampling
+from workbook.random_nokens import tables as random_nokens
 
 pytestmark = pytest.mark.skipif(os.environ.get("NOKENLAB_TEST_DEVICE") != "cuda", reason="needs a GPU")
 PROMPTS = ["Red is a color that is often associated with", "White whippets are", "Black whippets are"]

@@ -4,9 +4,9 @@ import pytest
 from helpers.panels import HELPERS
 from playwright.sync_api import expect
 
-from nokenlab.bench import jupyterlab
-from nokenlab.bench.jupyterlab import output
 from nokenlab.panels import face
+from workbook.bench import jupyterlab
+from workbook.bench.jupyterlab import output
 
 expect.set_options(timeout=jupyterlab.SLOW)
 VIEW = {"width": 1280, "height": 1000}

@@ -8,9 +8,9 @@ from helpers.panels import HELPERS, WORST
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
-from nokenlab.bench.jupyterlab import KERNEL, output, write_notebook
+from nokenlab.pages.export import export_page
 from nokenlab.panels import face
-from nokenlab.runs.export import export_page
+from workbook.bench.jupyterlab import KERNEL, output, write_notebook
 
 LIVE = f"""
 from pathlib import Path

@@ -8,11 +8,11 @@ import pytest
 from helpers.hostile import PROMPT, TEXTS, hostile_lab
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from nokenlab.bench.jupyterlab import write_notebook
-from nokenlab.figures.style import spelled
+from nokenlab.pages.export import export_page
+from nokenlab.pages.site import write_site
 from nokenlab.panels import markup
-from nokenlab.runs.export import export_page
-from nokenlab.runs.site import write_site
+from nokenlab.style import spelled
+from workbook.bench.jupyterlab import write_notebook
 
 MANY = len(TEXTS)
 LIVE = f"""

@@ -6,8 +6,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
+from nokenlab.pages.export import export_page
 from nokenlab.panels.noken_explorer_grid import SIZES, grid
-from nokenlab.runs.export import export_page
 
 PROMPT = "Red is a color"
 

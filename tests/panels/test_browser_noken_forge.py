@@ -9,10 +9,10 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.bench.jupyterlab import write_notebook
 from nokenlab.nokens import fill
+from nokenlab.pages.export import export_page
 from nokenlab.panels.noken_forge import MORE
-from nokenlab.runs.export import export_page
+from workbook.bench.jupyterlab import write_notebook
 
 EVIL = "</script><script>document.title = 'taken over'</script> <noken> is"
 TARGET = " qx7 <b>zv</b> jk &amp; wq 93 hm"  # which is not learned soon

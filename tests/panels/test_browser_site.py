@@ -8,7 +8,7 @@ import pytest
 from helpers.browser import exact
 from playwright.sync_api import expect
 
-from nokenlab.runs.site import write_site
+from nokenlab.pages.site import write_site
 
 RESULTS = Path(__file__).parents[2] / "results"
 

@@ -7,11 +7,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.bench.jupyterlab import write_notebook
-from nokenlab.decode.patching import READ_OUT, read_texts
 from nokenlab.interpolation import between
 from nokenlab.nokens import rescale
-from nokenlab.runs.export import export_page
+from nokenlab.pages.export import export_page
+from nokenlab.readout.patching import READ_OUT, read_texts
+from workbook.bench.jupyterlab import write_notebook
 
 PROMPT = "The old <b>box"
 EVIL = "</script><script>document.title = 'taken over'</script> <noken> ->"

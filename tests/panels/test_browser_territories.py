@@ -9,12 +9,12 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.bench.jupyterlab import write_notebook
-from nokenlab.experiments import planes
-from nokenlab.experiments import territories as experiment
+from nokenlab.answers import planes
+from nokenlab.answers import territory_map as experiment
 from nokenlab.nokens import fill
+from nokenlab.pages.export import export_page
 from nokenlab.panels import markup
-from nokenlab.runs.export import export_page
+from workbook.bench.jupyterlab import write_notebook
 
 TOKENS = 6
 EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"

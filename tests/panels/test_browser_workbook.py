@@ -10,12 +10,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.bench.jupyterlab import KERNEL, drag, handle, write_notebook
-from nokenlab.experiments import lerp, planes, random_nokens
+from nokenlab.answers import blends as lerp
+from nokenlab.answers import planes
 from nokenlab.nokens import fill
+from nokenlab.pages.export import export_page
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
-from nokenlab.runs.export import export_page
+from workbook.bench.jupyterlab import KERNEL, drag, handle, write_notebook
+from workbook.random_nokens import tables as random_nokens
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SMALL = {  # notebook -> its panel, and parameters that keep its own tables short

@@ -7,7 +7,7 @@ import pytest
 from helpers.panels import EVIL, A, B, P, lerp_slider, settled
 
 import nokenlab as nl
-from nokenlab.experiments import lerp
+from nokenlab.answers import blends as lerp
 from nokenlab.interpolation import WAYS
 from nokenlab.panels.panel import LONGEST
 

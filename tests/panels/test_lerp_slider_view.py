@@ -8,8 +8,8 @@ import pytest
 from helpers.panels import EVIL, A, B, is_escaped, lerp_slider
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from nokenlab.pages.export import to_html
 from nokenlab.panels.lerp_slider_view import still, view
-from nokenlab.runs.export import to_html
 
 NONE = pd.DataFrame({"p": [], "way": [], "after": [], "token": [], "probability": []})
 

@@ -9,9 +9,9 @@ import pytest
 from helpers.panels import EVIL, settled, text_of
 
 import nokenlab as nl
-from nokenlab.experiments import random_nokens
 from nokenlab.nokens import fill
 from nokenlab.panels.panel import LONGEST
+from workbook.random_nokens import tables as random_nokens
 
 
 def test_the_explorer_says_what_the_table_of_the_notebook_says(tiny):

@@ -12,7 +12,8 @@ from helpers.panels import EVIL, is_escaped, settled
 from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
-from nokenlab.experiments import lerp, planes
+from nokenlab.answers import blends as lerp
+from nokenlab.answers import planes
 from nokenlab.nokens import fill, word_vector
 from nokenlab.panels.latest import Latest
 from nokenlab.panels.noken_forge import EVERY, MORE

@@ -8,7 +8,7 @@ import pytest
 from helpers.panels import WAIT, A, B, P, all_widgets, lerp_slider, settled
 
 import nokenlab as nl
-from nokenlab.experiments import lerp
+from nokenlab.answers import blends as lerp
 from nokenlab.panels.panel import watched
 from nokenlab.runs.results import OUTPUT
 

@@ -9,11 +9,11 @@ from helpers.panels import EVIL, settled
 from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
-from nokenlab.decode.patching import read_logits, read_texts
 from nokenlab.interpolation import between
 from nokenlab.panels import markup
 from nokenlab.panels.state_reader import MOST
 from nokenlab.panels.state_reader_view import READINGS
+from nokenlab.readout.patching import read_logits, read_texts
 
 PROMPT, ASKED = "White whippets are", "Red is Red; <noken> is"
 SAME, RAW, SCALED = READINGS

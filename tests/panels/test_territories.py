@@ -7,8 +7,8 @@ import pytest
 from helpers.panels import EVIL, settled
 
 import nokenlab as nl
-from nokenlab.experiments import planes
-from nokenlab.experiments import territories as experiment
+from nokenlab.answers import planes
+from nokenlab.answers import territory_map as experiment
 from nokenlab.nokens import fill
 
 PROMPT, TOKENS = "The <noken> is a kind of", 4

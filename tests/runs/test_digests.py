@@ -6,8 +6,8 @@ import pytest
 from helpers.small_notebooks import FIGURE, TABLE, notebook
 
 from nokenlab.cli import main
+from nokenlab.pages.results_page import write_index
 from nokenlab.runs import digests, many_runs
-from nokenlab.runs.results_page import write_index
 
 STORY = "story: not as its run wrote it: "
 

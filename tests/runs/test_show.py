@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nokenlab.experiments.tokens import tokens_of
 from nokenlab.runs import show
+from workbook.tokens.tables import tokens_of
 
 ODD = ["<script>alert('x')</script>", '&amp; "quoted"', " a\nb\t", "🙂", "</span><b>", "שלום", "a\u202eb"]
 

@@ -1,0 +1,34 @@
+"""The public names and their modules; `__init__.py` loads each when it is first used."""
+
+from . import constraints as constraints
+from .decode.loop import Step as Step
+from .interpolation import lerp as lerp
+from .interpolation import slerp as slerp
+from .lab import Lab as Lab
+from .learning import Learned as Learned
+from .learning import Learner as Learner
+from .learning import learn as learn
+from .loading import load as load
+from .measures import entropy as entropy
+from .measures import kl as kl
+from .measures import leading as leading
+from .nokens import insert as insert
+from .nokens import random_nokens as random_nokens
+from .nokens import replace as replace
+from .nokens import rescale as rescale
+from .nokens import shell as shell
+from .panels.lerp_slider import LerpSlider as LerpSlider
+from .panels.noken_explorer import NokenExplorer as NokenExplorer
+from .panels.noken_forge import NokenForge as NokenForge
+from .panels.state_reader import StateReader as StateReader
+from .panels.step_sampler import StepSampler as StepSampler
+from .panels.territories import Territories as Territories
+from .panels.token_view import TokenView as TokenView
+from .runs.parameters import check_parameters as check_parameters
+from .runs.results import Results as Results
+from .saved_nokens import SavedNokens as SavedNokens
+from .saved_nokens import load_nokens as load_nokens
+from .saved_nokens import save_nokens as save_nokens
+from .space import EmbeddingSpace as EmbeddingSpace
+
+__version__: str

@@ -1,0 +1,1 @@
+"""What the model says to nokens, as tables: asked alike by notebooks and panels."""

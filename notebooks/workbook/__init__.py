@@ -1,0 +1,1 @@
+"""What the notebooks of this folder compute and draw: a folder an experiment."""

@@ -1,0 +1,197 @@
+"""How fast nokens are learned here: in a batch, beside a plain loop, one at a time, with transformers' model.
+
+`make bench CASE=learning` runs it, `QUICK=1` for a first look. Both ways take the same steps in one process,
+in turn: forward, backward and Adam, weights frozen. The learning rate is so small that no row becomes exact,
+so all rows take all steps; then nokens are learned in earnest, where rows that are exact stop.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM
+
+import nokenlab as nl
+from nokenlab import loading
+from nokenlab.models import fitness, hub
+from nokenlab.nokens import near_centroid
+from nokenlab.runs.files import to_json, write_whole
+from nokenlab.runs.provenance import versions
+from workbook.bench.timing import best_rate
+
+PROMPT = "A typical definition of <noken> is"
+WORDS = (
+    "the of river seven under green bread slowly table wolf paper sings north glass old tomorrow heavy "
+    "spoon window thin music stone yellow runs winter between lamp quiet apple road"
+)
+TOKENS = 8  # of a target
+NOWHERE = 1e-9  # a learning rate
+PLAIN, BATCH, EARNEST = "plain loop", "nokenlab", "nokenlab, rows that are exact stop"
+ROUNDS = 4
+
+
+def targets(lab: nl.Lab, count: int) -> list[str]:
+    """So many texts of about `TOKENS` tokens, words in a row that say nothing."""
+    found, words = [], WORDS.split()
+    for number in range(count):
+        text, stride = "", 1 + number % 7
+        while not text or len(lab.ids(text)) < TOKENS:
+            text += f" {words[(number + stride * text.count(' ')) % len(words)]}"
+        found.append(text)
+    return found
+
+
+class PlainLoop:
+    """One noken as a script learns it: the whole text through the model, its own loss, one step of Adam."""
+
+    def __init__(self, lab: nl.Lab, target: str, start: Tensor):
+        before, after = PROMPT.split(" <noken>")
+        self.lab, self.ids = lab, lab.ids(target).to(lab.device)
+        self.before = lab.embed_ids(
+            torch.cat([torch.tensor(lab.start_ids, dtype=torch.long), lab.ids(before)])
+        )
+        self.after = torch.cat([lab.embed(after)[0], lab.embed_ids(self.ids)])  # (tokens, width)
+        self.vector = start.to(lab.device).requires_grad_()
+        self.adam = torch.optim.Adam([self.vector], lr=NOWHERE)
+        labels = torch.full((len(self.before) + 1 + len(self.after),), -100, device=lab.device)
+        labels[-len(self.ids) :] = self.ids
+        self.labels = labels[None]
+
+    def step(self) -> float:
+        """One step; nll in nats a token."""
+        x = torch.cat([self.before, self.vector[None].to(self.before), self.after])[None]
+        loss = self.lab.model(inputs_embeds=x, labels=self.labels).loss
+        self.adam.zero_grad()
+        loss.backward()
+        self.adam.step()
+        return loss.item()
+
+
+def measure(untouched: nl.Lab, lab: nl.Lab, pairs: int, steps: int, bar: tqdm) -> tuple[pd.DataFrame, float]:
+    """Seconds for so many pairs and steps. Columns: way, pairs, steps, seconds, times_plain (a ratio).
+
+    And the largest difference of the two ways' nll, in nats a token.
+    """
+    texts, start = targets(lab, pairs), near_centroid(lab.space, 1, 0)[0]
+    batch = nl.Learner(lab, PROMPT, texts, starts=start, learning_rate=NOWHERE)
+    loops = [PlainLoop(untouched, text, start[0].clone()) for text in texts]
+    nll, differences = batch.step()["nll"], []  # both ways are warm now
+    differences = [abs(loop.step() - own) for loop, own in zip(loops[:4], nll, strict=False)]
+    taken = {PLAIN: 0.0, BATCH: 0.0}
+    for _ in range(ROUNDS):
+        taken[BATCH] += _seconds(batch.step, lab, steps // ROUNDS)
+        for loop in loops:
+            taken[PLAIN] += _seconds(loop.step, lab, steps // ROUNDS)
+            bar.update(steps // ROUNDS)
+    assert len(batch.history) == pairs * (batch.steps + 1), "a row has stopped"
+    earnest = {"starts": start, "steps": steps, "batch_size": pairs, "progress": False}
+    taken[EARNEST] = _seconds(partial(nl.learn, lab, PROMPT, texts, **earnest), lab)
+    rows = [(way, pairs, steps, seconds, taken[PLAIN] / seconds) for way, seconds in taken.items()]
+    table = pd.DataFrame(rows, columns=["way", "pairs", "steps", "seconds", "times_plain"])
+    return table, max(differences)
+
+
+def bound(lab: nl.Lab, pairs: int) -> float:
+    """Seconds of a step of all pairs, were it nothing but the products of linear layers, forward and backward
+    for their inputs, at this machine's best rate."""
+    learner = nl.Learner(lab, PROMPT, targets(lab, pairs))
+    body = sum(p.numel() for p in lab.model.parameters()) - lab.model.get_input_embeddings().weight.numel()
+    head = lab.model.get_output_embeddings().weight
+    body -= 0 if lab.model.config.tie_word_embeddings else head.numel()
+    frame, new = learner.frames[0], sum(map(len, learner.ids))
+    positions = pairs * (frame.tokens - len(frame.shared) - 1) + new  # the last token of a target is not fed
+    return 4 * (body * positions + head.numel() * new) / best_rate(lab)
+
+
+def peaks(model: str | None, counts: list[int]) -> pd.DataFrame:
+    """The peak of a new process that learns so many targets. Columns: targets, peak_gb."""
+    rows = []
+    for count in counts:
+        command = [sys.executable, "-m", "workbook.bench.learning", "--peak", str(count)]
+        command += ["--model", model] if model else []
+        rows.append(
+            (count, float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()[-1]))
+        )
+    return pd.DataFrame(rows, columns=["targets", "peak_gb"])
+
+
+def peak(lab: nl.Lab, count: int) -> float:
+    """Peak memory in GB of this process, or of the GPU, after two steps of so many targets."""
+    nl.learn(lab, PROMPT, targets(lab, count), steps=1, batch_size=16, progress=False)
+    if lab.device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def main() -> None:
+    """Measure, print, and write tables into the folder of results; a quick look is printed only."""
+    args = _arguments()
+    if args.peak:
+        print(peak(nl.load(args.model), args.peak))
+        return
+    steps = 8 if args.quick else args.steps
+    where, name = hub.locate(args.model)
+    lab = nl.load(args.model)
+    dtype = str(lab.dtype).removeprefix("torch.")
+    untouched = nl.Lab(
+        *loading.read(AutoModelForCausalLM, fitness.check_kind, where, name, None, None, dtype)
+    )
+    pairs = args.pairs or (64 if lab.device.type == "cuda" else 16)
+    with tqdm(total=pairs * steps, unit="step") as bar:
+        table, difference = measure(untouched, lab, pairs, steps, bar)
+    least = bound(lab, pairs)
+    batch = table.set_index("way").loc[BATCH, "seconds"] / steps
+    print(f"\n{lab}\n{table.round(2).to_string(index=False)}")
+    print(
+        f"a step of {pairs} takes {batch:.3f} s; its products alone at this machine's best rate {least:.3f} s"
+    )
+    print(f"nll of both ways differs by at most {difference:.1e}")
+    if args.quick:
+        return
+    memory = peaks(args.model, [pairs, 4 * pairs])
+    print(memory.round(2).to_string(index=False))
+    facts = {"lab": lab.provenance(), "bound_seconds_a_step": least, "nll_differs_by": difference}
+    _write(args.results, {"learning": table, "memory": memory}, facts | {"versions": versions()})
+
+
+def _write(folder: Path, tables: dict[str, pd.DataFrame], facts: dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
+    write_whole(folder / "learning.json", to_json(facts))
+
+
+def _seconds(run: Callable[[], object], lab: nl.Lab, times: int = 1) -> float:
+    begin = time.perf_counter()
+    for _ in range(times):
+        run()
+    if lab.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - begin
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m workbook.bench.learning", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--pairs", type=int, help="nokens learned at once; by default 16, on a GPU 64")
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--quick", action="store_true", help="8 steps, printed only")
+    parser.add_argument("--results", type=Path, default=Path("results/bench/learning"))
+    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

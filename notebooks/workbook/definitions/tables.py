@@ -1,0 +1,237 @@
+"""Nokens ever farther from the centroid, and controls beside them: what the model says they mean.
+
+After "Mapping the semantic void" (GPT-J): its two prompts, its radii; the controls are ours.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
+
+from nokenlab.lab import Lab
+from nokenlab.measures import next_token
+from nokenlab.nokens import NOKEN, fill, random_nokens, rescale, shell, word_vector
+from workbook.claims.statistics import bootstrap, ratio_of_means, wilson
+from workbook.definitions.themes import NONE, column
+
+PROMPTS = (f"A typical definition of '{NOKEN}' would be '", f"A typical definition of {NOKEN} is")
+REAL = "real token"
+KINDS = {
+    "raw": "c + r·u: the centroid, and r in a random direction",
+    "centroid norm": "the same vectors, each rescaled to the centroid's norm: only turned",
+    "origin": "r·u: the same directions from zero in place of the centroid",
+    "covariance": "c + r·g: directions from a Gaussian with the tokens' covariance",
+    "shuffled": "c + r·s: a token's offset from the centroid, its numbers shuffled",
+    "temperature 1": "the raw nokens; the text is drawn at random, not greedy",
+    REAL: "random real tokens, for comparison; they have no r, and seed is the token's id",
+}
+WORDS = ("dog", "king", "music", "water", "house", "money", "book", "river", "doctor", "winter")
+ROWS = 128  # next-token distributions held at once: a row is as long as the vocabulary
+
+
+def vectors(lab: Lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
+    """The nokens of one kind and radius, a row a seed: (seeds, width), float32 on the CPU. See `KINDS`.
+
+    Raises ValueError for a kind that is not there.
+    """
+    c, seeds = lab.space.centroid.cpu(), list(seeds)
+    if kind in ("raw", "temperature 1"):
+        return shell(c, seeds, radius)
+    if kind == "centroid norm":
+        return rescale(shell(c, seeds, radius), c.norm().item())
+    if kind == "origin":
+        return random_nokens(lab.width, seeds, norm=radius)
+    if kind == "covariance":
+        variances, directions = lab.space.principal
+        drawn = random_nokens(lab.width, seeds) * variances.sqrt() @ directions
+        return c + rescale(drawn, radius)
+    if kind == "shuffled":
+        return c + rescale(torch.stack([_shuffled(lab, seed) for seed in seeds]), radius)
+    if kind == REAL:
+        return lab.space.vectors[lab.space.rows(torch.tensor(seeds))].float().cpu()
+    raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+
+
+def _shuffled(lab: Lab, seed: int) -> Tensor:
+    """A random token's offset from the centroid with its numbers in random order, (width,), on the CPU."""
+    generator = torch.Generator().manual_seed(int(seed))
+    token = torch.randint(len(lab.space), (), generator=generator)
+    order = torch.randperm(lab.width, generator=generator)
+    return (lab.space.vectors[token].float() - lab.space.centroid).cpu()[order]
+
+
+def first_sentence(text: str) -> str:
+    """A text up to its first full stop, which is left out, and without spaces at its ends."""
+    return text.split(".", 1)[0].strip()
+
+
+def subjects(lab: Lab, radii: Sequence[float], count: int, tokens: int, seed: int = 0) -> pd.DataFrame:
+    """Who is asked about: a row a noken or real token, with kind, radius and seed.
+
+    `count` nokens of each kind at each radius, by seed, seed + 1, …; one where they are all the same (radius
+    0, and the text is not drawn). Then `tokens` random real tokens: radius NaN, seed the token's id.
+    """
+    if min(count, tokens) < 1 or not len(radii):
+        raise ValueError(f"at least one noken, real token and radius are needed: {count}, {tokens}, {radii}")
+    if min(radii) < 0 or not np.isfinite(radii).all() or len(set(radii)) < len(radii) or max(radii) == 0:
+        raise ValueError(f"radii are finite numbers, 0 or more, each once, one above 0; got {radii}")
+    drawn = torch.randperm(len(lab.space), generator=torch.Generator().manual_seed(seed))[:tokens]
+    rows = [
+        (kind, float(radius), seed + i)
+        for kind in KINDS
+        if kind != REAL
+        for radius in radii
+        for i in range(count if radius or kind == "temperature 1" else 1)
+    ]
+    rows += [(REAL, float("nan"), id) for id in lab.space.ids[drawn].tolist()]
+    return pd.DataFrame(rows, columns=["kind", "radius", "seed"])
+
+
+def probe(lab: Lab, subjects: pd.DataFrame, prompts: Sequence[str] = PROMPTS) -> pd.DataFrame:
+    """The first next token after each row of a `subjects` table, in each prompt; no text yet.
+
+    Columns: kind, prompt, radius, medians (the radius in distances of the median token from the centroid),
+    seed, norm, angle (to the centroid, degrees), next_token, probability (its), entropy (bits), kl (bits,
+    from the next-token distribution of the centroid itself in that prompt: one reference for all kinds).
+    """
+    found, c = _vectors(lab, subjects), lab.space.centroid.cpu()[None]
+    where = subjects.reset_index(drop=True)
+    where.insert(2, "medians", where["radius"] / lab.space.median_distance)
+    where["norm"] = found.norm(dim=-1).tolist()
+    where["angle"] = cosine_similarity(found, c, dim=-1).clamp(-1, 1).acos().rad2deg().tolist()
+    tables = []
+    for prompt in prompts:
+        (reference,) = lab.logits(fill(lab, prompt, c))  # (vocab,)
+        some = (lab.logits(fill(lab, prompt, part)) for part in found.split(ROWS))
+        said = pd.concat([pd.DataFrame(next_token(lab, part, reference)) for part in some], ignore_index=True)
+        tables.append(where.join(said))
+        tables[-1].insert(1, "prompt", prompt)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _vectors(lab: Lab, rows: pd.DataFrame) -> Tensor:
+    """The vector of each row by its kind, radius and seed, (rows, width), float32 on the CPU."""
+    found = torch.empty(len(rows), lab.width)
+    by = rows.reset_index(drop=True).groupby(["kind", "radius"], dropna=False)
+    for (kind, radius), some in by:
+        found[some.index.tolist()] = vectors(lab, kind, radius, some["seed"])
+    return found
+
+
+def define(
+    lab: Lab, probed: pd.DataFrame, max_new_tokens: int = 16, temperature_seed: int = 0
+) -> pd.DataFrame:
+    """A `probe` table with what the model says: one column more, definition (up to the first full stop).
+
+    Greedy, but for "temperature 1", where row i of a prompt draws by the seed `temperature_seed` + i.
+    """
+    said = pd.Series("", index=probed.index)
+    for (prompt, drawn), rows in probed.groupby(["prompt", probed["kind"] == "temperature 1"], sort=False):
+        seeds = range(temperature_seed, temperature_seed + len(rows)) if drawn else None
+        texts = lab.generate(fill(lab, prompt, _vectors(lab, rows)), max_new_tokens, seeds=seeds)
+        said[rows.index] = [first_sentence(text) for text in texts]
+    return probed.assign(definition=said)
+
+
+def directions(
+    lab: Lab, probed: pd.DataFrame, seed: int = 0, words: Sequence[str] = WORDS, count: int = 10
+) -> pd.DataFrame:
+    """The angle held, the length not: words' and random nokens' directions at the raw nokens' lengths.
+
+    A direction is that of a word's embedding, or a random one (of `random_nokens`, `count` seeds from `seed`
+    on). Prompts and lengths are those of a `probe` table. Columns: direction (its name), of ("word" or
+    "noken"), prompt, radius, norm (the median norm of the raw nokens of that radius), next_token,
+    probability, entropy, kl (bits, from the same direction at the centroid's norm).
+    """
+    seeds = range(seed, seed + count)
+    found = [*(word_vector(lab, word) for word in words), *random_nokens(lab.width, seeds)]
+    names = [*words, *(f"noken {i}" for i in seeds)]
+    norms = probed[probed["kind"] == "raw"].groupby("radius")["norm"].median()
+    lengths = torch.tensor([lab.space.centroid.norm().item(), *norms])
+    found = normalize(torch.stack(found), dim=-1)[:, None] * lengths[:, None]  # (directions, lengths, width)
+    where = pd.MultiIndex.from_product([names, norms.index], names=["direction", "radius"])
+    tables = []
+    for prompt in probed["prompt"].unique():
+        logits = lab.logits(fill(lab, prompt, found.flatten(0, 1))).unflatten(0, found.shape[:2])
+        ends, starts = logits[:, 1:], logits[:, :1].expand_as(logits[:, 1:])
+        said = next_token(lab, ends.flatten(0, 1), starts.flatten(0, 1))
+        tables.append(pd.DataFrame({"prompt": prompt} | said, index=where).reset_index())
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(1, "of", ["word" if name in words else "noken" for name in table["direction"]])
+    table.insert(4, "norm", table["radius"].map(norms))
+    return table
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """A `define` table by prompt, kind and radius.
+
+    Columns: prompt, kind, radius, medians, rows, angle, entropy, kl (medians), different (definitions).
+    """
+    by = table.groupby(["prompt", "kind", "radius"], sort=False, dropna=False)
+    found = by[["medians", "angle", "entropy", "kl"]].median()
+    found.insert(1, "rows", by.size())
+    return found.assign(different=by["definition"].nunique()).reset_index()
+
+
+def frequencies(table: pd.DataFrame, themes: Sequence[str]) -> pd.DataFrame:
+    """How often each theme is met, by prompt, kind and radius, from a `define` table with its `marks`.
+
+    Each row there is one noken or token. Columns: prompt, kind, theme ("none of these" too), radius, medians,
+    unit, n_units, hits, share, low, high (Wilson 95 %).
+    """
+    found = []
+    for (prompt, kind, radius), rows in table.groupby(["prompt", "kind", "radius"], sort=False, dropna=False):
+        place = radius, rows["medians"].iloc[0], "token" if kind == REAL else "noken", len(rows)
+        for theme in [*themes, NONE]:
+            hits = int(rows[column(theme)].sum())
+            share = hits / len(rows), *wilson(hits, len(rows))
+            found.append((prompt, kind, theme, *place, hits, *share))
+    names = [
+        "prompt",
+        "kind",
+        "theme",
+        "radius",
+        "medians",
+        "unit",
+        "n_units",
+        "hits",
+        "share",
+        "low",
+        "high",
+    ]
+    return pd.DataFrame(found, columns=names)
+
+
+def survival(probed: pd.DataFrame) -> pd.DataFrame:
+    """How much of the change with the radius is left when the norm is held, from a `probe` table.
+
+    Change is the mean `kl` from the centroid itself. Columns: prompt, radius, medians, unit, n_units, raw,
+    kept (mean kl of kinds "raw" and "centroid norm", bits), share (kept / raw), low, high (95 %, nokens drawn
+    anew; NaN for one noken).
+    """
+    rows = []
+    pair = probed[probed["kind"].isin(["raw", "centroid norm"]) & (probed["radius"] > 0)]
+    for (prompt, radius, medians), some in pair.groupby(["prompt", "radius", "medians"], sort=False):
+        kl = some.pivot(index="seed", columns="kind", values="kl")
+        raw, kept = kl["raw"].to_numpy(), kl["centroid norm"].to_numpy()
+        interval = bootstrap(ratio_of_means, kept, raw)
+        means = raw.mean(), kept.mean(), ratio_of_means(kept, raw)
+        rows.append((prompt, radius, medians, "noken", len(kl), *means, *interval))
+    names = ["prompt", "radius", "medians", "unit", "n_units", "raw", "kept", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def lengths(directions: pd.DataFrame) -> pd.DataFrame:
+    """What the length alone does, from a `directions` table.
+
+    Columns: prompt, of, radius, norm, unit, n_units, kl (mean, bits), low, high (95 %, by directions).
+    """
+    rows = []
+    for place, some in directions.groupby(["prompt", "of", "radius", "norm"], sort=False):
+        kl = some["kl"].to_numpy()
+        rows.append((*place, "direction", len(kl), kl.mean(), *bootstrap(np.mean, kl)))
+    names = ["prompt", "of", "radius", "norm", "unit", "n_units", "kl", "low", "high"]
+    return pd.DataFrame(rows, columns=names)

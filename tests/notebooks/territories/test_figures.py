@@ -1,0 +1,137 @@
+"""Maps of answers: each territory has a colour unlike its neighbours', a letter, its borders and its text."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.figures import AWKWARD, drawn, words
+
+from nokenlab.answers.planes import Corner, Plane
+from workbook.territories import figures
+
+PLANE = Plane(
+    None, None, (Corner("dog", -1.0, -0.5), Corner("$5", 1.0, -0.5), Corner("two\nlines", 0.0, 1.0))
+)
+PROMPT = "The <noken> costs $5 or"
+
+
+def square(rows, corner=""):
+    """A map from -2 to 2, its territories given from the lower left, a text a row."""
+    side = np.linspace(-2, 2, len(rows))
+    names = [name for row in rows for name in row]
+    table = pd.DataFrame({"x": np.tile(side, len(rows)), "y": np.repeat(side, len(rows)), "territory": names})
+    table["begins"] = [f" says {name}" for name in names]
+    table["response"] = table["begins"] + " and more"
+    return table.assign(corner=["dog" if name in corner else "" for name in names])
+
+
+def triangle(steps, names):
+    """A triangle's points in the corners of `PLANE`, from the lower left."""
+    at = [(steps - i - j, i, j) for j in range(steps + 1) for i in range(steps + 1 - j)]
+    weights = pd.DataFrame(np.array(at) / steps, columns=["weight_a", "weight_b", "weight_c"])
+    corners = np.array([[corner.x, corner.y] for corner in PLANE.corners])
+    weights[["x", "y"]] = weights.to_numpy() @ corners
+    table = weights.assign(territory=list(names), corner="")
+    table["begins"] = table["response"] = " says " + table["territory"]
+    return table
+
+
+def test_no_two_neighbours_have_one_colour():
+    rows = ["".join(chr(65 + (3 * y + x) % 9) for x in range(9)) for y in range(9)]  # each touches all others
+    assert len(set(figures.colours(square(["AB", "CD"])).values())) == 4
+    found = figures.colours(square(["AAB", "AAB", "CCB"]))
+    assert found["A"] != found["B"] and found["B"] != found["C"] and found["A"] != found["C"]
+    assert set(figures.colours(square(rows))) == set("ABCDEFGHI")  # nine in seven colours
+
+
+def test_colours_go_together_over_several_maps():
+    one, other = square(["AA", "BB"]), square(["AA", "CC"])
+    found = figures.colours(one, other)
+    assert set(found) == set("ABC") and found["A"] not in (found["B"], found["C"])
+
+
+def test_a_corners_own_answer_is_stronger():
+    table = square(["AAB", "AAB", "CCB"], corner="B")
+    found = figures.colours(table)
+    white = {name: sum(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for name, colour in found.items()}
+    assert white["B"] < min(white["A"], white["C"])
+
+
+def test_a_map_has_its_letters_corners_and_texts(tmp_path):
+    table = square(["AABB", "AABB", "CCBB", "CCBA"], corner="A")
+    near = pd.DataFrame({"token": [" cat", " Dog", " cat"], "x": [0.0, 0.5, 1.5], "y": [0.9, 0.9, -1.5]})
+    fig = drawn(figures.answer_map(table, PLANE, PROMPT, near), tmp_path)
+    texts = words(fig)
+    assert sorted(texts[:3]) == ["A", "B", "C"] and texts.count("A") == 1  # a part of one cell has no letter
+    assert {"dog", r"\$5", r"two\nlines", "cat", "distance 1"} <= set(texts)
+    assert texts.count("cat") == 1 and "Dog" not in texts  # each word once, the corners not at all
+    assert fig.axes[1].get_title(loc="left") == r"The ● costs \$5 or …"
+
+
+def test_letters_lie_in_their_territory():
+    table = square(["AAAAA", "ABBBA", "ABBBA", "ABBBA", "AAAAA"])
+    ax = figures.answer_map(table, PLANE, PROMPT).axes[0]
+    at = {text.get_text(): text.get_position() for text in ax.texts}
+    assert at["B"] == (0, 0) and max(map(abs, at["A"])) >= 1.9
+
+
+def test_borders_run_halfway_or_where_they_were_found():
+    table = square(["AAA", "AAA", "BBB"])
+    found = pd.DataFrame(
+        {"x": [-2.0, 0.0, 2.0], "y": [0.5, 0.5, 0.5], "cell": [3, 4, 5], "other_cell": [6, 7, 8]}
+    )
+    for borders, y in ((None, 1.0), (found, 0.5)):
+        ax = figures.answer_map(table, PLANE, PROMPT, borders=borders).axes[0]
+        (lines,) = [c for c in ax.collections if type(c).__name__ == "LineCollection"]
+        ends = np.concatenate(lines.get_segments())
+        assert set(ends[:, 1]) == {y} and (ends[:, 0].min(), ends[:, 0].max()) == (-2, 2)
+
+
+def test_a_map_of_one_territory_has_no_border(tmp_path):
+    ax = drawn(figures.answer_map(square(["AA", "AA"]), PLANE, PROMPT), tmp_path).axes[0]
+    (lines,) = [c for c in ax.collections if type(c).__name__ == "LineCollection"]
+    assert len(lines.get_segments()) == 0
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_any_text_is_drawn(tmp_path, text):
+    table = square(["AB", "CD"]).assign(begins=text[:5], response=text)
+    near = pd.DataFrame({"token": [text], "x": [0.5], "y": [0.5]})
+    plane = Plane(None, None, (Corner(text, -1.0, -0.5), *PLANE.corners[1:]))
+    drawn(figures.answer_map(table, plane, f"<noken> {text}", near), tmp_path)
+
+
+def test_more_territories_than_the_legend_has_room_for(tmp_path):
+    names = [chr(65 + n // 2) for n in range(36)]
+    table = square(["".join(names[6 * row : 6 * row + 6]) for row in range(6)])
+    fig = drawn(figures.answer_map(table, PLANE, PROMPT), tmp_path)
+    (box,) = fig.axes[1].artists
+    rows = box.get_child().get_children()
+    assert len(rows) == figures.MOST_NAMED + 1 and rows[-1].get_text() == "and 6 smaller ones"
+
+
+def test_what_is_said_alike_has_one_letter_in_all_triangles(tmp_path):
+    names = "AAABBC"
+    maps = {"words": triangle(2, names), "outputs mixed": triangle(2, names.translate({65: 67, 67: 65}))}
+    fig = drawn(figures.side_by_side(maps, PLANE), tmp_path)
+    assert [ax.get_title() for ax in fig.axes[:2]] == ["words", "outputs mixed"]
+    letters = [{text.get_text() for text in ax.texts} & set("ABC") for ax in fig.axes[:2]]
+    assert letters == [set("ABC"), set("ABC")]
+    (box,) = fig.axes[2].artists
+    said = [
+        row.get_children()[1].get_children()[0].get_children()[0].get_text()
+        for row in box.get_child().get_children()
+    ]
+    assert sorted(said) == ["says A", "says B", "says C"]
+
+
+def test_counts_have_a_line_a_triple_and_their_mean(tmp_path):
+    rows = [
+        (t, of, n, n - 1, 0.5)
+        for t, m in (("a, b, c", 0), ("d, e, f", 2))
+        for n, of in enumerate("xyz", m + 1)
+    ]
+    table = pd.DataFrame(rows, columns=["triple", "of", "territories", "inner", "own"])
+    axes = drawn(figures.count_lines(table), tmp_path).axes
+    assert [list(line.get_xdata()) for line in axes[0].lines] == [[1, 2, 3], [3, 4, 5], [2, 3, 4]]
+    assert [text.get_text() for text in axes[1].texts] == ["1", "2", "3"]
+    assert [text.get_text() for text in axes[0].get_yticklabels()] == ["x", "y", "z"]

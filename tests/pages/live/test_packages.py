@@ -1,0 +1,119 @@
+"""npm packages: fetched once, checked, and in plain words when that cannot be. `npm` here is a script."""
+
+import base64
+import hashlib
+import io
+import os
+import stat
+import tarfile
+from dataclasses import replace
+
+import pytest
+
+from nokenlab.errors import BadInput
+from nokenlab.pages.live import packages
+from nokenlab.pages.live.packages import Package
+
+
+def tarball(**files: bytes) -> bytes:
+    """A package as npm has it."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"package/dist/{name}.mjs")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """An empty cache, and a function that makes `npm` a script of these lines; without it there is none."""
+    monkeypatch.setenv("NOKENLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+
+    def script(lines: str) -> None:
+        path = tmp_path / "bin" / "npm"
+        path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\necho $* >> {tmp_path}/calls\n{lines}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    return script
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package with two files of which one is needed, in small.tgz."""
+    data = tarball(one=b"one", two=b"two")
+    (tmp_path / "small.tgz").write_bytes(data)
+    digest = base64.b64encode(hashlib.sha512(data).digest()).decode()
+    return Package("@some/small", "1.0.0", f"sha512-{digest}", ("dist/one.mjs",))
+
+
+def left(home) -> list[str]:
+    """What lies in the cache, but for locks."""
+    return [name for _, _, names in os.walk(home / "cache") for name in names if not name.endswith(".lock")]
+
+
+def test_it_is_fetched_once_and_what_is_needed_is_kept(npm, package, tmp_path):
+    npm(f"cp {tmp_path}/small.tgz .")
+    folder = packages.folder(package)
+    assert (folder / "one.mjs").read_bytes() == b"one" and not (folder / "two.mjs").exists()
+    assert packages.folder(package) == folder
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.startswith("pack @some/small@1.0.0 ")
+    assert sorted(left(tmp_path)) == ["manifest.json", "one.mjs"]
+    more = packages.folder(replace(package, files=("dist/one.mjs", "dist/two.mjs")))
+    assert (more / "two.mjs").read_bytes() == b"two"
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_anew(npm, package, tmp_path):
+    npm(f"cp {tmp_path}/small.tgz .")
+    (packages.folder(package) / "one.mjs").write_bytes(b"0ne")
+    assert (packages.folder(package) / "one.mjs").read_bytes() == b"one"
+
+
+def test_another_tarball_than_the_pinned_is_refused(npm, package, tmp_path):
+    npm(f"cp {tmp_path}/small.tgz .")
+    (tmp_path / "small.tgz").write_bytes(tarball(one=b"evil"))
+    with pytest.raises(ValueError, match=r"npm brought another @some/small 1\.0\.0 than the pinned one"):
+        packages.folder(package)
+    assert left(tmp_path) == []
+
+
+def test_without_npm_it_says_what_to_install(npm, package, tmp_path):
+    with pytest.raises(BadInput, match=r"needs npm, once, to fetch @some/small; install Node\.js"):
+        packages.folder(package)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "lines, why",
+    [
+        ("echo 'npm error code E404\nnpm error 404 no such thing' >&2; exit 1", "(E404)"),
+        ("echo 'npm ERR! code ENOTFOUND' >&2; exit 1", "(ENOTFOUND)"),
+        ("echo some words >&2; exit 3", "(some words)"),
+        ("exit 0", "(no message)"),
+    ],
+)
+def test_a_failed_download_is_one_line(npm, package, tmp_path, lines, why):
+    npm(lines)
+    with pytest.raises(OSError) as caught:
+        packages.folder(package)
+    assert str(caught.value) == (
+        f"npm could not fetch @some/small@1.0.0 {why}; it is needed once, with a network"
+    )
+    assert left(tmp_path) == []
+
+
+def test_npm_that_never_ends_is_given_up(npm, package, monkeypatch):
+    npm("exec sleep 60")
+    monkeypatch.setattr(packages, "SECONDS", 0.2)
+    with pytest.raises(OSError, match=r"npm could not fetch @some/small@1\.0\.0 within 0\.2 s"):
+        packages.folder(package)
+
+
+def test_the_pins_are_whole():
+    for package in (packages.RUNTIME, packages.TOKENIZERS):
+        assert len(base64.b64decode(package.integrity.removeprefix("sha512-"))) == 64
+        assert package.version.count(".") == 2 and package.files

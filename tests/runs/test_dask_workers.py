@@ -1,0 +1,72 @@
+"""A sweep on a dask scheduler: workers are separate processes that share nothing with the driver."""
+
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from distributed import LocalCluster
+from helpers.sweeps import Place, wait_for
+
+from nokenlab.runs import dask_workers as cluster
+from nokenlab.runs import devices
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "log"))
+    return Place(tmp_path)
+
+
+def test_a_killed_worker_s_runs_are_done_again_and_plain_is_plain_on_a_worker_that_forked(place):
+    place.spec("grid: {scale: [0, 1, 2, 3, 4]}")
+    place.run("--workers", "2")
+    table = place.table()
+    place.log.write_text("")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(local_directory=str(place.folder / "dask"), **options) as dask:
+        driver = place.start("--scheduler", dask.scheduler_address, "--force")
+        wait_for(lambda: len(place.ended()) >= 2)
+        worker = next(iter(dask.workers.values()))
+        psutil.Process(worker.pid).kill()
+        error = driver.communicate(timeout=120)[1]
+        assert driver.returncode == 0, error
+        assert place.runs("status") == ["done"] * 5 and place.table() == table
+        assert set(place.ended()) == {f"{scale}.0" for scale in range(5)}
+
+        place.log.write_text("")
+        place.spec("parameters: {word: how}\ngrid: {scale: [1, 2]}")  # one for each worker
+        place.run("--scheduler", dask.scheduler_address, "--plain")
+    assert sorted(place.ended()) == ["1.0", "2.0", *["nokenlab.runs.one_run"] * 2]
+
+
+@pytest.mark.parametrize(
+    "given, gpus, share", [("3,1,2", [None, None], "2"), (None, ["0", "1"], "1")], ids=["dask-cuda", "plain"]
+)
+def test_a_worker_that_was_given_its_gpus_keeps_them(tmp_path, monkeypatch, given, gpus, share):
+    for number in range(2):
+        (tmp_path / f"nvidia{number}").touch()
+    monkeypatch.setattr(devices, "NODES", str(tmp_path / "nvidia*"))
+    monkeypatch.delenv("NOKENLAB_DEVICE", raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if given:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        assert devices.own() == "3"  # dask-cuda puts a worker's own GPU first
+    worker = SimpleNamespace(local_directory=str(tmp_path), state=SimpleNamespace(nthreads=2))
+    monkeypatch.setattr("distributed.get_worker", lambda: worker)
+    monkeypatch.setattr(cluster, "_hosts", {})
+    monkeypatch.setattr(cluster, "RunHost", lambda place, models, environments: lambda task: environments)
+    environments = cluster.on_worker({"model": None})
+    assert [place.get("CUDA_VISIBLE_DEVICES") for place in environments] == gpus
+    assert {place["NOKENLAB_SHARE"] for place in environments} == {share}
+
+
+def test_devices_are_for_workers_here(place, capsys):
+    place.run("--scheduler", "tcp://127.0.0.1:1", "--devices", "0", check=2)
+    assert "nokenlab: --devices is for workers here" in capsys.readouterr().err
+
+
+def test_no_scheduler_is_one_line(place, capsys, monkeypatch):
+    monkeypatch.setattr("nokenlab.runs.dask_workers.PATIENCE", "0.2s")
+    place.run("--scheduler", "tcp://127.0.0.1:1", check=2)
+    error = capsys.readouterr().err
+    assert "nokenlab: no dask scheduler answers at tcp://127.0.0.1:1" in error and "Traceback" not in error
