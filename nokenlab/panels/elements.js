@@ -15,8 +15,8 @@ function button(text, pressed, title = "") {
   return made;
 }
 
-/** Set a text if it is another one. */
-function say(node, text) {
+/** Set a text if it differs. */
+export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -63,5 +63,39 @@ function showProgress(bar, [done, of]) {
   bar.classList.toggle("nk-going", of > 0);
   bar.max = of || 1;
   bar.value = done;
+}
+
+/** A panel's state in a page without a kernel: it has the methods of anywidget's model. */
+export class PageModel {
+  #state;
+  #listeners = {}; // event -> the functions to call
+
+  /**
+   * @param {object} state
+   * @param {{receive?: (message: object) => void, changed?: (key: string) => void}} [callbacks]  `receive` gets
+   *   what the panel sends, `changed` the name of each entry that is set
+   */
+  constructor(state, { receive = () => {}, changed = () => {} } = {}) {
+    this.#state = state;
+    this.send = receive;
+    this.changed = changed;
+  }
+
+  get(key) { return this.#state[key]; }
+
+  set(key, value) {
+    if (this.#state[key] === value) return;
+    this.#state[key] = value;
+    (this.#listeners[`change:${key}`] ?? []).forEach((callback) => callback());
+    this.changed(key);
+  }
+
+  on(event, callback) { (this.#listeners[event] ??= []).push(callback); }
+
+  off(event, callback) {
+    this.#listeners[event] = (this.#listeners[event] ?? []).filter((other) => other !== callback);
+  }
+
+  save_changes() {} // nothing to do: no kernel waits for it
 }
 

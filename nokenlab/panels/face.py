@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 ELEMENTS = (FOLDER / "elements.js").read_text(encoding="utf-8")
-STAND_IN = (FOLDER / "face.js").read_text(encoding="utf-8")  # for the model that a kernel would be behind
+STAND_IN = (FOLDER / "face.js").read_text(encoding="utf-8")  # shows the panel without a kernel
 
 
 def live(name: str, /, **state) -> AnyWidget:

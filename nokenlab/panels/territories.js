@@ -48,7 +48,7 @@ function cellAt(map, place) {
 const within = (map, place) => place.map((value) => Math.min(Math.max(value, -map.reach), map.reach));
 
 /** How much of each corner is in a place; sums to 1. @param {Territories} map @param {Place} place */
-function weightsAt(map, [x, y]) {
+export function weightsAt(map, [x, y]) {
   const [a, b, c] = map.corners;
   const whole = (b.y - c.y) * (a.x - c.x) + (c.x - b.x) * (a.y - c.y);
   const first = ((b.y - c.y) * (x - c.x) + (c.x - b.x) * (y - c.y)) / whole;

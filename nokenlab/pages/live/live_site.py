@@ -40,6 +40,7 @@ def write_live(new: Path) -> None:
 def _write_faces(new: Path) -> None:
     new.mkdir()
     (new / "panels.css").write_text(markup.CSS, encoding="utf-8")
+    (new / "elements.js").write_text(face.ELEMENTS, encoding="utf-8")
     for name in FACES:
         (new / f"{name}.js").write_text(face.module(name), encoding="utf-8")
         (new / f"{name}.css").write_text(face.style(name), encoding="utf-8")

@@ -1,9 +1,9 @@
 // The slider between two prompts: the face of the panel, and the engine as its kernel.
 
+import { PageModel } from "./faces/elements.js";
 import slider from "./faces/lerp_slider.js";
 import { BetweenAnswers, FINEST } from "./between_answers.js";
 import { make, part } from "./dom.js";
-import { FaceModel } from "./face_model.js";
 import { Latest, noteIn } from "./latest.js";
 
 const WAYS = [
@@ -50,11 +50,9 @@ export class BetweenView {
       el = make("div");
     this.shown = JSON.stringify([from, to]);
     this.end?.();
-    const state = { ways: WAYS, views: {}, way, index: 0, prompts: [from, to] };
-    this.model = new FaceModel(
-      state,
-      (message) => this.hear(message),
-      (key) => this.saved(key),
+    this.model = new PageModel(
+      { live: true, progress: [0, 0], ways: WAYS, views: {}, way, index: 0, prompts: [from, to] },
+      { receive: (message) => this.hear(message), changed: (key) => this.saved(key) },
     );
     part("between").replaceChildren(el);
     this.end = slider.render({ model: this.model, el });

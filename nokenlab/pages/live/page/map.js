@@ -1,13 +1,13 @@
 // A map of nokens: the face of the panel, and the engine as its kernel.
 
-import territories from "./faces/territories.js";
+import { PageModel } from "./faces/elements.js";
+import territories, { weightsAt } from "./faces/territories.js";
 import { make, onceAtRest, part } from "./dom.js";
 import { Ended } from "./engine.js";
-import { FaceModel } from "./face_model.js";
 import { Latest, noteIn } from "./latest.js";
 import { MapAnswers } from "./map_answers.js";
 import { LEADING } from "./map_view.js";
-import { placeOf, weightsAt } from "./plane_geometry.js";
+import { placeOf } from "./plane_geometry.js";
 
 const EXACT = 24; // tokens that are said where the noken is
 const LINE = 33; // places on a line that is answered exactly
@@ -109,11 +109,9 @@ export class MapView {
   makeFace(map) {
     const place = placeOf(this.answers.plane, this.weights()),
       el = make("div");
-    const state = { map, place, path: [], exact: {}, line: {} };
-    this.model = new FaceModel(
-      state,
-      (message) => this.hear(message),
-      (key) => this.saved(key),
+    this.model = new PageModel(
+      { live: true, progress: [0, 0], map, place, path: [], exact: {}, line: {} },
+      { receive: (message) => this.hear(message), changed: (key) => this.saved(key) },
     );
     part("map").replaceChildren(el);
     territories.render({ model: this.model, el });

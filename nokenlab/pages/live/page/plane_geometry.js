@@ -50,15 +50,7 @@ export function vectorAt({ origin, axes }, [x, y]) {
   return Float32Array.from(origin, (value, i) => value + x * axes[0][i] + y * axes[1][i]);
 }
 
-/** How much of each corner is in a point; sums to 1. @param {Plane} plane */
-export function weightsAt({ corners: [a, b, c] }, [x, y]) {
-  const whole = (b.y - c.y) * (a.x - c.x) + (c.x - b.x) * (a.y - c.y);
-  const first = ((b.y - c.y) * (x - c.x) + (c.x - b.x) * (y - c.y)) / whole;
-  const second = ((c.y - a.y) * (x - c.x) + (a.x - c.x) * (y - c.y)) / whole;
-  return [first, second, 1 - first - second];
-}
-
-/** And back. @param {Plane} plane @param {number[]} weights */
+/** The point of the map with these weights of the corners. @param {Plane} plane @param {number[]} weights */
 export const placeOf = ({ corners }, weights) =>
   ["x", "y"].map((axis) => weights.reduce((sum, weight, i) => sum + weight * corners[i][axis], 0));
 
