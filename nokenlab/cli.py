@@ -9,7 +9,6 @@ from pathlib import Path
 
 import nokenlab
 from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
-from nokenlab.pages.export import export_page
 from nokenlab.pages.results_page import check_index, write_index
 from nokenlab.runs import many_runs, notebook_run, notebooks
 from nokenlab.runs.digests import changed_runs
@@ -222,6 +221,8 @@ def _sweep(args) -> int:
 
 
 def _export(args) -> int:
+    from nokenlab.pages.export import export_page  # nbconvert comes with it
+
     print(export_page(notebooks.find(args.notebook), args.page))
     return 0
 

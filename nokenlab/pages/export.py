@@ -1,56 +1,123 @@
-"""A notebook as one HTML page that works with no Python and no network, its sliders too."""
+"""Notebooks and Markdown as HTML pages that need no Python and no network; light and dark."""
 
-import errno
 import os
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, pass_context
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.formatters import HtmlFormatter
 
 from nokenlab.errors import BadInput, cut, short
 from nokenlab.runs.files import write_whole
 from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import cells
+from nokenlab.runs.quick_nbformat import nbformat
+
+HERE = Path(__file__).parent
+CELLS = "{% extends 'lab/base.html.j2' %}"  # nbconvert's cells, without its page, which fetches scripts
+WIDGET = "application/vnd.jupyter.widget-view+json"
+NewAddress = Callable[[str], str | None]  # of a link; None: only the text of the link is shown
 
 
 def export_page(notebook: Path, page: Path) -> Path:
-    """Write the notebook as the HTML file `page` and return its path. One without outputs is run first.
+    """Write a notebook as the HTML file `page` and return its path. One without outputs is run first.
 
     Raises BadInput where `page` cannot be written, and RunFailed as `run_notebook` does.
     """
-    from nokenlab.runs.quick_nbformat import nbformat
-
     page = Path(page).resolve()
+    _check_page(page)
+    cells(notebook)  # BadInput unless it is a notebook
+    nb = nbformat.read(notebook, as_version=4)
+    if not any(cell.get("outputs") for cell in nb.cells):
+        with tempfile.TemporaryDirectory() as folder:
+            run_notebook(notebook, {}, Path(folder) / notebook.stem)
+            nb = nbformat.read(Path(folder) / notebook.stem / notebook.name, as_version=4)
+    body = notebook_html(nb, Path(notebook).parent)
+    write_whole(page, page_html(notebook.stem, body).encode())
+    return page
+
+
+def _check_page(page: Path) -> None:
+    """Raise BadInput, before anything runs, where no file `page` can be written."""
     if page.suffix not in (".html", ".htm"):
         raise BadInput(f"the page {short(page.name)} must end in .html")
     if not page.parent.is_dir():
         raise BadInput(f"there is no folder {cut(str(page.parent), 120)} for the page")
-    _check_place(page)
-    cells(notebook)  # says it in one line if this is no notebook
-    nb = nbformat.read(notebook, as_version=4)
-    if not any(cell.get("outputs") for cell in nb.cells):
-        with tempfile.TemporaryDirectory() as place:
-            run_notebook(notebook, {}, Path(place) / notebook.stem)
-            nb = nbformat.read(Path(place) / notebook.stem / notebook.name, as_version=4)
-    write_whole(page, to_html(nb, notebook.stem, Path(notebook).parent).encode())
-    return page
-
-
-def _check_place(page: Path) -> None:
-    """BadInput where no file `page` can be written, before anything runs."""
-    half = page.with_name(f".{page.name}.{os.getpid()}")  # as of write_whole
+    trial = page.with_name(f".{page.name}.{os.getpid()}")  # the name that write_whole begins with
     try:
-        str(page).encode()
-        if page.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        half.touch()
-        half.unlink()
+        page.name.encode()
+        trial.touch()
+        trial.unlink()
     except UnicodeEncodeError:
-        raise BadInput(f"the name of the page is no valid UTF-8: {short(page.name)}") from None
+        raise BadInput(f"the name of the page is not valid UTF-8: {short(page.name)}") from None
     except OSError as error:
         raise BadInput(f"cannot write the page {short(page.name)}: {error.strerror}") from None
+    if page.is_dir():
+        raise BadInput(f"cannot write the page {short(page.name)}: it is a folder")
 
 
-def to_html(nb, title: str, folder: Path = Path()) -> str:
-    """An executed notebook as one page; images that its Markdown names are taken in from `folder`."""
-    from nokenlab.pages import page  # nbconvert comes with it, and the command line wants to answer at once
+def page_html(title: str, body: str, **values) -> str:
+    """A complete page around a `body` of HTML; page.html says which `values` it shows beside the body."""
+    return render("page.html", title=title, body=body, style=style(), **values)
 
-    return page.whole(title, page.of_notebook(nb, folder))
+
+def notebook_html(nb, folder: Path, new_address: NewAddress | None = None) -> str:
+    """The cells of an executed notebook as HTML; images that its Markdown names are inlined from `folder`.
+
+    Of an output that is both a widget and HTML the HTML is shown. The notebook `nb` is changed.
+    """
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output["data"].pop(WIDGET, None)
+    nb.metadata.pop("widgets", None)
+    exporter = _CellsExporter(raw_template=CELLS, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.folder, exporter.new_address = folder, new_address
+    html, _ = exporter.from_notebook_node(nb)
+    return html
+
+
+def markdown_html(
+    text: str, folder: Path, new_address: NewAddress | None = None, attachments: dict | None = None
+) -> str:
+    """Markdown as HTML; images that it names are inlined from `folder`."""
+    renderer = _MarkdownRenderer(escape=False, embed_images=True, path=str(folder), attachments=attachments)
+    renderer.new_address = new_address
+    return MarkdownWithMath(renderer=renderer).render(text)
+
+
+def render(template: str, **values) -> str:
+    """A template of this folder with its values filled in."""
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True)
+    return environment.get_template(template).render(**values)
+
+
+@cache
+def style() -> str:
+    """The CSS of every page, with the colours of code in light and in dark."""
+    light = HtmlFormatter(style="default").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    page = (HERE / "page.css").read_text(encoding="utf-8")
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{page}"
+
+
+class _MarkdownRenderer(IPythonRenderer):
+    new_address: NewAddress | None
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        address = self.new_address(url) if self.new_address else url
+        return text if address is None else super().link(text, address, title)
+
+
+class _CellsExporter(HTMLExporter):
+    folder: Path
+    new_address: NewAddress | None
+
+    @pass_context
+    def markdown2html(self, context, source):
+        attachments = context.get("cell", {}).get("attachments")
+        return markdown_html(source, self.folder, self.new_address, attachments)

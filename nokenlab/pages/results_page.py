@@ -1,4 +1,4 @@
-"""The page of a results folder: every notebook's tables and figures, made from the files that lie there."""
+"""README.md of a results folder: the first rows of every table and every figure of the runs in it."""
 
 import csv
 import html
@@ -13,89 +13,96 @@ from nokenlab.errors import BadInput
 from nokenlab.runs.digests import RUN, changed
 from nokenlab.runs.files import of_a_run, write_whole
 
-MARK = "<!-- Written by `nokenlab run`; it writes over what is changed here by hand. -->"
-ROWS, WIDTH = 8, 80  # of a table: its first rows, and letters in a cell
+WRITTEN_BY = "<!-- Written by `nokenlab run`"
+NOTICE = f"{WRITTEN_BY}, which overwrites changes that are made here. -->"
+INTRO = (
+    "What the notebooks wrote: the first rows of every table, and every figure. "
+    "The command below a title runs that notebook again."
+)
+ROWS, WIDTH = 8, 80  # of a table: its first rows; characters of a cell
 
 
 def check_index(results: Path) -> None:
-    """Raise BadInput if `results` has a README.md of another hand, which `write_index` must not replace."""
+    """Raise BadInput if `results` has a README.md that `write_index` did not write."""
     page = Path(results) / "README.md"
-    if page.exists() and not page.read_bytes().startswith(MARK.encode()):
+    if page.exists() and not page.read_bytes().startswith(WRITTEN_BY.encode()):
         raise BadInput(f"{page} was not written by nokenlab; choose another results folder")
 
 
 def write_index(results: Path) -> Path:
     """Write `results`/README.md about every run folder there, and return its path.
 
-    Raises BadInput for a damaged run.json.
+    Raises BadInput for a damaged file of a run.
     """
     results = Path(results)
-    runs = sorted(path.parent for path in results.glob("[!.]*/run.json"))
-    contents = [f"- [{escape(_run(folder)['title'])}](#{quote(folder.name)})" for folder in runs]
-    intro = (
-        "What the notebooks wrote: of every table its first rows, and every figure. "
-        "The command under a title makes its part again."
-    )
-    parts = [MARK, "# Results", intro, "\n".join(contents), *map(_section, runs)]
+    folders = sorted(path.parent for path in results.glob("[!.]*/run.json"))
+    contents = [f"- [{escape(_record(folder)['title'])}](#{quote(folder.name)})" for folder in folders]
+    parts = [NOTICE, "# Results", INTRO, "\n".join(contents), *map(_section, folders)]
     page = results / "README.md"
     write_whole(page, ("\n\n".join(parts) + "\n").encode())
     return page
 
 
-def _run(folder: Path) -> dict:
-    with of_a_run(folder / "run.json"):
-        return {"title": folder.name} | json.loads((folder / "run.json").read_text("utf-8"))
+def _record(folder: Path) -> dict:
+    with of_a_run(folder / RUN):
+        return {"title": folder.name, "command": ""} | json.loads((folder / RUN).read_text("utf-8"))
 
 
 def _section(folder: Path) -> str:
-    run, here = _run(folder), quote(folder.name)
-    parts = [
-        f'<a id="{here}"></a>\n\n## {escape(run["title"])}',
-        f"```sh\n{_one_line(run.get('command', ''))}\n```",
-    ]
+    """The part of the page about one run."""
+    record, address = _record(folder), quote(folder.name)
+
+    def links(pattern: str) -> list[str]:
+        paths = sorted(folder.glob(pattern))
+        return [f"[{escape(path.name)}]({address}/{quote(path.name)})" for path in paths]
+
+    parts = [f'<a id="{address}"></a>\n\n## {escape(record["title"])}']
+    parts.append(f"```sh\n{_one_line(record['command'])}\n```")
     with of_a_run(folder / RUN):
-        if found := changed(run, folder, RUN):
-            told = escape(", ".join(found))
-            parts.append(f"**Not as its run wrote it: {told}**; the command above makes it again.")
-    if lab := run.get("lab"):
-        shown = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
-        parts.append(f"**{escape(str(lab.get('model')))}** · " + escape(", ".join(shown)))
-    links = [(path.name, path) for path in (*folder.glob("*.ipynb"), folder / "run.json")]
-    parts.append(" · ".join(f"[{escape(name)}]({here}/{quote(path.name)})" for name, path in links))
-    for path in sorted(folder.glob("*.png")):
-        parts.append(f"![{escape(path.stem)}]({here}/{quote(path.name)})")
-    sounds = [f"[{escape(path.name)}]({here}/{quote(path.name)})" for path in sorted(folder.glob("*.wav"))]
-    if sounds:
+        changed_files = changed(record, folder, RUN)
+    if changed_files:
+        names = escape(", ".join(changed_files))
+        parts.append(f"**Changed since this run: {names}**. The command above writes it again.")
+    if lab := record.get("lab"):
+        settings = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
+        parts.append(f"**{escape(str(lab.get('model')))}** · {escape(', '.join(settings))}")
+    parts.append(" · ".join([*links("*.ipynb"), *links(RUN)]))
+    parts += [
+        f"![{escape(path.stem)}]({address}/{quote(path.name)})" for path in sorted(folder.glob("*.png"))
+    ]
+    if sounds := links("*.wav"):
         parts.append("Sounds: " + " · ".join(sounds))
-    for path in sorted(folder.glob("*.csv")):
-        parts.append(_table(path, f"{here}/{quote(path.name)}"))
+    parts += [_table(path) for path in sorted(folder.glob("*.csv"))]
     return "\n\n".join(parts)
 
 
-def _table(path: Path, link: str) -> str:
-    """The head of a CSV file as a Markdown table; columns of numbers to the right."""
+def _table(path: Path) -> str:
+    """The first rows of a CSV file as a Markdown table, with columns of numbers aligned right."""
     with of_a_run(path), path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
-        head = list(islice(reader, ROWS))
-        count = len(head) + sum(1 for _ in reader)
-    columns = [[row[i] for row in head if i < len(row)] for i in range(len(header))]
-    rule = ["---:" if column and all(map(_number, column)) else "---" for column in columns]
-    rows = [[escape(name) for name in header], rule, *([escape(cell) for cell in r] for r in head)]
+        rows = list(islice(reader, ROWS))
+        count = len(rows) + sum(1 for _ in reader)
+    columns = [[row[i] for row in rows if i < len(row)] for i in range(len(header))]
+    rule = ["---:" if column and all(map(_is_number, column)) else "---" for column in columns]
     size = f"{count} rows" if count <= ROWS else f"the first {ROWS} of {count} rows"
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([f"**[{escape(path.name)}]({link})**, {size}", "", *lines])
+    address = f"{quote(path.parent.name)}/{quote(path.name)}"
+    lines = [map(escape, header), rule, *(map(escape, row) for row in rows)]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"**[{escape(path.name)}]({address})**, {size}\n\n{table}"
 
 
-def _number(text: str) -> bool:
+def _is_number(text: str) -> bool:
+    """Whether a cell holds a number, or nothing."""
     try:
-        return bool(text == "" or float(text) is not None)
+        float(text or 0)
     except ValueError:
         return False
+    return True
 
 
 def escape(text: str) -> str:
-    """`text` as one short line that Markdown and HTML show as it is."""
+    """`text` as one short line that Markdown and HTML show unchanged."""
     text = _one_line(text)
     text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
     text = re.sub(r"^ +| +$", lambda spaces: "␣" * len(spaces[0]), text)  # a token may be " world"

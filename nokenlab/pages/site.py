@@ -1,64 +1,54 @@
-"""The whole workbook as a folder of HTML pages: for any web server, or to be opened as files."""
+"""The executed workbook as a folder of HTML pages: for any web server, or to be opened as files."""
 
 import base64
-import html
 import io
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-from nbformat.reader import NotJSONError
-
 from nokenlab.errors import BadInput
-from nokenlab.pages import page
-from nokenlab.pages.links import Links, broken, text_files
+from nokenlab.pages.export import markdown_html, notebook_html, page_html, render
+from nokenlab.pages.links import Links
 from nokenlab.runs import notebooks
 from nokenlab.runs.files import beside, of_a_run, swap, tidy_up, to_json
+from nokenlab.runs.quick_nbformat import nbformat
 
-MARK = "site.json"  # lists the files of a site; what it does not list is of another hand
+FILE_LIST = "site.json"  # names the files of a site, which a new site may replace
 LIVE = "live"  # the folder of the live page
-SHAPE, WIDTH = 3 / 2, 640  # of the pictures in the index, width in pixels
-ABOUT = (
-    "A noken is a vector that no token has, put where a token's embedding goes. These notebooks ask a "
-    "small language model what it reads there. Sliders and maps work on these pages as they are."
-)
-TRY = (
-    f'<p class="try"><a href="{LIVE}/index.html">Try it in your browser</a> Put a noken into a prompt, and '
-    "the model answers as you move it: the model itself runs in the page. Some 115 MB are loaded once, from "
-    "a web server; opened as a file, that page cannot.</p>"
-)
+CARD_SHAPE, CARD_WIDTH = 3 / 2, 640  # of the pictures in the index: width by height, width in pixels
+DOCUMENTS = {"findings.md": "Findings", "bench/README.md": "Bench"}  # of the results, with their titles
 
 
 @dataclass
-class Part:
-    """A page of the site: its file, its title and its HTML; for the index a sentence and a picture."""
+class Page:
+    """A page of the site. `run`, `question` and `picture` are those of an executed notebook."""
 
     name: str
     title: str
     body: str
-    made: str = ""
-    sentence: str = ""
-    picture: str = ""
+    run: dict | None = None
+    question: str = ""
+    picture: dict | None = None
 
 
 def write_site(
     folder: Path, results: Path, write_live: Callable[[Path], None] | None = None
 ) -> tuple[Path, list[str]]:
-    """Write the notebooks run into `results`, findings and bench as pages into `folder`, whole or not at all.
+    """Write the executed notebooks, findings and bench of `results` as pages into `folder`.
 
-    `write_live`, if given, makes the folder of the live page, `live` beside them. Returns the path of the
-    index, and lines for a person: what is missing, links that lead nowhere. Raises BadInput where nothing was
-    run yet and there is no live page either, for a damaged notebook, and if `folder` has files of another
-    hand.
+    `write_live`, if given, writes the live page into the folder `live` there. Returns the path of the index,
+    and one line for each part that is missing and each link that leads nowhere. `folder` is replaced as one,
+    or not at all. Raises BadInput if there is nothing to write, for a damaged notebook, and if `folder` has
+    files that are not part of a site.
     """
     folder, results = Path(folder).resolve(), Path(results).resolve()
-    runs = _runs(results)
+    runs = sorted(path for path in results.glob("[!.]*/*.ipynb") if path.stem == path.parent.name)
     if not (runs or write_live):
         raise BadInput(f"no executed notebooks in {results}; `make run` first")
-    _check_place(folder)
+    _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     tidy_up(folder)
     new = beside(folder)
@@ -66,169 +56,146 @@ def write_site(
     try:
         if write_live:
             write_live(new / LIVE)
-        said = _missing(runs, results) + _fill(new, runs, results)
+        lost_links = _write_pages(new, runs, results)
         swap(new, folder)
-        return folder / "index.html", said
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    return folder / "index.html", _missing(runs, results) + lost_links
 
 
-def _runs(results: Path) -> list[Path]:
-    """The executed notebooks, in order."""
-    return sorted(path for path in results.glob("[!.]*/*.ipynb") if path.stem == path.parent.name)
-
-
-def _check_place(folder: Path) -> None:
-    """Raise BadInput unless all that lies in `folder` was written here."""
-    if folder.is_dir() and not any(folder.iterdir()):
+def _check_replaceable(folder: Path) -> None:
+    """Raise BadInput if `folder` holds anything that is not part of a site."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if folder.exists():
-        try:
-            known = set(json.loads((folder / MARK).read_text("utf-8"))["files"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise BadInput(f"{folder} is in the way: no site; move it, or name another folder") from None
-        lie = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-        if others := sorted(lie - known):
-            raise BadInput(
-                f"{folder} has {others[0]}, which is not of the site; move it, or name another folder"
-            )
+    try:
+        listed = set(json.loads((folder / FILE_LIST).read_text("utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(
+            f"{folder} already exists and is not a site; move it or choose another folder"
+        ) from None
+    if others := sorted(_files(folder) - listed):
+        raise BadInput(
+            f"{folder} contains {others[0]}, which is not part of the site; move it or choose another folder"
+        )
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
 
 
 def _missing(runs: list[Path], results: Path) -> list[str]:
-    lack = [path.stem for path in notebooks.numbered() if path.stem not in {run.stem for run in runs}]
-    said = [f"not run yet, so without a page: {', '.join(lack)}"] if lack else []
+    executed = {run.stem for run in runs}
+    missing = [path.stem for path in notebooks.numbered() if path.stem not in executed]
+    lines = [f"not run yet, so without a page: {', '.join(missing)}"] if missing else []
     if not (results / "findings.md").is_file():
-        said.append("no findings yet: `nokenlab findings` writes them")
+        lines.append("no findings yet: `nokenlab findings` writes them")
     if not (results / "bench" / "README.md").is_file():
-        said.append("no bench yet: `make bench` writes its tables")
-    return said
+        lines.append("no bench yet: `make bench` writes its tables")
+    return lines
 
 
-def _fill(new: Path, runs: list[Path], results: Path) -> list[str]:
-    """Write all pages and files into the folder `new`; returns a line for each link that leads nowhere."""
-    home = next((path.parent for path in notebooks.numbered()), Path("notebooks")).resolve()
-    links = Links(_sources(runs, results, home), results, home.parent)
-    stories = [_story(run, home, links) for run in runs]
-    more = []
-    for source, name, title in (
-        ("findings.md", "findings", "Findings"),
-        ("bench/README.md", "bench", "Bench"),
-    ):
-        if (path := results / source).is_file():
-            body = page.of_markdown(
-                path.read_text("utf-8"), path.parent, links.of(f"{name}.html", path.parent)
-            )
-            more.append(Part(f"{name}.html", title, f'<div class="prose">{body}</div>'))
-    index = Part("index.html", "nokenlab", _cards(stories, TRY if (new / LIVE).exists() else ""))
-    top = [(part.name, part.title) for part in (index, *more)]
-    line = [(part.name, part.title) for part in (index, *stories)]
-    for place, part in enumerate((index, *stories)):
-        after = line[place + 1] if place + 1 < len(line) else None
-        _write(new, part, top, before=line[place - 1] if place else None, after=after)
-    for part in (*more, *(_text(name, path) for name, path in links.texts.items())):
-        _write(new, part, top)
-    for name, path in links.files.items():
+def _write_pages(new: Path, runs: list[Path], results: Path) -> list[str]:
+    """Write all pages and files into the folder `new`; returns one line for each link that leads nowhere."""
+    source = next((path.parent for path in notebooks.numbered()), Path("notebooks")).resolve()
+    links = Links(_page_names(runs, results, source), results, source.parent)
+    stories = [_story(run, source, links) for run in runs]
+    documents = [_document(results / name, links) for name in DOCUMENTS if (results / name).is_file()]
+    body = render("index.html", pages=stories, live=(new / LIVE).exists())
+    sequence = [Page("index.html", "nokenlab", body), *stories]
+    menu = [(page.name, page.title) for page in (sequence[0], *documents)]
+    for page, before, after in zip(sequence, [None, *sequence], [*sequence[1:], None], strict=False):
+        _write(new, page, menu, before=before, after=after)
+    for page in [*documents, *(_text_page(name, path) for name, path in links.texts.items())]:
+        _write(new, page, menu)
+    for name, path in links.copies.items():
         (new / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, new / name)
-    (new / ".nojekyll").touch()  # GitHub Pages then serves the files as they are
-    files = [path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()]
-    (new / MARK).write_bytes(to_json({"files": sorted([*files, MARK])}))
-    return links.lost + broken(new)
+    (new / ".nojekyll").touch()  # GitHub Pages then serves the files unchanged
+    (new / FILE_LIST).write_bytes(to_json({"files": sorted({*_files(new), FILE_LIST})}))
+    return links.lost
 
 
-def _sources(runs: list[Path], results: Path, home: Path) -> dict[Path, str]:
-    """Which page each file becomes: results as they lie there, and as the notebooks name them."""
-    pages = {run: f"{run.stem}.html" for run in runs}
-    pages |= {home / run.name: f"{run.stem}.html" for run in runs}
-    for base in (results, home.parent / "results"):
-        pages[base / "README.md"] = "index.html"
+def _page_names(runs: list[Path], results: Path, source: Path) -> dict[Path, str]:
+    """The page of each file: of the results themselves, and as the notebooks in `source` name them."""
+    pages = {path: f"{run.stem}.html" for run in runs for path in (run, source / run.name)}
+    for folder in (results, source.parent / "results"):
+        pages[folder / "README.md"] = "index.html"
         if (results / "findings.md").is_file():
-            pages[base / "findings.md"] = "findings.html"
+            pages[folder / "findings.md"] = "findings.html"
         if (results / "bench" / "README.md").is_file():
-            pages[base / "bench" / "README.md"] = pages[base / "bench"] = "bench.html"
+            pages |= dict.fromkeys((folder / "bench", folder / "bench" / "README.md"), "bench.html")
     return pages
 
 
-def _story(run: Path, home: Path, links: Links) -> Part:
+def _story(path: Path, source: Path, links: Links) -> Page:
     """The page of an executed notebook."""
-    name, title = f"{run.stem}.html", notebooks.title(run)
-    try:
-        nb = nbformat.read(run, as_version=4)
-    except (NotJSONError, nbformat.ValidationError):
-        raise BadInput(f"{run} is damaged; run {run.stem} again") from None
-    body = page.of_notebook(nb, home, links.of(name, home))
-    return Part(name, title, body, _made(run.parent, links), _question(run), _picture(run.parent))
+    name, title = f"{path.stem}.html", notebooks.title(path)  # BadInput for a damaged notebook
+    nb = nbformat.read(path, as_version=4)
+    body = notebook_html(nb, source, links.of_page(name, source))
+    return Page(name, title, body, _run(path.parent, links), _question(path), _picture(path.parent))
 
 
-def _question(run: Path) -> str:
-    """The first paragraph of a notebook below its title, as plain text."""
-    text = next((cell["source"] for cell in notebooks.cells(run) if cell["cell_type"] == "markdown"), "")
-    paragraphs = [part.strip() for part in text.split("\n\n") if not part.lstrip().startswith("#")]
-    return " ".join(paragraphs[0].strip("*_").split()) if paragraphs else ""
+def _run(folder: Path, links: Links) -> dict:
+    """The command and the model of a run, and the addresses and names of its tables."""
+    record, path = {}, folder / "run.json"
+    if path.is_file():
+        with of_a_run(path):
+            record = json.loads(path.read_text("utf-8"))
+    files = [*sorted(folder.glob("*.csv")), *folder.glob("run.json")]
+    return {
+        "command": record.get("command"),
+        "model": (record.get("lab") or {}).get("model"),
+        "files": [(links.copy(file), file.name) for file in files],
+    }
 
 
-def _picture(folder: Path) -> str:
-    """Of the run's figures the one shaped most like its place in the index, as an <img>; "" if none."""
+def _question(path: Path) -> str:
+    """The first paragraph of a notebook below its title, as plain text; "" without one."""
+    markdown = [cell["source"] for cell in notebooks.cells(path) if cell["cell_type"] == "markdown"]
+    for paragraph in markdown[0].split("\n\n") if markdown else []:
+        if not paragraph.lstrip().startswith("#"):
+            return " ".join(paragraph.strip().strip("*_").split())
+    return ""
+
+
+def _picture(folder: Path) -> dict | None:
+    """The figure of a run that fits a card of the index best: its name, and its address as a small PNG."""
     from PIL import Image
 
-    figures = {}
+    misfit = {}
     for path in sorted(folder.glob("*.png")):
-        with of_a_run(path):
-            figures[path] = Image.open(path)
-    if not figures:
-        return ""
-    ratio = {path: image.width / image.height / SHAPE for path, image in figures.items()}
-    best = min(figures, key=lambda path: max(ratio[path], 1 / ratio[path]))
-    with of_a_run(best):
-        image, small = figures[best].convert("RGB"), io.BytesIO()
-    image.thumbnail((WIDTH, WIDTH))
-    image.quantize(128).save(small, "PNG", optimize=True)
-    data = base64.b64encode(small.getvalue()).decode()
-    return f'<img alt="figure: {html.escape(best.stem)}" src="data:image/png;base64,{data}">'
+        with of_a_run(path), Image.open(path) as image:
+            misfit[path] = abs(math.log(image.width / image.height / CARD_SHAPE))
+    if not misfit:
+        return None
+    best, png = min(misfit, key=misfit.get), io.BytesIO()
+    with of_a_run(best), Image.open(best) as image:
+        small = image.convert("RGB")
+    small.thumbnail((CARD_WIDTH, CARD_WIDTH))
+    small.quantize(128).save(png, "PNG", optimize=True)
+    address = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+    return {"name": best.stem, "address": address}
 
 
-def _made(folder: Path, links: Links) -> str:
-    """How a page came to be: the command, the model, and the tables that were written."""
-    parts = []
-    if (folder / "run.json").is_file():
-        with of_a_run(folder / "run.json"):
-            run = json.loads((folder / "run.json").read_text("utf-8"))
-        model = (run.get("lab") or {}).get("model")
-        parts.append(f"Made by <code>{html.escape(str(run.get('command', '')))}</code>")
-        parts += [f"with {html.escape(str(model))}"] if model else []
-    files = [*sorted(folder.glob("*.csv")), *folder.glob("run.json")]
-    listed = ", ".join(f'<a href="{links.take(path)}">{html.escape(path.name)}</a>' for path in files)
-    return " ".join(parts) + (f". Its files: {listed}" if listed else "")
+def _document(path: Path, links: Links) -> Page:
+    """The page of one of DOCUMENTS."""
+    title = DOCUMENTS[path.relative_to(links.results).as_posix()]
+    name = f"{title.lower()}.html"
+    html = markdown_html(path.read_text("utf-8"), path.parent, links.of_page(name, path.parent))
+    return Page(name, title, f'<div class="prose">{html}</div>')
 
 
-def _cards(stories: list[Part], above: str) -> str:
-    cards = "".join(
-        f'<li>{part.picture}<h2><a href="{part.name}">{html.escape(part.title)}</a></h2>'
-        f"<p>{html.escape(part.sentence)}</p></li>"
-        for part in stories
-    )
-    return f'<div class="prose"><h1>nokenlab</h1><p>{ABOUT}</p></div>{above}<ul class="cards">{cards}</ul>'
+def _text_page(name: str, path: Path) -> Page:
+    """The page of a text file of the project, or of the YAML files in a folder."""
+    parts = [f"# `{path.name}`"]
+    for file in sorted(path.rglob("*.yaml")) if path.is_dir() else [path]:
+        if path.is_dir():
+            parts.append(f"## `{file.relative_to(path).as_posix()}`")
+        parts.append(f"~~~~~~{file.suffix[1:]}\n{file.read_text('utf-8')}\n~~~~~~")
+    return Page(name, path.name, markdown_html("\n\n".join(parts), path.parent))
 
 
-def _text(name: str, place: Path) -> Part:
-    """A text file of the project, or a folder of them, as a page."""
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import TextLexer, get_lexer_for_filename
-    from pygments.util import ClassNotFound
-
-    parts = [f"<h1>{html.escape(place.name)}</h1>"]
-    for path in text_files(place):
-        try:
-            lexer = get_lexer_for_filename(path.name)
-        except ClassNotFound:
-            lexer = TextLexer()
-        parts += [f'<h2 id="{html.escape(path.stem)}">{html.escape(path.name)}</h2>'] * place.is_dir()
-        parts.append(highlight(path.read_text("utf-8"), lexer, HtmlFormatter()))
-    return Part(name, place.name, "".join(parts))
-
-
-def _write(new: Path, part: Part, top: list[tuple[str, str]], **neighbours) -> None:
-    title = part.title if part.name == "index.html" else f"{part.title} · nokenlab"
-    text = page.whole(title, part.body, parts=top, here=part.name, made=part.made, **neighbours)
-    (new / part.name).write_text(text, encoding="utf-8")
+def _write(folder: Path, page: Page, menu: list[tuple[str, str]], **neighbours) -> None:
+    title = page.title if page.name == "index.html" else f"{page.title} · nokenlab"
+    html = page_html(title, page.body, name=page.name, menu=menu, run=page.run, **neighbours)
+    (folder / page.name).write_text(html, encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Links of a site: each leads to a page, takes a file along, or is plain text and said."""
+"""Links of a site: each leads to a page or a copied file, or is reported and shown as text."""
 
 import pytest
 
-from nokenlab.pages.links import Links, broken
+from nokenlab.pages.links import Links
 
 
 @pytest.fixture
@@ -51,32 +51,15 @@ def links(project):
     ],
 )
 def test_where_a_link_leads(links, project, link, address):
-    assert links.of("02-b.html", project / "notebooks")(link) == address
+    assert links.of_page("02-b.html", project / "notebooks")(link) == address
     lost = [f"02-b.html: {link} leads to nothing in the site and is shown as text"]
     assert links.lost == ([] if address else lost)
 
 
-def test_what_is_taken_along(links, project):
-    to = links.of("02-b.html", project / "notebooks")
+def test_files_that_links_lead_to_are_copied_or_shown(links, project):
+    new_address = links.of_page("02-b.html", project / "notebooks")
     for link in ("../results/01-a/t%201.csv", "ask", "image.svg"):
-        to(link)
-    kept = {"01-a/t 1.csv": "results/01-a/t 1.csv", "notebooks-image.svg": "notebooks/image.svg"}
-    assert links.files == {name: project / path for name, path in kept.items()}
+        new_address(link)
+    copies = {"01-a/t 1.csv": "results/01-a/t 1.csv", "notebooks-image.svg": "notebooks/image.svg"}
+    assert links.copies == {name: project / path for name, path in copies.items()}
     assert links.texts == {"notebooks-ask.html": project / "notebooks" / "ask"}
-
-
-def test_links_that_are_broken(tmp_path):
-    (tmp_path / "b c.html").write_text('<a id="there"></a><h2 id="a%C2%B7b">x</h2><p id="à">y</p>')
-    sound = [
-        "b%20c.html",
-        "b%20c.html#there",
-        "b%20c.html#a%C2%B7b",
-        "b%20c.html#%C3%A0",
-        "https://x.org",
-        "#own",
-    ]
-    bad = ["no.html", "b%20c.html#no", "#none", "no/"]
-    anchors = "".join(f'<a href="{address}">x</a>' for address in sound + bad)
-    inert = """<script type="text/plain">'<a href="in-a-script.html">'</script>"""
-    (tmp_path / "a.html").write_text(f'<i id="own">{anchors}<img src="no.png"><img src="data:,x">{inert}')
-    assert broken(tmp_path) == [f"a.html: {address} is not there" for address in [*bad, "no.png"]]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nokenlab.errors import BadInput
-from nokenlab.pages.results_page import MARK, check_index, escape, write_index
+from nokenlab.pages.results_page import NOTICE, check_index, escape, write_index
 
 
 def run_folder(results, name, **run):
@@ -28,7 +28,7 @@ def test_index_shows_what_lies_there(tmp_path):
     (one / "01-one.ipynb").write_text("")
     page = write_index(tmp_path).read_text()
     check_index(tmp_path)  # our own may be replaced
-    assert page.startswith(MARK) and write_index(tmp_path).read_text() == page
+    assert page.startswith(NOTICE) and write_index(tmp_path).read_text() == page
     assert "## One | &lt;b&gt;".replace("|", r"\|") in page
     assert "```sh\nnokenlab run 01-one\n```" in page
     assert "**toy** · revision r1, device cpu, dtype float32" in page

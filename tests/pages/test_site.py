@@ -1,4 +1,4 @@
-"""The site: pages of what was run, linked, whole or not at all, and never over the work of another hand."""
+"""The site: pages of what was run, linked, written as one or not at all, and never over other files."""
 
 import json
 import re
@@ -35,7 +35,10 @@ def project(tmp_path, monkeypatch):
     panel = new_output("display_data", {"text/html": "<p id=panel>twin</p>"})
     links = "Next: [b](02-b.ipynb), [c](03-c.ipynb), [found](../results/findings.md#one)"
     written(results / "01-a" / "01-a.ipynb", "# 01 · <A>", "*What is\n< a?*", links, outputs=[panel])
-    written(results / "02-b" / "02-b.ipynb", "# 02 · B", "*And b?*")
+    written(results / "02-b" / "02-b.ipynb", "# 02 · B", "*And b?*", "[texts](ask), [code](../tool.py)")
+    (tmp_path / "notebooks" / "ask").mkdir()
+    (tmp_path / "notebooks" / "ask" / "q.yaml").write_text("why: ~\n")
+    (tmp_path / "tool.py").write_text("def tool(): ...\n")
     (results / "01-a" / "run.json").write_text('{"command": "run <1>", "lab": {"model": "toy"}}')
     (results / "01-a" / "some.csv").write_text("a,b\n1,2\n")
     Image.new("RGB", (900, 100), "red").save(results / "01-a" / "long.png")
@@ -88,6 +91,13 @@ def test_panels_tables_and_how_a_page_was_made_are_there(made):
     assert page("findings.csv") == "x\n" and 'src="data:image/png' in page("bench.html")
 
 
+def test_text_files_that_are_linked_become_pages(made):
+    page, _ = made
+    assert '<a href="notebooks-ask.html">texts</a>, <a href="tool.py.html">code</a>' in page("02-b.html")
+    assert "q.yaml" in page("notebooks-ask.html") and ">why<" in page("notebooks-ask.html")
+    assert "<h1" in page("tool.py.html") and ">def<" in page("tool.py.html")
+
+
 def test_what_is_missing_and_leads_nowhere_is_said(made, project):
     nowhere = "01-a.html: 03-c.ipynb leads to nothing in the site and is shown as text"
     assert made[1] == ["not run yet, so without a page: 03-c", nowhere]
@@ -113,19 +123,19 @@ def test_an_empty_folder_is_taken(project):
 
 
 @pytest.mark.parametrize("name", ["CNAME", ".git/config", "01-a/own.csv"])
-def test_files_of_another_hand_are_left_alone(made, project, name):
+def test_other_files_are_left_alone(made, project, name):
     (project / "site" / name).parent.mkdir(exist_ok=True)
     (project / "site" / name).write_text("mine")
     before = files(project / "site")
-    with pytest.raises(BadInput, match=f"site has {re.escape(name)}, which is not of the site"):
+    with pytest.raises(BadInput, match=f"site contains {re.escape(name)}, which is not part of the site"):
         write_site(project / "site", project / "results")
     assert files(project / "site") == before
 
 
 @pytest.mark.parametrize("name", ["results", "notebooks", "results/findings.md"])
-def test_a_place_that_is_no_site_is_refused(project, name):
+def test_a_path_that_is_not_a_site_is_refused(project, name):
     before = files(project)
-    with pytest.raises(BadInput, match="in the way: no site"):
+    with pytest.raises(BadInput, match="already exists and is not a site"):
         write_site(project / name, project / "results")
     assert files(project) == before
 
@@ -145,7 +155,7 @@ def test_an_error_half_way_leaves_the_old_site(made, project, monkeypatch):
     def fails(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(site, "broken", fails)
+    monkeypatch.setattr(site, "swap", fails)
     with pytest.raises(OSError, match="disk is full"):
         write_site(project / "site", project / "results")
     assert files(project / "site") == before and not list(project.glob(".site*"))

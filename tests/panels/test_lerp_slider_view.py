@@ -8,7 +8,7 @@ import pytest
 from helpers.panels import EVIL, A, B, is_escaped, lerp_slider
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from nokenlab.pages.export import to_html
+from nokenlab.pages.export import notebook_html
 from nokenlab.panels.lerp_slider_view import still, view
 
 NONE = pd.DataFrame({"p": [], "way": [], "after": [], "token": [], "probability": []})
@@ -72,8 +72,8 @@ def test_the_twin_holds_the_tables_texts(slider):
     assert "<" not in data and not state["live"]
 
 
-def test_a_page_takes_nothing_from_the_network(slider):
+def test_a_page_takes_nothing_from_the_network(slider, tmp_path):
     bundle = slider[0]._repr_mimebundle_()
     nb = new_notebook(cells=[new_code_cell("slider", outputs=[new_output("display_data", bundle)])])
-    page = to_html(nb, "a <title>")
+    page = notebook_html(nb, tmp_path)
     assert "nk-still" in page and not re.search(r"""<(script|link|img)[^>]*(src|href)=|from ["']http""", page)

@@ -82,7 +82,7 @@ def test_files_of_another_hand_are_left_alone(parts, capsys):
     (parts / "pages" / "live" / "mine.txt").write_text("mine")
     before = files(parts / "pages")
     assert site() == 2
-    assert "live/mine.txt, which is not of the site" in capsys.readouterr().err
+    assert "live/mine.txt, which is not part of the site" in capsys.readouterr().err
     assert files(parts / "pages") == before
 
 
