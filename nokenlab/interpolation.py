@@ -1,4 +1,4 @@
-"""Ways from one vector to another. `WAYS` is the one table of them: notebooks, panels and sweeps read it."""
+"""From one vector to another. `INTERPOLATIONS` is the table that notebooks, panels and sweeps read."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ def lerp(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
     """The straight line from a (p = 0) to b (p = 1), exact at both ends and wherever a equals b.
 
     `a` and `b` have one shape: (…, width), or (1, tokens, width) for whole prompts. A number p gives
-    that shape; a list or 1-D tensor gives one row a p: (len(p), tokens, width) for prompts,
+    that shape; a list or 1-D tensor gives one row per p: (len(p), tokens, width) for prompts,
     (len(p), …, width) otherwise. p may lie outside 0 to 1: that walks on beyond a or b.
     """
     weight = _weights(a, b, p)
@@ -50,36 +50,38 @@ def slerp_about(centre: Tensor, a: Tensor, b: Tensor, p: float | Sequence[float]
     Shapes and errors as in `slerp`. Vectors that are the same in a and b stay as they are.
     """
     c = centre.to(a.device, torch.float32)
-    found = (c + slerp(a.float() - c, b.float() - c, p)).to(a.dtype)
-    return torch.where((a == b).all(dim=-1, keepdim=True), a, found)
+    turned = (c + slerp(a.float() - c, b.float() - c, p)).to(a.dtype)
+    return torch.where((a == b).all(dim=-1, keepdim=True), a, turned)
 
 
-class Way(NamedTuple):
-    """A way from a to b: what it is, in a few words, and its function of a, b, p and the tokens' centroid."""
+class Interpolation(NamedTuple):
+    """A few words for people, and the function of a, b, p and the centroid of the model's tokens."""
 
     tip: str
-    between: Callable[[Tensor, Tensor, Sequence[float], Tensor], Tensor]
+    function: Callable[[Tensor, Tensor, Sequence[float], Tensor], Tensor]
 
 
-WAYS = {
-    "lerp": Way("along a line", lambda a, b, p, centroid: lerp(a, b, p)),
-    "slerp": Way("along an arc about zero", lambda a, b, p, centroid: slerp(a, b, p)),
-    "slerp about c": Way("along an arc about the centroid", lambda a, b, p, c: slerp_about(c, a, b, p)),
+INTERPOLATIONS = {
+    "lerp": Interpolation("along a line", lambda a, b, p, centroid: lerp(a, b, p)),
+    "slerp": Interpolation("along an arc about zero", lambda a, b, p, centroid: slerp(a, b, p)),
+    "slerp about c": Interpolation(
+        "along an arc about the centroid", lambda a, b, p, centroid: slerp_about(centroid, a, b, p)
+    ),
 }
 
 
-def between(a: Tensor, b: Tensor, p: Sequence[float], way: str, centroid: Tensor) -> Tensor:
-    """The vectors or prompts along a way of `WAYS`, one row a p; shapes as in `lerp`.
+def between(a: Tensor, b: Tensor, p: Sequence[float], interpolation: str, centroid: Tensor) -> Tensor:
+    """The vectors or prompts along one of `INTERPOLATIONS`, one row per p; shapes as in `lerp`.
 
-    `centroid` is that of the model's tokens, (width,). Raises ValueError for a way that is not there.
+    `centroid` is that of the model's tokens, (width,). Raises ValueError for an unknown interpolation.
     """
-    if way not in WAYS:
-        raise ValueError(f"way {way!r} is none of {', '.join(WAYS)}")
-    return WAYS[way].between(a, b, p, centroid)
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"interpolation {interpolation!r} is not one of {', '.join(INTERPOLATIONS)}")
+    return INTERPOLATIONS[interpolation].function(a, b, p, centroid)
 
 
 def _weights(a: Tensor, b: Tensor, p: float | Sequence[float] | Tensor) -> Tensor:
-    """p as a tensor that broadcasts against a, with one leading row a p when p is a list."""
+    """p as a tensor that broadcasts against a, with one leading row per p when p is a list."""
     check_vectors(a, "a")
     check_vectors(b, "b")
     if a.shape != b.shape:

@@ -32,7 +32,7 @@ class Lab(Embedder):
     def __init__(self, model, tokenizer, name: str, revision: str | None = None, decoders=None):
         super().__init__(model, tokenizer, name, revision)
         self.decoders = decoders or PlainDecoders(model)
-        self.turn = threading.RLock()  # cells and widgets are on several threads
+        self.lock = threading.RLock()  # cells and widgets are on several threads
 
     @property
     def context(self) -> int | None:
@@ -74,7 +74,7 @@ class Lab(Embedder):
             processors=processors,
             feed=feed,
         )
-        return self._in_turn(steps)
+        return self._locked(steps)
 
     def generate(
         self,
@@ -129,7 +129,7 @@ class Lab(Embedder):
         if len(embeddings) > 1:
             raise ValueError(f"states are those of one prompt, got {len(embeddings)}")
         self.check_room(embeddings.shape[1], 1)
-        with self.turn:
+        with self.lock:
             return states(self.model, embeddings)[:, len(self.start_ids) :]
 
     def batch(self, prompts: Prompts) -> tuple[Tensor, Tensor]:
@@ -169,10 +169,10 @@ class Lab(Embedder):
         """What a result depends on: that of `Embedder`, and rows_at_once."""
         return super().provenance() | {"rows_at_once": self.rows_at_once}
 
-    def _in_turn(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
+    def _locked(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
         """The same steps, each made while no other thread has the model."""
         while True:
-            with self.turn:
+            with self.lock:
                 step = next(steps, None)
             if step is None:
                 return

@@ -187,7 +187,7 @@ class Learner:
 
         Returns a line a row: row, step, nll, exact, norm, nearest, cosine; see `Learned.history`.
         """
-        with self.lab.turn:
+        with self.lab.lock:
             self._move()
             rows = self._going
             fed = self._hold(self._free[rows])  # (rows, k, width)

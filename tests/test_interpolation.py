@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nokenlab as nl
-from nokenlab.interpolation import WAYS, between, slerp_about
+from nokenlab.interpolation import INTERPOLATIONS, between, slerp_about
 from nokenlab.nokens import word_vector
 
 numbers = st.floats(-100, 100, width=32)
@@ -83,29 +83,29 @@ def test_paths_need_one_shape_and_an_arc():
         nl.slerp(torch.ones(3), -torch.ones(3), 0.5)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_every_way_of_the_table_takes_whole_prompts(way):
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_every_interpolation_takes_whole_prompts(interpolation):
     a, b, c = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.randn(8)
     b[:, 1] = a[:, 1]
-    found = between(a, b, [0.0, 0.3, 1.0], way, c)
+    found = between(a, b, [0.0, 0.3, 1.0], interpolation, c)
     assert found.shape == (3, 3, 8)
     torch.testing.assert_close(found[[0, 2]], torch.cat([a, b]))
     assert torch.equal(found[:, 1], a[:, 1].expand(3, 8))  # the same token stays exactly as it is
-    alone = between(a[0, 0], b[0, 0], [0.3], way, c)  # a token's vector by itself goes the same way
+    alone = between(a[0, 0], b[0, 0], [0.3], interpolation, c)  # a token's vector by itself goes the same way
     torch.testing.assert_close(alone, found[[1], 0])
 
 
-def test_ways_agree_with_their_functions():
+def test_interpolations_agree_with_their_functions():
     a, b, c, p = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.randn(8), [0.1, 0.5]
     assert torch.equal(between(a, b, p, "lerp", c), nl.lerp(a, b, p))
     assert torch.equal(between(a, b, p, "slerp", c), nl.slerp(a, b, p))
     assert torch.equal(between(a, b, p, "slerp about c", c), c + nl.slerp(a - c, b - c, p))
 
 
-def test_an_unknown_way_is_named_in_one_line():
+def test_an_unknown_interpolation_is_named_in_one_line():
     with pytest.raises(ValueError) as error:
         between(torch.ones(3), torch.zeros(3), [0.5], "sideways", torch.zeros(3))
-    assert str(error.value) == "way 'sideways' is none of lerp, slerp, slerp about c"
+    assert str(error.value) == "interpolation 'sideways' is not one of lerp, slerp, slerp about c"
 
 
 def test_an_arc_about_a_point_changes_the_distance_from_it_evenly():
@@ -123,10 +123,10 @@ def test_an_arc_about_a_point_keeps_the_number_format(dtype):
     torch.testing.assert_close(found, exact.to(dtype))
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_each_way_begins_and_ends_at_the_words(lab, way):
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_each_interpolation_begins_and_ends_at_the_words(lab, interpolation):
     a, b, c = word_vector(lab, "dog"), word_vector(lab, "cat"), lab.space.centroid
-    found = between(a, b, [0.0, 0.5, 1.0], way, c)
+    found = between(a, b, [0.0, 0.5, 1.0], interpolation, c)
     torch.testing.assert_close(found[[0, 2]], torch.stack([a, b]), atol=1e-5, rtol=1e-4)
 
 

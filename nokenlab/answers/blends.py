@@ -54,7 +54,7 @@ def blend(
 ) -> pd.DataFrame:
     """What the model says, greedily, to each blend of two prompts of equally many tokens.
 
-    p is 0 for `prompt_a` and 1 for `prompt_b`; `way` one of `interpolation.WAYS`. One row a p, in the order
+    p is 0 for `prompt_a` and 1 for `prompt_b`; `way` one of `INTERPOLATIONS`. One row per p, in the order
     given. Columns: p, way, next_token (the likeliest), probability (its), entropy (of the next token,
     bits), response.
     """

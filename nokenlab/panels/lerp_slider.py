@@ -6,7 +6,7 @@ import ipywidgets as w
 import pandas as pd
 
 from nokenlab.answers import blends as lerp
-from nokenlab.interpolation import WAYS
+from nokenlab.interpolation import INTERPOLATIONS
 from nokenlab.lab import Lab
 from nokenlab.panels import face, lerp_slider_view
 from nokenlab.panels.panel import Panel, check_prompt, watched
@@ -20,7 +20,7 @@ class LerpSlider(Panel):
 
     `sweep` is from `lerp.blend`, `leading` from `lerp.leading_along`, both of these prompts; each may
     have several ways, all with the same p. Nothing is computed until other prompts, or another way of
-    `interpolation.WAYS`, are blended, over the same p.
+    `INTERPOLATIONS`, are blended, over the same p.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LerpSlider(Panel):
         }
 
     def build(self) -> list[w.Widget]:
-        ways = dict.fromkeys([*self.views, *WAYS])
+        ways = dict.fromkeys([*self.views, *INTERPOLATIONS])
         self.face = face.live("lerp_slider", **self._state(ways), prompts=list(self.prompts), progress=[0, 0])
         self.face.on_msg(lambda widget, content, buffers: self._hear(content))
         return [self.face]
@@ -53,7 +53,9 @@ class LerpSlider(Panel):
 
     def _state(self, ways) -> dict:
         """The face as it first stands, with a button for each of `ways`."""
-        buttons = [{"name": way, "tip": WAYS[way].tip if way in WAYS else ""} for way in ways]
+        buttons = [
+            {"name": way, "tip": INTERPOLATIONS[way].tip if way in INTERPOLATIONS else ""} for way in ways
+        ]
         return {"ways": buttons, "views": self.views, "way": next(iter(self.views)), "index": 0}
 
     def _hear(self, content: dict) -> None:

@@ -103,5 +103,5 @@ def learner(lab: Lab, wish: Wish) -> Learner:
     """The learner of a wish, which has taken no step. Raises ValueError as `check_wish` and `Learner` do."""
     check_wish(lab, wish)
     constraint = CONSTRAINTS[wish.constraint].make(lab, wish)
-    with lab.turn:  # it runs what stands before the noken
+    with lab.lock:  # it runs what stands before the noken
         return Learner(lab, wish.prompt, [wish.target], starts=start(lab, wish)[None], constraint=constraint)

@@ -5,7 +5,7 @@ from functools import cached_property, partial
 import ipywidgets as w
 from torch import Tensor
 
-from nokenlab.interpolation import WAYS, between
+from nokenlab.interpolation import INTERPOLATIONS, between
 from nokenlab.lab import Lab
 from nokenlab.panels import face, markup, state_reader_view
 from nokenlab.panels.panel import Panel
@@ -14,7 +14,7 @@ from nokenlab.readout import patching
 
 MOST = 24  # tokens of a prompt: each is a column, and has a state in each layer to be read out
 NEAREST = 3  # tokens
-ALONG = ["lerp", "slerp"]  # of WAYS those that need no centroid, for that of embeddings is none of states
+ALONG = ["lerp", "slerp"]  # of INTERPOLATIONS those that need no centroid: hidden states have none
 
 
 class StateReader(Panel):
@@ -62,7 +62,7 @@ class StateReader(Panel):
         return between(a, b, [p], place["way"], self.lab.space.centroid), round(layer + p * (other - layer))
 
     def _state(self) -> dict:
-        ways = [{"name": way, "tip": WAYS[way].tip} for way in ALONG]
+        ways = [{"name": way, "tip": INTERPOLATIONS[way].tip} for way in ALONG]
         middle = [len(self.states) // 2, self.states.shape[1] - 1]
         place = {"reading": self.cells["reading"], "from": middle, "to": None, "p": 0, "way": ALONG[0]}
         return {"view": self.view, "cells": self.cells, "ways": ways, "place": place}

@@ -68,7 +68,7 @@ def read_out(
     most = max(2, max_new_tokens)  # for a single token the loop takes no decoder
     steps = loop.sample(decoders, embeddings, mask, max_new_tokens=most, eos_ids=lab.eos_ids)
     for _ in range(max_new_tokens):
-        with lab.turn:
+        with lab.lock:
             step = next(steps, None)
         if step is None:
             return

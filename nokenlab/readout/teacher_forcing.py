@@ -64,7 +64,7 @@ class Frame:
         return own
 
     def _run_shared(self):
-        with self.lab.turn, torch.enable_grad():  # gradients, since packed layers are less exact without
+        with self.lab.lock, torch.enable_grad():  # gradients, since packed layers are less exact without
             past = self.lab.model(inputs_embeds=self.shared[None], use_cache=True).past_key_values
         for layer in past.layers:
             layer.keys, layer.values = layer.keys.detach(), layer.values.detach()

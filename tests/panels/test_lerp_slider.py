@@ -8,7 +8,7 @@ from helpers.panels import EVIL, A, B, P, lerp_slider, settled
 
 import nokenlab as nl
 from nokenlab.answers import blends as lerp
-from nokenlab.interpolation import WAYS
+from nokenlab.interpolation import INTERPOLATIONS
 from nokenlab.panels.panel import LONGEST
 
 
@@ -45,7 +45,7 @@ def test_the_slider_says_at_p_what_the_table_says_at_p(slider):
 
 def test_every_way_has_a_button_and_those_not_in_the_sweep_wait(slider, tiny):
     panel, sweep, _ = slider
-    assert panel.face.ways == [{"name": name, "tip": way.tip} for name, way in WAYS.items()]
+    assert panel.face.ways == [{"name": name, "tip": way.tip} for name, way in INTERPOLATIONS.items()]
     assert list(panel.face.views) == ["lerp", "slerp"] and panel.face.way == "lerp"
     wish(panel, blend=[A, B], way="slerp about c")  # as a click on its button does
     about = lerp.blend(tiny, A, B, P, "slerp about c", 4)["response"].tolist()
@@ -55,11 +55,11 @@ def test_every_way_has_a_button_and_those_not_in_the_sweep_wait(slider, tiny):
 
 def test_other_prompts_are_blended_and_the_other_ways_wait(slider, tiny):
     panel, *_ = slider
-    for done, way in enumerate(WAYS, start=1):
+    for done, way in enumerate(INTERPOLATIONS, start=1):
         wish(panel, blend=["Red is the", "Blue is the"], way=way)
         assert len(panel.face.views) == done  # those of the prompts before are gone
         assert panel.face.views[way]["prompts"] == ["Red is the", "Blue is the"]
-    for way in WAYS:
+    for way in INTERPOLATIONS:
         assert (
             said(panel, way) == lerp.blend(tiny, "Red is the", "Blue is the", P, way, 4)["response"].tolist()
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nokenlab.answers.blends import grid
-from nokenlab.interpolation import WAYS, between, lerp
+from nokenlab.interpolation import INTERPOLATIONS, between, lerp
 from nokenlab.lab import Lab
 from nokenlab.measures import kl, next_token
 from nokenlab.nokens import fill, word_vector
@@ -74,7 +74,9 @@ def along_pairs(lab: Lab, pairs: Sequence[tuple[str, str]], prompt: str, points:
     p, tables = grid(points), []
     for a, b in pairs:
         ends = word_vector(lab, a), word_vector(lab, b)
-        tables.append(_along(lab, ends, prompt, p, list(WAYS), list(MIXED)).assign(of=WORDS, a=a, b=b))
+        tables.append(
+            _along(lab, ends, prompt, p, list(INTERPOLATIONS), list(MIXED)).assign(of=WORDS, a=a, b=b)
+        )
     for a, b in random_pairs(lab, len(pairs)):
         ends = [lab.embed_ids(torch.tensor(id)).float().cpu() for id in (a, b)]
         named = {"of": RANDOM, "a": lab.token(a), "b": lab.token(b)}

@@ -21,7 +21,7 @@ from nokenlab.lab import Lab
 from nokenlab.nokens import fill, word_vector
 
 FILE = Path(__file__).parent / "pairs.yaml"
-ON = ("lerp", "slerp")  # ways of `interpolation.WAYS`
+ON = ("lerp", "slerp")  # ways of `INTERPOLATIONS`
 RELATED, UNRELATED = "related", "unrelated"
 
 

@@ -166,7 +166,7 @@ class Growing:
 def _gradients(lab: Lab, frame, vectors: Tensor, rows: Tensor, ids: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Adds to the gradients of some rows; gives their vectors and how many first tokens are right."""
     own = vectors[rows.to(vectors.device)]
-    with lab.turn, torch.enable_grad():
+    with lab.lock, torch.enable_grad():
         losses, right = teacher_forcing.by_token(lab, frame, own[:, None], ids)
         torch.stack([row.mean() for row in losses]).sum().backward()
     correct = torch.stack([row.long().cumprod(0).sum() for row in right])

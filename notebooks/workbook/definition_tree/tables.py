@@ -122,7 +122,7 @@ def _start(lab: Lab, prompt: Tensor, depth: int, k: int) -> tuple[tuple[np.ndarr
     if len(embeddings) != 1:
         raise ValueError(f"a tree grows from one prompt, got {len(embeddings)}")
     lab.check_room(embeddings.shape[1], depth)
-    with lab.turn, torch.no_grad():
+    with lab.lock, torch.no_grad():
         logits, past = prefill(lab.model, embeddings, mask)
     return _likeliest(logits, k), past
 
@@ -136,7 +136,7 @@ def _step(
     tokens = past.get_seq_length()
 
     def step(some: slice) -> tuple[tuple[np.ndarray, ...], Cache]:
-        with lab.turn, torch.no_grad():
+        with lab.lock, torch.no_grad():
             logits, own = branch(lab.model, past, parents[some], embeddings[some], tokens)
             return _likeliest(logits, k), own
 

@@ -50,7 +50,7 @@ def logit_lens(lab: Lab, states: Tensor) -> Tensor:
     lens", LessWrong, 2020.
     """
     any_token = lab.embed("a")[:, :1].expand(len(states), -1, -1)
-    with lab.turn, patched(lab.model, len(layers(lab.model)), 0, states):
+    with lab.lock, patched(lab.model, len(layers(lab.model)), 0, states):
         return lab.model(inputs_embeds=any_token, use_cache=False).logits[:, -1].float()
 
 

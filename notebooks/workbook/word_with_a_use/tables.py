@@ -103,7 +103,7 @@ def learn_words(
     for step in tqdm(range(steps), unit="step", disable=not progress):
         nll = torch.zeros(len(sets), device=lab.device)
         for frame, own in zip(frames, ids, strict=True):
-            with lab.turn, torch.enable_grad():
+            with lab.lock, torch.enable_grad():
                 losses, _ = teacher_forcing.run(lab, frame, vectors, own)
                 (losses.sum() / count).backward()
             nll += losses.detach() / count

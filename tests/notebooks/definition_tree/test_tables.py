@@ -122,15 +122,15 @@ def test_branches_end_with_the_text_or_at_a_full_stop(lab):
     adds_up(table)
 
 
-def test_the_model_is_run_only_in_turn_and_without_gradients(tiny):
+def test_the_model_is_run_only_under_its_lock_and_without_gradients(tiny):
     held = []
     hook = tiny.model.register_forward_pre_hook(
-        lambda *_: held.append((tiny.turn._is_owned(), torch.is_grad_enabled()))
+        lambda *_: held.append((tiny.lock._is_owned(), torch.is_grad_enabled()))
     )
     definition_tree.grow(tiny, prompt(tiny), k=2, threshold=0, depth=3)
     hook.remove()
     assert len(held) == 3 and set(held) == {(True, False)}
-    assert not tiny.turn._is_owned()
+    assert not tiny.lock._is_owned()
 
 
 def test_subjects_are_where_they_say(lab):

@@ -165,7 +165,7 @@ def test_vectors_and_the_ways_between_them_are_nokenlabs(lab, ask):
     found = ask(f"return ({FLAT})(await Promise.all(x.map((slot) => engine.vector(slot))))", asked)
     wanted = torch.stack([a, noken[0], nl.rescale(noken[1], 3.5), 0.25 * a - 2 * b])
     assert close(found, wanted) and found[:2] == wanted[:2].tolist()
-    for way in interpolation.WAYS:
+    for way in interpolation.INTERPOLATIONS:
         script = f"return ({FLAT})(await engine.between({{id: x.a}}, {{seed: 7}}, x.p, x.way))"
         found = ask(script, {"a": ids[0], "p": p, "way": way})
         assert close(found, interpolation.between(a, noken[0], p, way, space.centroid))
