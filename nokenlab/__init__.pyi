@@ -24,6 +24,7 @@ from .panels.state_reader import StateReader as StateReader
 from .panels.step_sampler import StepSampler as StepSampler
 from .panels.territories import Territories as Territories
 from .panels.token_view import TokenView as TokenView
+from .prompt import fill as fill
 from .runs.parameters import check_parameters as check_parameters
 from .runs.results import Results as Results
 from .saved_nokens import SavedNokens as SavedNokens

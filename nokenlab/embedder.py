@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_text, check_vectors, short
+from nokenlab.errors import check_filled, check_text, check_vectors, short
 from nokenlab.models import placement
 from nokenlab.space import EmbeddingSpace
 
@@ -113,8 +113,13 @@ class Embedder:
         )
 
     def embed(self, text: str, chat: bool = False) -> Tensor:
-        """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`."""
-        return self.embed_ids(self.ids(text, chat))[None]
+        """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`.
+
+        Raises ValueError for a text with an unfilled `<noken>`.
+        """
+        ids = self.ids(text, chat)
+        check_filled(text)
+        return self.embed_ids(ids)[None]
 
     def embed_ids(self, ids: Tensor) -> Tensor:
         """The embeddings of ids (…, tokens), (…, tokens, width), on the model's device."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 LONGEST = 200  # letters of a message, whatever was given
 LARGEST_SEED = 2**63 - 1
+NOKEN = "<noken>"  # where a vector goes in a prompt: see `nokenlab.prompt`
 
 
 class BadInput(ValueError):
@@ -89,6 +90,12 @@ def check_text(text, name: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError(f"{name} holds text that is no valid UTF-8: {short(text)}") from None
+
+
+def check_filled(text: str) -> None:
+    """ValueError for a prompt that still has a `<noken>`: a tokenizer would read its letters."""
+    if NOKEN in text:
+        raise ValueError(f"{short(text)} has an unfilled {NOKEN}; fill it: nl.fill(lab, prompt, vectors)")
 
 
 def check_vectors(x, name: str = "vectors", finite: bool = True) -> None:

@@ -20,7 +20,8 @@ from tqdm import tqdm
 from nokenlab.constraints import Constraint, free
 from nokenlab.errors import check_vectors
 from nokenlab.models import memory
-from nokenlab.nokens import NOKEN, near_centroid
+from nokenlab.nokens import near_centroid
+from nokenlab.prompt import NOKEN
 from nokenlab.readout import teacher_forcing
 
 if TYPE_CHECKING:

@@ -1,22 +1,14 @@
-"""Nokens: make them, scale them, put them into a prompt. Ways from one to another are in `interpolation`."""
-
-from __future__ import annotations
+"""Nokens: draw them, rescale them, put them in place of a token. `prompt` fills texts with them."""
 
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_seeds, check_text, check_vectors, short
-
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
-    from nokenlab.space import EmbeddingSpace
-
-NOKEN = "<noken>"  # where it stands in a prompt
+from nokenlab.errors import check_seeds, check_vectors, short
+from nokenlab.space import EmbeddingSpace
 
 
 def random_nokens(width: int, seeds: int | Sequence[int], norm: float | None = None) -> Tensor:
@@ -99,23 +91,3 @@ def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tens
     gap = before.new_zeros(1, 1, before.shape[-1])
     parts = [before, gap] if after is None else [before, gap, after]
     return replace(torch.cat(parts, dim=1), before.shape[1], vectors)
-
-
-def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
-    """A prompt with vectors where it says <noken>, one row a vector: (vectors, tokens, width).
-
-    The texts on both sides are cut into tokens by themselves. A space right before <noken> goes: words have
-    tokens that begin with their space, so the vector stands for both.
-    Raises ValueError for a prompt with no <noken>, with two, or with nothing before it.
-    """
-    check_text(prompt, "the prompt")
-    if prompt.count(NOKEN) != 1 or prompt.startswith(NOKEN):
-        raise ValueError(f"the prompt needs one {NOKEN}, with text before it: {short(prompt)}")
-    before, after = prompt.split(NOKEN)
-    before = lab.embed(before.removesuffix(" "))
-    return insert(before, vectors, lab.embed(after) if after else None)
-
-
-def word_vector(lab: Embedder, word: str) -> Tensor:
-    """The embedding of a word with a space before it, (width,), float32 on the CPU: its last token's."""
-    return lab.embed(f" {word}")[0, -1].float().cpu()

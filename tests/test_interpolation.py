@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import nokenlab as nl
 from nokenlab.interpolation import INTERPOLATIONS, between, slerp_about
-from nokenlab.nokens import word_vector
+from nokenlab.prompt import word_vector
 
 numbers = st.floats(-100, 100, width=32)
 vectors = st.lists(numbers, min_size=4, max_size=4).map(torch.tensor)

@@ -13,7 +13,7 @@ from transformers import TopKLogitsWarper
 
 import nokenlab as nl
 from nokenlab.models import memory
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 
 
 def test_tokens_spell_the_text(lab):

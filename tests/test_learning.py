@@ -33,7 +33,7 @@ def learn(lab, prompt=PROMPT, targets=TARGETS, **settings):
 def sayable(lab):
     """Two texts of one token that some noken makes a model of random weights say."""
     vectors = nl.random_nokens(lab.width, range(100, 160), norm=5.0)
-    texts = dict.fromkeys(lab.generate(nl.nokens.fill(lab, PROMPT, vectors), 1))
+    texts = dict.fromkeys(lab.generate(nl.fill(lab, PROMPT, vectors), 1))
     ids = {text: lab.ids(text).tolist() for text in texts if text}
     return [text for text, own in ids.items() if len(own) == 1 and lab.text(own) == text][-2:]
 
@@ -44,7 +44,7 @@ def test_a_word_is_learned_said_and_then_left_alone(lab):
     table, history = learned.table, learned.history
     assert table["exact"].all()
     assert table["text"].tolist() == table["target"].tolist() == targets
-    assert lab.generate(nl.nokens.fill(lab, PROMPT, learned.vectors), 1) == targets
+    assert lab.generate(nl.fill(lab, PROMPT, learned.vectors), 1) == targets
     for row, lines in history.groupby("row"):
         assert lines["step"].tolist() == list(range(table.loc[row, "steps"] + 1))
         assert lines["exact"].tolist() == [False] * (len(lines) - 1) + [True]
@@ -55,7 +55,7 @@ def test_the_first_line_is_the_nll_of_the_start(lab):
     starts = nl.random_nokens(lab.width, [1, 2], norm=5.0)
     first = learn(lab, targets=[" often"], starts=starts, steps=0)
     assert torch.equal(first.vectors, starts)
-    logits = lab.logits(nl.nokens.fill(lab, PROMPT, starts))
+    logits = lab.logits(nl.fill(lab, PROMPT, starts))
     wanted = -logits.log_softmax(-1)[:, lab.ids(" often")[0]]
     assert first.table["nll"].tolist() == pytest.approx(wanted.tolist(), rel=1e-4)
     assert first.table["start"].tolist() == [0, 1]
@@ -117,7 +117,7 @@ def test_exact_means_in_every_prompt(lab):
     learner = nl.Learner(lab, prompts, [target], learning_rate=1.0)
     for _ in range(60):
         exact = learner.step()["exact"][0]
-        each = [lab.generate(nl.nokens.fill(lab, prompt, learner.vectors), 1) for prompt in prompts]
+        each = [lab.generate(nl.fill(lab, prompt, learner.vectors), 1) for prompt in prompts]
         assert exact == (each == [[target]] * 2)
         if exact:
             break

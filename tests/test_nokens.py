@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import nokenlab as nl
-from nokenlab.nokens import fill
 
 
 def test_a_noken_depends_on_its_own_seed_alone():
@@ -94,10 +93,3 @@ def test_a_length_of_0_and_no_seed_are_named():
         nl.rescale(torch.zeros(3), 1.0)
     with pytest.raises(ValueError, match="empty"):
         nl.random_nokens(8, [])
-
-
-def test_a_prompt_without_one_noken_is_refused(lab):
-    for prompt in ("no place", "<noken> is", "a <noken> and a <noken>"):
-        with pytest.raises(ValueError, match="needs one <noken>"):
-            fill(lab, prompt, torch.zeros(lab.width))
-    assert fill(lab, "the <noken>", torch.zeros(2, lab.width)).shape == (2, 2, lab.width)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from nokenlab.embedder import Embedder
-from nokenlab.nokens import shell, word_vector
+from nokenlab.nokens import shell
+from nokenlab.prompt import word_vector
 
 CENTROID = "centroid"  # a corner by this name is the mean of all tokens
 FLAT = 1e-4  # a triangle's height, as a share of its longest side, below which it is a line

@@ -13,7 +13,7 @@ from nokenlab.answers.blends import letters
 from nokenlab.answers.planes import Plane, corner_vectors, nearest_tokens
 from nokenlab.lab import Lab
 from nokenlab.measures import leading, next_token
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 
 MOST_CELLS = 200  # a side; more must be meant
 LEADING = 5  # next tokens that are kept of a cell

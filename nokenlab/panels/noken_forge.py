@@ -12,12 +12,12 @@ from torch import Tensor
 
 from nokenlab.lab import Lab
 from nokenlab.learning import Learner
-from nokenlab.nokens import fill
 from nokenlab.panels import face
 from nokenlab.panels import noken_forge_view as views
 from nokenlab.panels import noken_forge_wish as wishes
 from nokenlab.panels.noken_forge_wish import Wish
 from nokenlab.panels.panel import Panel, watched
+from nokenlab.prompt import fill
 from nokenlab.saved_nokens import save_nokens
 
 EVERY = 2  # steps after which the model is asked what it says now

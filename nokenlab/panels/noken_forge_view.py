@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from nokenlab.nokens import NOKEN
 from nokenlab.panels import markup
 from nokenlab.panels.noken_forge_wish import CONSTRAINTS, RANDOM, Wish
+from nokenlab.prompt import NOKEN
 from nokenlab.runs import show
 
 SHOWN = 12  # texts in the table without scripts

@@ -11,8 +11,9 @@ from nokenlab.answers.planes import CENTROID
 from nokenlab.errors import check_seeds
 from nokenlab.lab import Lab
 from nokenlab.learning import Learner
-from nokenlab.nokens import fill, random_nokens, word_vector
+from nokenlab.nokens import random_nokens
 from nokenlab.panels.panel import LONGEST, check_prompt
+from nokenlab.prompt import fill, word_vector
 
 RANDOM = "random"  # a start by this name is a random noken at token norm
 MOST = 1000  # steps at a time; all that were taken are drawn

@@ -10,9 +10,9 @@ from nokenlab import measures
 from nokenlab.answers import territory_map as experiment
 from nokenlab.answers.planes import Plane, plane_through
 from nokenlab.lab import Lab
-from nokenlab.nokens import fill
 from nokenlab.panels import face, territories_view
 from nokenlab.panels.panel import Panel, check_prompt, watched
+from nokenlab.prompt import fill
 
 LINE = 33  # places on a line that is answered exactly
 
@@ -22,7 +22,7 @@ class Territories(Panel):
 
     `table` is from `territories.territory_map` of this prompt and plane, with answers of `max_new_tokens`.
     `near` tokens that lie near the plane are points on the map. Needs no kernel but for exact texts and
-    other corners. Raises ValueError for a table of another plane, and as `nokens.fill` does for a prompt.
+    other corners. Raises ValueError for a table of another plane, and as `nl.fill` does for a prompt.
     """
 
     def __init__(

@@ -8,8 +8,8 @@ import pandas as pd
 
 from nokenlab.answers.planes import Plane, near_tokens
 from nokenlab.lab import Lab
-from nokenlab.nokens import NOKEN
 from nokenlab.panels import markup
+from nokenlab.prompt import NOKEN
 from nokenlab.runs import show
 
 MOST = 12  # territories in the table without scripts

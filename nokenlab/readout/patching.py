@@ -18,7 +18,7 @@ from nokenlab.decode import loop
 from nokenlab.decode.hidden_states import first, layers
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
 from nokenlab.errors import check_vectors, short
-from nokenlab.nokens import NOKEN, fill, word_vector
+from nokenlab.prompt import NOKEN, Template, word_vector
 
 if TYPE_CHECKING:
     from nokenlab.lab import Lab
@@ -55,15 +55,16 @@ def read_out(
     Without `layer` the states stand in the embedding slot, as any noken. With it, 0 to the number of layers,
     they are what enters that layer there (the layers below read a "?"), and where it is the number of
     layers, what leaves the last; it may be a list, a layer a row. Rows are one batch. Raises ValueError as
-    `nokens.fill` does, and for a layer that is none.
+    `nl.fill` does, and for a layer that is none.
     """
     if layer is None:
-        yield from lab.sample(fill(lab, prompt, states), max_new_tokens)
+        yield from lab.sample(Template(lab, prompt).fill(states), max_new_tokens)
         return
     _check(lab, states, _each(layer, states))
-    embeddings, mask = lab.batch(fill(lab, prompt, word_vector(lab, PLACEHOLDER).expand(len(states), -1)))
+    template = Template(lab, prompt)
+    embeddings, mask = lab.batch(template.fill(word_vector(lab, PLACEHOLDER).expand(len(states), -1)))
     lab.check_room(embeddings.shape[1], max_new_tokens)
-    position = len(lab.start_ids) + len(lab.ids(prompt.split(NOKEN)[0].removesuffix(" ")))
+    position = len(lab.start_ids) + template.position
     decoders = _PatchedDecoders(lab.model, layer, position, states)
     most = max(2, max_new_tokens)  # for a single token the loop takes no decoder
     steps = loop.sample(decoders, embeddings, mask, max_new_tokens=most, eos_ids=lab.eos_ids)

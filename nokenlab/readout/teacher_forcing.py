@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from nokenlab.errors import check_text
 from nokenlab.models import memory
-from nokenlab.nokens import NOKEN
+from nokenlab.prompt import NOKEN
 
 if TYPE_CHECKING:
     from nokenlab.lab import Lab

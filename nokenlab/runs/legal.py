@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nokenlab.errors import LARGEST_SEED, BadInput, short
+from nokenlab.errors import LARGEST_SEED, NOKEN, BadInput, short
 
-NOKEN = "<noken>"  # as in nokens.py, which needs torch
 FORMS = (
     "at least N, above N, at most N, below N, N to M, seed, seeds, "
     "each once, N values, not empty, none empty, one <noken>"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from nokenlab.embedder import Embedder
 from nokenlab.models import memory
-from nokenlab.nokens import NOKEN
+from nokenlab.prompt import Template
 
 
 def check(
@@ -26,8 +26,8 @@ def check(
     many prompts, or single vectors, are there at once without logits. Both are counted in float32, and three
     times for what is computed from them, against the memory that is free now.
     """
-    longest = max((tokens(lab, prompt) for prompt in prompts), default=1)
-    shortest = min((tokens(lab, prompt) for prompt in prompts), default=1)
+    tokens = [Template(lab, prompt).tokens for prompt in prompts] or [1]
+    longest, shortest = max(tokens), min(tokens)
     for name, count in (new or {}).items():
         _check_new(lab, name, count, longest)
     for name, places in (at or {}).items():
@@ -37,12 +37,6 @@ def check(
         _check_memory(name, count, "rows", 12 * (longest * lab.width + logits))
     for name, count in (vectors or {}).items():
         _check_memory(name, count, "vectors", 12 * longest * lab.width)
-
-
-def tokens(lab: Embedder, prompt: str) -> int:
-    """How many positions a prompt takes; a <noken> is one. The space before it goes, as in `nokens.fill`."""
-    parts = [part for part in prompt.replace(f" {NOKEN}", NOKEN).split(NOKEN) if part]
-    return sum(len(lab.ids(part)) for part in parts) + prompt.count(NOKEN)
 
 
 def _check_new(lab: Embedder, name: str, count: int, longest: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nokenlab.answers import planes
-from nokenlab.nokens import word_vector
+from nokenlab.prompt import word_vector
 
 WORDS = ["dog", "king", "music"]
 

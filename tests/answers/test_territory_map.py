@@ -6,7 +6,7 @@ import pytest
 
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as experiment
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 
 PROMPT = "The word <noken> means"
 WORDS = ["dog", "king", "music"]

@@ -9,7 +9,7 @@ from helpers.tiny_models import PADDING_ROWS, tiny_model, tiny_tokenizer
 
 import nokenlab as nl
 from hunt.judge import WELL, Case, Verdict
-from nokenlab import measures, nokens
+from nokenlab import measures
 
 PROMPT = "Red is the first"
 W = 32  # the width of the tiny model
@@ -44,7 +44,7 @@ WRONG_SHAPES = {
 TAKERS = {  # functions of a lab and vectors (width,)
     "nl.replace": lambda lab, x: nl.replace(lab.embed(PROMPT), 0, x),
     "nl.insert": lambda lab, x: nl.insert(lab.embed(PROMPT), x),
-    "nokens.fill": lambda lab, x: nokens.fill(lab, "The <noken> is", x),
+    "nl.fill": lambda lab, x: nl.fill(lab, "The <noken> is", x),
     "lab.space.nearest": lambda lab, x: lab.space.nearest(x),
 }
 NUMBER_TAKERS = TAKERS | {
@@ -135,14 +135,14 @@ def _texts() -> list[Case]:
             "lab.ids": lambda lab, x: lab.ids(x),
             "lab.embed": lambda lab, x: lab.embed(x),
             "lab.tokens": lambda lab, x: lab.tokens(x),
-            "nokens.fill": lambda lab, x: nokens.fill(lab, x, torch.ones(W)),
+            "nl.fill": lambda lab, x: nl.fill(lab, x, torch.ones(W)),
         }.items():
-            said = "prompt" if name == "nokens.fill" else says.get(what, "must be a text")
+            said = "prompt" if name == "nl.fill" else says.get(what, "must be a text")
             found.append(Case(f"{name}: {what}", lambda lab, t=take, x=text: t(lab, x), said))
-    for prompt in ("<noken> is", "no place", "a <noken> <noken>", "a <noken> \udce9", "x" * 10_000):
+    for prompt in ("no place", "a <noken> <noken>", "a <noken> \udce9", "x" * 10_000):
         fill = Case(
-            f"nokens.fill: {prompt[:20]!r}",
-            lambda lab, p=prompt: nokens.fill(lab, p, torch.ones(W)),
+            f"nl.fill: {prompt[:20]!r}",
+            lambda lab, p=prompt: nl.fill(lab, p, torch.ones(W)),
             "prompt",
         )
         found.append(fill)

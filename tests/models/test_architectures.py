@@ -15,7 +15,7 @@ from helpers.tiny_models import TINY, save_tiny
 
 import nokenlab as nl
 from nokenlab.decode.hidden_states import first, layers
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 from nokenlab.readout import patching
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")

@@ -3,10 +3,7 @@
 import pytest
 
 from nokenlab.models import memory
-from nokenlab.nokens import fill, random_nokens
 from workbook import fits
-
-PROMPT = "Red is the <noken> first"
 
 
 def test_what_fits_is_not_said(tiny):
@@ -14,11 +11,6 @@ def test_what_fits_is_not_said(tiny):
         tiny, ["Red"], new={"n": 1}, at={"position": -1, "places": [0]}, rows={"r": 1}, vectors={"v": 9}
     )
     fits.check(tiny, [])
-
-
-def test_tokens_are_those_of_the_filled_prompt(tiny):
-    filled = fill(tiny, PROMPT, random_nokens(tiny.width, 0))
-    assert fits.tokens(tiny, PROMPT) == filled.shape[1]
 
 
 def test_new_tokens_beyond_the_context(tiny):

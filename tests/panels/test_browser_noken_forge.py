@@ -9,9 +9,9 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.nokens import fill
 from nokenlab.pages.export import export_page
 from nokenlab.panels.noken_forge import MORE
+from nokenlab.prompt import fill
 from workbook.bench.jupyterlab import write_notebook
 
 EVIL = "</script><script>document.title = 'taken over'</script> <noken> is"

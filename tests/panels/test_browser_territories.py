@@ -11,9 +11,9 @@ from playwright.sync_api import expect
 import nokenlab as nl
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as experiment
-from nokenlab.nokens import fill
 from nokenlab.pages.export import export_page
 from nokenlab.panels import markup
+from nokenlab.prompt import fill
 from workbook.bench.jupyterlab import write_notebook
 
 TOKENS = 6

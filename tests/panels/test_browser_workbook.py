@@ -12,10 +12,10 @@ from playwright.sync_api import expect
 import nokenlab as nl
 from nokenlab.answers import blends as lerp
 from nokenlab.answers import planes
-from nokenlab.nokens import fill
 from nokenlab.pages.export import export_page
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
+from nokenlab.prompt import fill
 from workbook.bench.jupyterlab import KERNEL, drag, handle, write_notebook
 from workbook.random_nokens import tables as random_nokens
 

@@ -9,8 +9,8 @@ import pytest
 from helpers.panels import EVIL, settled, text_of
 
 import nokenlab as nl
-from nokenlab.nokens import fill
 from nokenlab.panels.panel import LONGEST
+from nokenlab.prompt import fill
 from workbook.random_nokens import tables as random_nokens
 
 

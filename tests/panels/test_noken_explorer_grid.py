@@ -8,9 +8,9 @@ from helpers.panels import EVIL, is_escaped
 
 import nokenlab as nl
 from nokenlab.errors import LARGEST_SEED
-from nokenlab.nokens import fill
 from nokenlab.panels import markup
 from nokenlab.panels.noken_explorer_grid import SEEDS, SIZES, grid, still
+from nokenlab.prompt import fill
 
 PROMPT = "Red is a color"
 

@@ -14,9 +14,9 @@ from helpers.tiny_models import tiny_lab
 import nokenlab as nl
 from nokenlab.answers import blends as lerp
 from nokenlab.answers import planes
-from nokenlab.nokens import fill, word_vector
 from nokenlab.panels.latest import Latest
 from nokenlab.panels.noken_forge import EVERY, MORE
+from nokenlab.prompt import fill, word_vector
 
 PROMPT, TARGET = "The <noken> is a", " very quick dog"
 
@@ -150,8 +150,8 @@ def test_constraints_hold(tiny):
         ({"target": ""}, "nothing to say"),
         ({"target": " dog" * 201}, "201 tokens"),
         ({"target": " dog" * 150}, "do not fit"),
-        ({"prompt": "The dog is"}, "needs one <noken>"),
-        ({"prompt": "The <noken> <noken>"}, "needs one <noken>"),
+        ({"prompt": "The dog is"}, "needs a <noken>"),
+        ({"prompt": "The <noken> <noken>"}, "needs a <noken>"),
         ({"prompt": "word " * 300 + "<noken>"}, "shorten it"),
         ({"start": " "}, "the start is empty"),
         ({"start": "random", "seed": None}, "seeds must be whole numbers, got [None]"),
@@ -173,7 +173,7 @@ def test_a_bad_wish_is_one_line_and_leaves_what_was_learned(one, wish, message):
 
 
 def test_bad_input_is_said_in_a_cell_too(tiny):
-    with pytest.raises(ValueError, match="needs one <noken>"):
+    with pytest.raises(ValueError, match="needs a <noken>"):
         nl.NokenForge(tiny, "The dog is", TARGET)
     with pytest.raises(ValueError, match="1 to 1,000"):
         a_forge(tiny).learn(0)

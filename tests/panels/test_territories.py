@@ -9,7 +9,7 @@ from helpers.panels import EVIL, settled
 import nokenlab as nl
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as experiment
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 
 PROMPT, TOKENS = "The <noken> is a kind of", 4
 WORDS = ["dog", "king", "music"]

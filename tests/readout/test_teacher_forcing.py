@@ -66,7 +66,7 @@ def test_greedy_is_the_labs_own_and_the_frame_is_the_prompt(tiny):
     frame = teacher_forcing.Frame(tiny, "Red is a <noken> that")
     vectors = nl.random_nokens(tiny.width, [1, 2])[:, None]
     embeddings = frame.filled(vectors)
-    assert torch.equal(embeddings, nl.nokens.fill(tiny, "Red is a <noken> that", vectors[:, 0]))
+    assert torch.equal(embeddings, nl.fill(tiny, "Red is a <noken> that", vectors[:, 0]))
     new = teacher_forcing.greedy(tiny, embeddings, 4)
     assert [tiny.text([id for id in ids if id not in tiny.eos_ids]) for ids in new] == tiny.generate(
         embeddings, 4

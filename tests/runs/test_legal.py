@@ -3,7 +3,6 @@
 import pytest
 from helpers.small_notebooks import notebook
 
-from nokenlab import nokens
 from nokenlab.errors import BadInput
 from nokenlab.runs import legal
 from nokenlab.runs.parameters import Parameter, check_value, read
@@ -76,7 +75,3 @@ def test_a_slip_in_the_notebook_is_told(tmp_path, line, message):
     with pytest.raises(BadInput) as error:
         read(notebook(tmp_path, "bad", parameters=line))
     assert str(error.value).startswith(message) and len(str(error.value)) < 200
-
-
-def test_one_word_for_one_thing():
-    assert legal.NOKEN == nokens.NOKEN

@@ -24,6 +24,7 @@ import nokenlab as nl
 from nokenlab import loading
 from nokenlab.models import fitness, hub
 from nokenlab.nokens import near_centroid
+from nokenlab.prompt import Template
 from nokenlab.runs.files import to_json, write_whole
 from nokenlab.runs.provenance import versions
 from workbook.bench.timing import best_rate
@@ -54,12 +55,11 @@ class PlainLoop:
     """One noken as a script learns it: the whole text through the model, its own loss, one step of Adam."""
 
     def __init__(self, lab: nl.Lab, target: str, start: Tensor):
-        before, after = PROMPT.split(" <noken>")
+        template = Template(lab, PROMPT)
         self.lab, self.ids = lab, lab.ids(target).to(lab.device)
-        self.before = lab.embed_ids(
-            torch.cat([torch.tensor(lab.start_ids, dtype=torch.long), lab.ids(before)])
-        )
-        self.after = torch.cat([lab.embed(after)[0], lab.embed_ids(self.ids)])  # (tokens, width)
+        start_of_text = lab.embed_ids(torch.tensor(lab.start_ids, dtype=torch.long))
+        self.before = torch.cat([start_of_text, template.before])  # (tokens, width)
+        self.after = torch.cat([*template.after, lab.embed_ids(self.ids)])
         self.vector = start.to(lab.device).requires_grad_()
         self.adam = torch.optim.Adam([self.vector], lr=NOWHERE)
         labels = torch.full((len(self.before) + 1 + len(self.after),), -100, device=lab.device)

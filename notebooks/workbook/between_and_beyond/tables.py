@@ -15,7 +15,7 @@ from nokenlab.answers.blends import grid
 from nokenlab.interpolation import INTERPOLATIONS, between, lerp
 from nokenlab.lab import Lab
 from nokenlab.measures import kl, next_token
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 from workbook.claims.statistics import wilson
 from workbook.definitions.tables import first_sentence
 

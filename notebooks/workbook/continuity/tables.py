@@ -18,7 +18,7 @@ from torch import Tensor
 from nokenlab.answers.blends import grid
 from nokenlab.interpolation import between, lerp
 from nokenlab.lab import Lab
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 
 FILE = Path(__file__).parent / "pairs.yaml"
 ON = ("lerp", "slerp")  # ways of `INTERPOLATIONS`

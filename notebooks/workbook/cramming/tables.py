@@ -18,7 +18,8 @@ from nokenlab.constraints import at_norm, free
 from nokenlab.lab import Lab
 from nokenlab.learning import adam
 from nokenlab.measures import entropy, kl
-from nokenlab.nokens import NOKEN, fill, near_centroid, random_nokens, rescale
+from nokenlab.nokens import near_centroid, random_nokens, rescale
+from nokenlab.prompt import NOKEN, fill
 from nokenlab.readout import teacher_forcing
 
 TEXTS = Path(__file__).with_name("texts.txt")

@@ -17,7 +17,8 @@ from nokenlab.decode.forward import prefill
 from nokenlab.decode.kv_cache import branch, join
 from nokenlab.lab import Lab
 from nokenlab.measures import entropy
-from nokenlab.nokens import fill, shell, word_vector
+from nokenlab.nokens import shell
+from nokenlab.prompt import fill, word_vector
 
 PROMPT = "A typical definition of '<noken>' would be '"
 GOES_ON, ENDED, STOP, UNLIKELY, DEEP = "goes on", "end of text", "full stop", "too unlikely", "too deep"

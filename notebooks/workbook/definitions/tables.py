@@ -13,7 +13,8 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from nokenlab.lab import Lab
 from nokenlab.measures import next_token
-from nokenlab.nokens import NOKEN, fill, random_nokens, rescale, shell, word_vector
+from nokenlab.nokens import random_nokens, rescale, shell
+from nokenlab.prompt import NOKEN, fill, word_vector
 from workbook.claims.statistics import bootstrap, ratio_of_means, wilson
 from workbook.definitions.themes import NONE, column
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from nokenlab.lab import Lab
-from nokenlab.nokens import NOKEN, fill
+from nokenlab.prompt import NOKEN, fill
 from workbook.claims.statistics import wilson
 from workbook.embeddings.tables import lengths
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from nokenlab import measures
 from nokenlab.interpolation import lerp
 from nokenlab.lab import Lab
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from workbook.embedding_space import tables as embedding_space
 from workbook.half_trained_tokens.tables import CANDIDATE, MATCHED, vectors_of
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nokenlab.lab import Lab
-from nokenlab.nokens import NOKEN
+from nokenlab.prompt import NOKEN, fill
 from workbook.embedding_space import tables as embedding_space
 
 CANDIDATE, MATCHED = "candidate", "matched token"
@@ -71,13 +71,8 @@ def vectors_of(lab: Lab, ids: list[int]) -> Tensor:
 
 
 def fill_all(lab: Lab, prompt: str, vectors: Tensor) -> Tensor:
-    """A prompt with a vector wherever it says <noken>, one row a vector: (vectors, tokens, width)."""
-    first, *rest = prompt.split(NOKEN)
-    parts = [lab.embed(first).expand(len(vectors), -1, -1)]
-    for text in rest:
-        parts.append(vectors[:, None].to(parts[0]))
-        parts += [lab.embed(text).expand(len(vectors), -1, -1)] if text else []
-    return torch.cat(parts, dim=1)
+    """A prompt with the same vector at every <noken>, one row per vector: (vectors, tokens, width)."""
+    return fill(lab, prompt, vectors[:, None].expand(-1, prompt.count(NOKEN), -1))
 
 
 def verified(lab: Lab, table: pd.DataFrame, prompts: list[str]) -> pd.DataFrame:

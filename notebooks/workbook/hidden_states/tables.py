@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nokenlab.decode.hidden_states import layers
 from nokenlab.lab import Lab
-from nokenlab.nokens import NOKEN, random_nokens, rescale, word_vector
+from nokenlab.nokens import random_nokens, rescale
+from nokenlab.prompt import NOKEN, word_vector
 from nokenlab.readout.patching import PLACEHOLDER, patched, read_logits
 
 WORDS = Path(__file__).parent / "words.txt"

@@ -12,7 +12,7 @@ from nokenlab.constraints import Constraint
 from nokenlab.errors import short
 from nokenlab.lab import Lab
 from nokenlab.learning import Learned
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from nokenlab.readout import teacher_forcing
 
 DEFINITION, ABSURD = "definition", "absurd"

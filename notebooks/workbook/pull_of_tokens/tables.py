@@ -19,7 +19,7 @@ from nokenlab.answers.blends import grid
 from nokenlab.errors import short
 from nokenlab.interpolation import between, lerp
 from nokenlab.lab import Lab
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import Template, fill, word_vector
 
 WORDS = Path(__file__).parent / "words.txt"
 FEWEST = 4  # words: half of them are held out, and a pair wants two
@@ -112,11 +112,11 @@ def traits(lab: Lab, words: Sequence[str], prompt: str) -> pd.DataFrame:
     in norms of what enters it), rank (of its token's id: byte-pair encoding numbers tokens in the order in
     which they were merged, the most frequent first, so this stands for how rare the word is).
     """
-    place = len(lab.ids(prompt.split("<noken>")[0].removesuffix(" ")))
+    template = Template(lab, prompt)
     rows = []
     for word in words:
         vector = word_vector(lab, word)
-        states = lab.states(fill(lab, prompt, vector))[:2, place].float()  # (2, width)
+        states = lab.states(template.fill(vector))[:2, template.position].float()  # (2, width)
         gain = ((states[1] - states[0]).norm() / states[0].norm()).item()
         rank = int((lab.space.ids <= lab.ids(f" {word}")[-1]).sum())
         rows.append({"word": word, "norm": vector.norm().item(), "gain": gain, "rank": rank})

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from nokenlab.lab import Lab
 from nokenlab.measures import kl
-from nokenlab.nokens import fill, rescale, shell, word_vector
+from nokenlab.nokens import rescale, shell
+from nokenlab.prompt import fill, word_vector
 from workbook.definitions.tables import first_sentence
 
 WORD = "word"

@@ -13,7 +13,7 @@ from nokenlab.answers.mesh import lattice, small_triangles
 from nokenlab.answers.planes import Plane, corner_vectors, plane_through, random_plane
 from nokenlab.answers.territory_map import answered, mapped, named
 from nokenlab.lab import Lab
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 
 TRIPLES = Path(__file__).parent / "triples.txt"
 WORDS = "words"

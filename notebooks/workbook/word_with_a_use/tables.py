@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from nokenlab.lab import Lab
 from nokenlab.learning import adam
-from nokenlab.nokens import NOKEN, fill, near_centroid, random_nokens
+from nokenlab.nokens import near_centroid, random_nokens
+from nokenlab.prompt import NOKEN, fill
 from nokenlab.readout import teacher_forcing
 
 LEARNING_RATE = 0.3  # of a typical token's spread, a number and move

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nokenlab import nokens
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill, word_vector
 from workbook.between_and_beyond import tables as between_and_beyond
 from workbook.between_and_beyond.tables import MIXED, RANDOM, WORDS
 from workbook.claims import claims
@@ -106,10 +105,10 @@ def test_the_claims_read_the_turns_and_a_pair_is_one_fact(tiny):
 def test_a_ray_goes_from_the_centroid_through_the_token(tiny):
     rays = between_and_beyond.along_rays(tiny, ["dog", "dog"], PROMPTS[1], [0.0, 1.0, 3.0], 3)
     assert rays["scale"].tolist() == [0.0, 1.0, 3.0]
-    distance = (nokens.word_vector(tiny, "dog") - tiny.space.centroid).norm().item()
+    distance = (word_vector(tiny, "dog") - tiny.space.centroid).norm().item()
     assert rays["distance"].tolist() == pytest.approx([0, distance, 3 * distance], rel=1e-3, abs=1e-5)
     assert rays["kl"][1] < 1e-4
-    logits = tiny.logits(fill(tiny, PROMPTS[1], nokens.word_vector(tiny, "dog")))
+    logits = tiny.logits(fill(tiny, PROMPTS[1], word_vector(tiny, "dog")))
     assert rays["next_token"][1] == tiny.token(logits.argmax().item())
     with pytest.raises(ValueError, match="at least one word"):
         between_and_beyond.along_rays(tiny, [], PROMPTS[1], [1.0])

@@ -5,7 +5,7 @@ import torch
 from helpers.tiny_models import save_tiny
 
 import nokenlab as nl
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 from workbook.continuity import tables as experiment
 from workbook.continuity.tables import Contrast
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from helpers.tiny_models import tiny_lab
 
-from nokenlab.nokens import fill, near_centroid
+from nokenlab.nokens import near_centroid
+from nokenlab.prompt import fill
 from nokenlab.readout import teacher_forcing
 from workbook.cramming import tables as cramming
 

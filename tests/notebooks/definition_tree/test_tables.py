@@ -5,7 +5,7 @@ import torch
 from helpers.tiny_models import TINY, save_tiny, tiny_lab
 
 import nokenlab as nl
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from workbook.definition_tree import counts as definition_tree_counts
 from workbook.definition_tree import tables as definition_tree
 from workbook.definitions.tables import first_sentence

@@ -6,6 +6,7 @@ import torch
 
 import nokenlab as nl
 from nokenlab import nokens
+from nokenlab.prompt import NOKEN
 from workbook.claims import claims
 from workbook.definitions import tables as definitions
 from workbook.definitions import themes
@@ -15,9 +16,9 @@ NOKEN_KINDS = [kind for kind in definitions.KINDS if kind != definitions.REAL]
 
 @pytest.mark.parametrize("prompt", definitions.PROMPTS)
 def test_a_real_tokens_embedding_gives_the_logits_of_the_text(lab, prompt):
-    word = " dog" if f" {nokens.NOKEN} " in prompt else "dog"
-    rows = nokens.fill(lab, prompt, lab.embed(word)[0])
-    text = prompt.replace(nokens.NOKEN, "dog")
+    word = " dog" if f" {NOKEN} " in prompt else "dog"
+    rows = nl.fill(lab, prompt, lab.embed(word)[0])
+    text = prompt.replace(NOKEN, "dog")
     assert torch.equal(rows, lab.embed(text))
     torch.testing.assert_close(lab.logits(rows), lab.logits(text))
 
@@ -92,9 +93,7 @@ def test_probe_and_define_and_count(tiny):
     greedy = table["kind"] != "temperature 1"
     assert table[greedy]["definition"].equals(again[greedy]["definition"])
     row = table[table["kind"] == "shuffled"].iloc[3]
-    alone = nokens.fill(
-        tiny, row["prompt"], definitions.vectors(tiny, "shuffled", row["radius"], [row["seed"]])
-    )
+    alone = nl.fill(tiny, row["prompt"], definitions.vectors(tiny, "shuffled", row["radius"], [row["seed"]]))
     assert row["definition"] == definitions.first_sentence(tiny.generate(alone, 3)[0])
     lists = {"a hole": ["zzz"]}
     table = table.join(themes.marks(table["definition"], lists))
@@ -111,7 +110,7 @@ def test_real_tokens_are_measured_as_their_text_is(lab):
     rows = pd.DataFrame([(definitions.REAL, float("nan"), id)], columns=["kind", "radius", "seed"])
     probed = definitions.probe(lab, rows, [definitions.PROMPTS[1]])
     texts = [
-        nokens.fill(lab, definitions.PROMPTS[1], lab.space.centroid.cpu()),
+        nl.fill(lab, definitions.PROMPTS[1], lab.space.centroid.cpu()),
         "A typical definition of dog is",
     ]
     centroid, dog = (lab.logits(text) for text in texts)
@@ -131,7 +130,7 @@ def test_directions_keep_their_angle_and_have_the_raw_nokens_lengths(tiny):
     assert table[table["radius"] == 1]["norm"].unique().tolist() == pytest.approx([3 * c])
     row = table.query("direction == 'noken 5' and radius == 1").iloc[1]
     ends = nokens.random_nokens(tiny.width, [5]) * 1.0
-    short, long = (tiny.logits(nokens.fill(tiny, row["prompt"], nl.rescale(ends, n))) for n in (c, 3 * c))
+    short, long = (tiny.logits(nl.fill(tiny, row["prompt"], nl.rescale(ends, n))) for n in (c, 3 * c))
     assert row["kl"] == pytest.approx(nl.measures.kl(long, short).item(), rel=1e-2, abs=1e-5)
     counted = definitions.lengths(table)
     assert counted["n_units"].tolist() == [2, 2, 3, 3] * 2 and (counted["low"] <= counted["high"]).all()

@@ -7,7 +7,7 @@ import torch
 from helpers.tiny_models import tiny_lab
 
 from nokenlab import measures
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from workbook.half_trained_tokens import read_or_said as experiment
 from workbook.half_trained_tokens import tables as tokens
 

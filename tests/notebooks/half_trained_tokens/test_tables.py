@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nokenlab.nokens import NOKEN, fill
+from nokenlab.prompt import NOKEN, fill
 from workbook.embedding_space import tables as embedding_space
 from workbook.half_trained_tokens import tables as experiment
 

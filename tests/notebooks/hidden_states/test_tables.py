@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import nokenlab as nl
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from nokenlab.readout.patching import read_logits
 from workbook.claims import claims
 from workbook.hidden_states import tables as experiment

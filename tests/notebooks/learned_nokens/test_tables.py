@@ -8,7 +8,7 @@ import torch
 from helpers.tiny_models import save_tiny
 
 import nokenlab as nl
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from workbook.learned_nokens import tables as experiment
 
 LINES = ["Red: Black whippets are", "Blue: the best food", "once upon a time"]

@@ -10,7 +10,7 @@ from helpers.tiny_models import save_tiny
 from scipy.special import expit
 
 import nokenlab as nl
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 from workbook.pull_of_tokens import pulls
 from workbook.pull_of_tokens import tables as experiment
 

@@ -7,7 +7,7 @@ import torch
 from helpers.noise import noise_table
 
 import nokenlab as nl
-from nokenlab.nokens import fill, word_vector
+from nokenlab.prompt import fill, word_vector
 from workbook.definitions.tables import PROMPTS, first_sentence
 from workbook.semantic_decay import tables as semantic_decay
 

@@ -9,7 +9,7 @@ from helpers.tiny_models import tiny_lab
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as experiment
 from nokenlab.answers.territory_map import answered
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from workbook.territories import counts
 
 PROMPT = "The word <noken> means"

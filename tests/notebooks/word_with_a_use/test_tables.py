@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.tiny_models import tiny_lab
 
-from nokenlab.nokens import fill
+from nokenlab.prompt import fill
 from nokenlab.readout import teacher_forcing
 from workbook.word_with_a_use import tables as experiment
 

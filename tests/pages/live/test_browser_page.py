@@ -10,7 +10,7 @@ import nokenlab as nl
 from nokenlab.answers import blends as lerp
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as territories
-from nokenlab.nokens import word_vector
+from nokenlab.prompt import word_vector
 from workbook.bench.jupyterlab import SLOW
 
 PROMPT, AT = "People say that red is a color that is often associated with", 3

@@ -10,8 +10,8 @@ from helpers.panels import A, B, P
 from nokenlab.answers import blends as lerp
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as territories
-from nokenlab.nokens import word_vector
 from nokenlab.panels import lerp_slider_view, territories_view
+from nokenlab.prompt import word_vector
 from nokenlab.space import EmbeddingSpace
 
 PROMPT, WORDS, TOKENS = "The <noken> is a kind of", ["dog", "king", "music"], 4
