@@ -18,24 +18,15 @@ from nokenlab.measures import kl, next_token
 from nokenlab.prompt import fill, word_vector
 from workbook.claims.statistics import wilson
 from workbook.definitions.tables import first_sentence
+from workbook.word_lists import word_groups
 
 PAIRS = Path(__file__).parent / "pairs.txt"
 WORDS, RANDOM = "words", "random tokens"
 
 
 def pairs_of(pairs: Sequence[str], first: int = 0) -> list[tuple[str, str]]:
-    """Word pairs, from "dog, cat" each; ["file"] reads nokenlab's own fifty. The `first` of them, 0 for all.
-
-    Raises ValueError for a line that is no pair of two different words.
-    """
-    lines = PAIRS.read_text(encoding="utf-8").splitlines() if list(pairs) == ["file"] else list(pairs)
-    found = [tuple(word.strip() for word in line.split(",")) for line in lines]
-    for line, pair in zip(lines, found, strict=True):
-        if len(pair) != 2 or not all(pair) or pair[0] == pair[1]:
-            raise ValueError(f"a pair is two different words with a comma between, got {line!r}")
-    if not found or first < 0:
-        raise ValueError("at least one pair of words is needed")
-    return found[:first] if first else found
+    """The first word pairs of a list, 0 for all, each as "dog, cat"; ["file"] reads pairs.txt."""
+    return word_groups(pairs, PAIRS, 2)[: first or None]
 
 
 def distinct(lab: Lab, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

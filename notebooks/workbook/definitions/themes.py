@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pandas as pd
-import yaml
+
+from workbook.word_lists import read_yaml
 
 OWN = Path(__file__).parent / "themes.yaml"
 NONE = "none of these"
@@ -16,10 +17,7 @@ def read_themes(path: str = "default") -> dict[str, list[str]]:
     Raises ValueError for a file that holds something else.
     """
     file = OWN if path == "default" else Path(path)
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} cannot be read as themes: {error}") from None
+    found = read_yaml(file)
     if not isinstance(found, dict) or not found or not all(map(_is_words, found.values())):
         raise ValueError(f"{path} must have lines such as `a hole: [hole, opening]`, with words in each list")
     themes = {str(theme): words for theme, words in found.items()}

@@ -11,20 +11,9 @@ from workbook.claims import claims
 from workbook.definitions.tables import PROMPTS
 
 
-def test_pairs_are_read_and_nonsense_is_refused():
-    every = between_and_beyond.pairs_of(["file"])
-    assert len(every) == len(set(every)) == 50 and every[0] == ("dog", "cat")
-    assert between_and_beyond.pairs_of(["file"], 3) == every[:3]
-    assert between_and_beyond.pairs_of(["a, b"]) == [("a", "b")]
-    for bad in (["a"], ["a, a"], ["a, b, c"], ["a, "], []):
-        with pytest.raises(ValueError, match="pair"):
-            between_and_beyond.pairs_of(bad)
-
-
-def test_all_words_of_the_file_are_one_token_of_the_default_model(lab):
-    assert all(
-        len(lab.ids(f" {word}")) == 1 for pair in between_and_beyond.pairs_of(["file"]) for word in pair
-    )
+def test_the_first_pairs_of_the_file_are_taken():
+    pairs = between_and_beyond.pairs_of(["file"])
+    assert pairs[0] == ("dog", "cat") and between_and_beyond.pairs_of(["file"], 3) == pairs[:3]
 
 
 def test_pairs_turn_from_one_end_to_the_other(tiny):
