@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-import torch
 
 from nokenlab.answers import blends as lerp
 
@@ -74,23 +73,6 @@ def test_answers_that_never_part_are_walked_to_the_end(tiny):
     p = [0.0, 1e-7]
     table = lerp.leading_along(tiny, A, B, p, walk=4)
     assert set(table["after"]) == set(tiny.generate(A, 4))
-
-
-def test_lerp_is_shorter_halfway_and_slerp_is_not(lab):
-    p = lerp.grid(5)
-    norms = {m: lerp.nokens_along(lab, A, B, p, m) for m in ("lerp", "slerp")}
-    line, arc = norms["lerp"]["norm"].to_numpy(), norms["slerp"]["norm"].to_numpy()
-    assert (line[1:-1] < arc[1:-1]).all()
-    assert arc.tolist() == pytest.approx(torch.linspace(line[0], line[-1], 5).tolist(), abs=1e-4)
-    ends = norms["lerp"].iloc[[0, -1]]
-    assert ends["token"].tolist() == ["White", "Black"]
-    assert ends["cosine"].tolist() == pytest.approx([1, 1])
-
-
-def test_nokens_only_where_the_prompts_differ(tiny):
-    table = lerp.nokens_along(tiny, "White whippets are", "Black whippets eat", [0, 1])
-    assert table["position"].unique().tolist() == [0, 4]
-    assert not table.isna().any(axis=None)
 
 
 def test_unequal_token_counts_show_both_tokenizations(lab):

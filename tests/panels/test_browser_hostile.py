@@ -17,8 +17,8 @@ from workbook.bench.jupyterlab import write_notebook
 MANY = len(TEXTS)
 LIVE = f"""
 import nokenlab as nl
-from nokenlab.experiments import lerp, planes
-from nokenlab.experiments import territories as experiment
+from nokenlab.answers import blends as lerp, planes
+from nokenlab.answers import territory_map as experiment
 lab, prompts = nl.load("hostile"), [{PROMPT + "Red"!r}, {PROMPT + "Blue"!r}]
 plane = planes.plane_through(lab, {TEXTS[:3]!r})
 table = experiment.territory_map(lab, prompts[0] + " <noken>", plane, 5, {MANY}, progress=False)

@@ -20,8 +20,8 @@ TOKENS = 6
 EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"
 LIVE = f"""
 import nokenlab as nl
-from nokenlab.experiments import planes
-from nokenlab.experiments import territories as experiment
+from nokenlab.answers import planes
+from nokenlab.answers import territory_map as experiment
 lab, prompt = nl.load(), {EVIL!r}
 plane = planes.plane_through(lab, ["dog", "king", "music"])
 table = experiment.territory_map(lab, prompt, plane, 7, {TOKENS}, progress=False)

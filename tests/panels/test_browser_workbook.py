@@ -28,7 +28,7 @@ SMALL = {  # notebook -> its panel, and parameters that keep its own tables shor
 }
 TOGETHER = """
 import nokenlab as nl
-from nokenlab.experiments import planes, territories
+from nokenlab.answers import planes, territory_map as territories
 lab, prompt = nl.load(), "The word <noken> means"
 plane = planes.plane_through(lab, ["dog", "king", "music"])
 table = territories.territory_map(lab, prompt, plane, 7, 6, progress=False)

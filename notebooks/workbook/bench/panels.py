@@ -18,8 +18,8 @@ from workbook.bench.jupyterlab import browser, chromium, drag, handle, output, s
 
 NOTEBOOK = """
 import nokenlab as nl
-from nokenlab.experiments import lerp
-from nokenlab.experiments import territories as experiment
+from nokenlab.answers import blends as lerp
+from nokenlab.answers import territory_map as experiment
 from nokenlab.answers.planes import plane_through
 lab, p = nl.load(), lerp.grid(5)
 sweep = lerp.blend(lab, "White whippets are", "Black whippets are", p, max_new_tokens=4)
