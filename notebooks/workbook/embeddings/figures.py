@@ -1,15 +1,24 @@
 """Figures of notebook 02."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nokenlab.style import OKABE_ITO, figure, shown
+
+_LABELS = {  # where an outlier's label stands: offset in points, alignment
+    "shortest": (-8, 8, "right"),
+    "longest": (-10, 0, "right"),
+    "nearest the centroid": (36, -10, "left"),
+    "farthest from the centroid": (-10, 0, "right"),
+    "least like the centroid": (-12, 14, "right"),
+}
 
 
 def space_map(lengths: pd.DataFrame, outliers: pd.DataFrame, centroid_norm: float) -> Figure:
     """All tokens by norm, and by norm and distance from the centroid, with the farthest out named.
 
-    From the tables of `embeddings.lengths` and `embeddings.outliers`, and the norm of the centroid.
+    From `lengths` and `outliers` tables, and the norm of the centroid.
     """
     fig, (left, right) = figure(10, 4.4, columns=2)
     left.hist(lengths["norm"], bins=80, color=OKABE_ITO[4], label="norm of a token")
@@ -20,9 +29,8 @@ def space_map(lengths: pd.DataFrame, outliers: pd.DataFrame, centroid_norm: floa
     left.set_xlim(left=0)
     left.set_ylim(top=left.get_ylim()[1] * 1.25)
     left.legend(fontsize=8, loc="upper right")
-    cells = right.hexbin(
-        lengths["norm"], lengths["distance"], gridsize=45, bins="log", cmap="cividis", mincnt=1
-    )
+    x, y = lengths["norm"], lengths["distance"]
+    cells = right.hexbin(x, y, gridsize=45, bins="log", cmap="cividis", mincnt=1)
     fig.colorbar(cells, ax=right, label="tokens in a cell")
     right.margins(0.2, 0.1)
     _name_outliers(right, outliers[outliers["rank"] == 1])
@@ -30,24 +38,10 @@ def space_map(lengths: pd.DataFrame, outliers: pd.DataFrame, centroid_norm: floa
     return fig
 
 
-def _name_outliers(ax, outliers: pd.DataFrame) -> None:
-    places = {
-        "shortest": (-8, 8, "right"),
-        "longest": (-10, 0, "right"),
-        "nearest the centroid": (36, -10, "left"),
-        "farthest from the centroid": (-10, 0, "right"),
-        "least like the centroid": (-12, 14, "right"),
-    }
+def _name_outliers(ax: Axes, outliers: pd.DataFrame) -> None:
+    line = {"arrowstyle": "-", "color": "0.5", "shrinkB": 3}
+    look = {"textcoords": "offset points", "va": "center", "fontsize": 9, "arrowprops": line}
     for row in outliers.drop_duplicates("id").itertuples():
-        dx, dy, side = places[row.which]
+        dx, dy, side = _LABELS[row.which]
         ax.plot(row.norm, row.distance, "o", color=OKABE_ITO[5], markersize=5)
-        ax.annotate(
-            shown(repr(row.token)),
-            (row.norm, row.distance),
-            (dx, dy),
-            textcoords="offset points",
-            ha=side,
-            va="center",
-            fontsize=9,
-            arrowprops={"arrowstyle": "-", "color": "0.5", "shrinkB": 3},
-        )
+        ax.annotate(shown(repr(row.token)), (row.norm, row.distance), (dx, dy), ha=side, **look)

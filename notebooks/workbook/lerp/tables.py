@@ -1,4 +1,4 @@
-"""The blended nokens on the way from one prompt to another."""
+"""The blended nokens between two prompts."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from nokenlab.lab import Lab
 def nokens_along(
     lab: Lab, prompt_a: str, prompt_b: str, p: Sequence[float], way: str = "lerp"
 ) -> pd.DataFrame:
-    """The blended nokens themselves, at each position where the prompts differ.
+    """The blended nokens, at each position where the prompts differ.
 
     Columns: p, way, position, norm, token (the nearest real one), id, cosine (to it).
     """
@@ -21,7 +21,7 @@ def nokens_along(
     for position in (a != b).any(dim=-1)[0].nonzero().flatten().tolist():
         vectors = rows[:, position].float()  # (len(p), width)
         norm = vectors.norm(dim=-1).tolist()
-        here = pd.DataFrame({"p": list(map(float, p)), "way": way, "position": position, "norm": norm})
+        table = pd.DataFrame({"p": list(map(float, p)), "way": way, "position": position, "norm": norm})
         nearest = lab.space.nearest(vectors, k=1).reset_index(drop=True)
-        tables.append(here.join(nearest[["token", "id", "cosine"]]))
+        tables.append(table.join(nearest[["token", "id", "cosine"]]))
     return pd.concat(tables, ignore_index=True)

@@ -7,20 +7,20 @@ from matplotlib.patches import Rectangle
 from nokenlab.style import OKABE_ITO, cut, figure, shown
 
 
-def step_grid(table: pd.DataFrame, value: str = "entropy", unit: str = "bits") -> Figure:
-    """The tokens of a `manual_sampling.step_table`, coloured by `value`: a column a seed, a row a step.
+def step_grid(table: pd.DataFrame) -> Figure:
+    """The tokens of a `step_table`, coloured by entropy: one column per seed, one row per step.
 
     A frame marks where something else than the token's own embedding was fed next. Shows the first 12
     seeds and 40 steps.
     """
-    seeds = table["seed"].unique()[:12]
+    seeds = list(table["seed"].unique()[:12])
     table = table[table["seed"].isin(seeds) & (table["step"] < 40)]
-    grid = table.pivot(index="step", columns="seed", values=value)[seeds]
+    grid = table.pivot(index="step", columns="seed", values="entropy")[seeds]
     fig, ax = figure(max(10 * len(seeds) / 12, 4), 1.2 + 0.26 * len(grid))
     image = ax.imshow(grid, aspect="auto", cmap="cividis", vmin=0)
     for row in table.itertuples():
-        x, y = list(seeds).index(row.seed), row.step
-        light = image.norm(grid.loc[y, row.seed]) > 0.55
+        x, y = seeds.index(row.seed), row.step
+        light = image.norm(row.entropy) > 0.55
         look = {"fontsize": 7.5, "color": "black" if light else "white"}
         ax.text(x, y, shown(cut(row.token.strip(" ") or "␣", 11)), ha="center", va="center", **look)
         if row.fed:
@@ -30,7 +30,7 @@ def step_grid(table: pd.DataFrame, value: str = "entropy", unit: str = "bits") -
     ax.xaxis.set(label_position="top", ticks_position="top")
     ax.yaxis.get_major_locator().set_params(integer=True)
     ax.tick_params(length=0)
-    fig.colorbar(image, ax=ax, label=f"{value} ({unit})", fraction=0.03, pad=0.01)
+    fig.colorbar(image, ax=ax, label="entropy (bits)", fraction=0.03, pad=0.01)
     return fig
 
 
@@ -39,15 +39,14 @@ def chosen_probability(table: pd.DataFrame) -> Figure:
 
     A dot is one seed's token; the line is the median over seeds.
     """
-    hows = table["how"].unique()
-    fig, ((*panels,),) = figure(10, 3.4, columns=len(hows), sharey=True, squeeze=False)
-    for ax, how, colour in zip(panels, hows, OKABE_ITO, strict=False):
-        some = table[table["how"] == how]
-        ax.plot(some["step"], some["probability"], "o", color=colour, alpha=0.45, markersize=5)
-        median = some.groupby("step")["probability"].median()
+    panels = table.groupby("how", sort=False)
+    fig, axes = figure(10, 3.4, columns=len(panels), sharey=True, squeeze=False)
+    for ax, (how, rows), colour in zip(axes.flat, panels, OKABE_ITO, strict=False):
+        ax.plot(rows["step"], rows["probability"], "o", color=colour, alpha=0.45, markersize=5)
+        median = rows.groupby("step")["probability"].median()
         ax.plot(median.index, median, color="black", linewidth=2, label="median of the seeds")
-        ax.set(xlabel="step", title=f"{how}: median {some['probability'].median():.2f}", ylim=(0, 1.03))
+        ax.set(xlabel="step", title=f"{how}: median {rows['probability'].median():.2f}", ylim=(0, 1.03))
         ax.xaxis.get_major_locator().set_params(integer=True)
-    panels[0].set_ylabel("probability of the chosen token")
-    panels[0].legend(fontsize=8)
+    axes[0, 0].set_ylabel("probability of the chosen token")
+    axes[0, 0].legend(fontsize=8)
     return fig

@@ -1,4 +1,4 @@
-"""Sampling by hand: tables of one row a token, the usual logits processors, and nokens fed on a trigger."""
+"""Sampling step by step: tables of one row per token, and a noken fed where a token comes out."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from nokenlab.measures import entropy, leading
 def feed_on(lab: Lab, trigger: str, noken: Tensor) -> Feed:
     """A `feed` for `Lab.sample`: when the token `trigger` comes out, `noken` (width,) is fed in its place.
 
-    `trigger` is one token as `lab.tokens` shows it, so " the" and "the" are two. The text keeps the token;
-    only what the model reads next is changed. A trigger that never comes out changes nothing.
+    `trigger` is one token as `lab.tokens` shows it: " the" and "the" differ. The text keeps the token; only
+    what the model reads next is changed.
     """
     noken = noken.to(lab.device, lab.dtype)
 
@@ -36,34 +36,55 @@ def step_table(
     processors: Sequence = (),
     feed: Feed | None = None,
 ) -> pd.DataFrame:
-    """Every step of every row of `prompts` (rows, tokens, width), one row of the table a token.
+    """Every step of every row of `prompts` (rows, tokens, width): one row per token.
 
-    `seeds` name the rows (the seed that made each one's noken). Greedy without `draws`, else draws[i] seeds
-    the drawing of row i. Columns: seed, step (from 0), token, id, probability and rank (the token's, in
+    `seeds` name the rows (the seed of each one's noken, different). Greedy without `draws`, else row i is
+    drawn with seed draws[i]. Columns: seed, step (from 0), token, id, probability and rank (the token's, in
     the model's own distribution), entropy (bits), top_5 (token and probability), fed (whether something
     other than the token's own embedding was fed next).
     """
-    if len(seeds) != len(prompts):
-        raise ValueError(f"one seed a row is needed: {len(prompts)} rows, {len(seeds)} seeds")
-    if len(set(seeds)) != len(seeds):
-        raise ValueError(f"a seed comes twice in {list(seeds)}; the table could not tell the rows apart")
     steps = lab.sample(prompts, max_new_tokens, seeds=draws, processors=processors, feed=feed)
-    table = pd.concat([_rows(lab, step, seeds) for step in steps])
-    order = table["row"].to_numpy().argsort(kind="stable")  # row by row, each by step
-    return table.drop(columns="row").iloc[order].reset_index(drop=True)
+    table = pd.concat([_step_rows(lab, step) for step in steps])
+    table = table.sort_values("row", kind="stable", ignore_index=True)  # row by row, each by step
+    table.insert(0, "seed", [seeds[row] for row in table.pop("row")])
+    return table
+
+
+def _step_rows(lab: Lab, step: Step) -> pd.DataFrame:
+    chosen = step.probabilities.gather(1, step.ids[:, None])  # (running, 1)
+    embeddings = lab.embed_ids(step.ids)  # (running, width)
+    return pd.DataFrame(
+        {
+            "row": step.rows.tolist(),
+            "step": step.index,
+            "token": [lab.token(id) for id in step.ids.tolist()],
+            "id": step.ids.tolist(),
+            "probability": chosen[:, 0].tolist(),
+            "rank": ((step.probabilities > chosen).sum(dim=-1) + 1).tolist(),
+            "entropy": entropy(step.logits).tolist(),
+            "top_5": _top_5(lab, step.logits),
+            "fed": (step.embeddings != embeddings).any(dim=-1).tolist(),
+        }
+    )
+
+
+def _top_5(lab: Lab, logits: Tensor) -> list[str]:
+    best = leading(lab, logits, 5)
+    texts = best["token"].map(repr) + best["probability"].map(" {:.2f}".format)
+    return texts.groupby(best["row"]).agg(" · ".join).tolist()
 
 
 def responses(table: pd.DataFrame, lab: Lab) -> pd.Series:
     """The text of each seed of a `step_table`, as `lab.generate` gives it, indexed by seed."""
-    kept = table[~table["id"].isin(lab.eos_ids)]
-    texts = kept.groupby("seed", sort=False)["id"].agg(lambda ids: lab.text(ids.tolist()))
+    tokens = table[~table["id"].isin(lab.eos_ids)]
+    texts = tokens.groupby("seed", sort=False)["id"].agg(lambda ids: lab.text(ids.tolist()))
     return texts.reindex(table["seed"].unique(), fill_value="").rename("response")
 
 
 def what_feeding_changed(plain: pd.DataFrame, fed: pd.DataFrame, lab: Lab) -> pd.DataFrame:
-    """What feeding changed: two step tables of the same prompts, one row a seed.
+    """Two step tables of the same prompts, without and with feeding, compared: one row per seed.
 
-    Columns: seed, fired (how often), at_step (the first time, None if never), changed (whether the text
+    Columns: seed, fired (how often), at_step (the first time, missing if never), changed (whether the text
     differs), plain and with_noken (the texts).
     """
     fired = fed[fed["fed"]].groupby("seed")["step"]
@@ -72,29 +93,3 @@ def what_feeding_changed(plain: pd.DataFrame, fed: pd.DataFrame, lab: Lab) -> pd
     table.insert(0, "at_step", fired.min().astype("Int64"))
     table.insert(0, "fired", fired.count().reindex(table.index, fill_value=0))
     return table.rename_axis("seed").reset_index()
-
-
-def _rows(lab: Lab, step: Step, seeds: Sequence[int]) -> pd.DataFrame:
-    rows = step.rows.tolist()
-    chosen = step.probabilities.gather(1, step.ids[:, None])  # (running, 1)
-    own = lab.embed_ids(step.ids)  # (running, width)
-    return pd.DataFrame(
-        {
-            "row": rows,
-            "seed": [seeds[row] for row in rows],
-            "step": step.index,
-            "token": [lab.token(id) for id in step.ids.tolist()],
-            "id": step.ids.tolist(),
-            "probability": chosen[:, 0].tolist(),
-            "rank": ((step.probabilities > chosen).sum(dim=-1) + 1).tolist(),
-            "entropy": entropy(step.logits).tolist(),
-            "top_5": _top(lab, step.logits),
-            "fed": (step.embeddings != own).any(dim=-1).tolist(),
-        }
-    )
-
-
-def _top(lab: Lab, logits: Tensor, k: int = 5) -> list[str]:
-    best = leading(lab, logits, k)
-    shown = best["token"].map(repr) + best["probability"].map(" {:.2f}".format)
-    return shown.groupby(best["row"]).agg(" · ".join).tolist()

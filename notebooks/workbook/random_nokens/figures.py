@@ -8,7 +8,7 @@ from nokenlab.style import OKABE_ITO, figure, shown, wrap
 
 
 def kl_dots(table: pd.DataFrame) -> Figure:
-    """How far each replacement moves the next token: a mark a seed, from a `replacements` table."""
+    """How far each replacement moves the next token: one mark per seed, from a `replacements` table."""
     table = table[table["scale"] != "true token"]
     scales = list(table["scale"].unique())
     fig, ax = figure(10, 1.2 + 1.05 * len(scales))
@@ -17,8 +17,8 @@ def kl_dots(table: pd.DataFrame) -> Figure:
         lanes = [y + 0.2 * (i % 4 - 1.5) for i in range(len(rows))]  # so that none hides its neighbour
         look = {"markerfacecolor": "white", "markeredgecolor": OKABE_ITO[y], "markeredgewidth": 1.8}
         ax.plot(rows["kl"], lanes, "osD"[y], markersize=14, **look)
-        middle = rows["kl"].median()
-        ax.plot([middle, middle], [y - 0.45, y + 0.45], color="black", linewidth=1.5, zorder=0)
+        median = rows["kl"].median()
+        ax.plot([median, median], [y - 0.45, y + 0.45], color="black", linewidth=1.5, zorder=0)
         for kl, lane, seed in zip(rows["kl"], lanes, rows["seed"], strict=True):
             ax.text(kl, lane, seed, fontsize=8, ha="center", va="center")
     if table["kl"].min() > 1e-3:
@@ -27,11 +27,8 @@ def kl_dots(table: pd.DataFrame) -> Figure:
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
     ax.set_yticks(range(len(scales)), scales)
-    ax.set(
-        xlabel="KL from the prompt as it was, in bits",
-        ylim=(len(scales) - 0.5, -0.5),
-        title="How far the next token's distribution moves (numbers: seeds; line: median)",
-    )
+    ax.set(xlabel="KL from the prompt as it was, in bits", ylim=(len(scales) - 0.5, -0.5))
+    ax.set_title("How far the next token's distribution moves (numbers: seeds; line: median)")
     return fig
 
 
@@ -41,39 +38,29 @@ def nearness_bars(nearness: pd.DataFrame) -> Figure:
     for i, (of, rows) in enumerate(nearness.groupby("of", sort=False)):
         look = {"color": OKABE_ITO[i], "alpha": 0.6, "edgecolor": "black", "hatch": ["", "//"][i % 2]}
         ax.hist(rows["cosine"], bins=40, range=(0, 1), label=f"{len(rows)} {of}s", **look)
-    ax.set(
-        xlim=(0, 1),
-        xlabel="cosine to the nearest (other) token; 1 is the same direction",
-        ylabel="how many",
-        title="How near is the nearest token?",
-    )
+    ax.set(xlim=(0, 1), xlabel="cosine to the nearest (other) token; 1 is the same direction")
+    ax.set(ylabel="how many", title="How near is the nearest token?")
     ax.legend()
     return fig
 
 
-def said(table: pd.DataFrame) -> Figure:
-    """What the model says with each replacement, from a `replacements` table: a row a seed, a column a scale.
+def responses(table: pd.DataFrame) -> Figure:
+    """The response to each replacement, from a `replacements` table: one row per seed, one column per scale.
 
-    A real token is named over its text. Shows the first 12 seeds.
+    A real token is named above its response. Shows the first 12 seeds.
     """
     true, table = table[table["scale"] == "true token"], table[table["scale"] != "true token"]
     scales, seeds = list(table["scale"].unique()), list(table["seed"].unique())[:12]
-    texts = {(row.seed, row.scale): _speech(row) for row in table.itertuples()}
+    texts = {(row.seed, row.scale): _response(row) for row in table.itertuples()}
     heights = [max(texts[seed, scale].count("\n") + 1.8 for scale in scales) * 0.165 for seed in seeds]
     fig = Figure(figsize=(10, sum(heights) + 0.9))
     ax = fig.add_axes((0.01, 0.01, 0.98, 0.98), xlim=(-0.2, len(scales)), ylim=(sum(heights) + 0.85, 0))
     ax.axis("off")
     for row in true.itertuples():
-        ax.text(
-            -0.19,
-            0.05,
-            f"{wrap(repr(row.prompt), 60, 1)}  →  {wrap(row.response.strip(), 75, 1)}",
-            va="top",
-            fontsize=9,
-        )
-    for x, scale in enumerate(scales):
-        ax.text(x, 0.45, scale, va="top", weight="bold", fontsize=10)
-    ax.text(-0.19, 0.45, "seed", va="top", weight="bold", fontsize=10)
+        line = f"{wrap(repr(row.prompt), 60, 1)}  →  {wrap(row.response.strip(), 75, 1)}"
+        ax.text(-0.19, 0.05, line, va="top", fontsize=9)
+    for x, header in [*enumerate(scales), (-0.19, "seed")]:
+        ax.text(x, 0.45, header, va="top", weight="bold", fontsize=10)
     top = 0.75
     for i, (seed, height) in enumerate(zip(seeds, heights, strict=True)):
         ax.axhspan(top, top + height, color=("0.93", "1.0")[i % 2], zorder=0)
@@ -84,6 +71,6 @@ def said(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def _speech(row) -> str:
-    named = f"{shown(repr(row.nearest))}:\n" if row.scale == "real token" else ""
-    return named + (wrap(row.response.strip(), 46, 5) or "(nothing)")
+def _response(row) -> str:
+    text = wrap(row.response.strip(), 46, 5) or "(nothing)"
+    return f"{shown(repr(row.nearest))}:\n{text}" if row.scale == "real token" else text

@@ -1,4 +1,4 @@
-"""One token of a prompt replaced, by random nokens and by random real tokens: what the model makes of it."""
+"""One token of a prompt replaced, by random nokens and by random real tokens: what the model says then."""
 
 from collections.abc import Sequence
 
@@ -15,19 +15,19 @@ from nokenlab.nokens import random_nokens, replace
 def replacements(
     lab: Lab, prompt: str, position: int, seeds: Sequence[int], max_new_tokens: int = 20
 ) -> pd.DataFrame:
-    """What the model says, greedily, with the token at `position` replaced: one row a scale and seed.
+    """What the model says, greedily, with the token at `position` replaced: one row per scale and seed.
 
-    Columns: model, prompt, position, seed (none for the true token), scale (see `substitutes`), norm,
-    nearest (the token that points most nearly the same way) and cosine (to it), next_token (the
-    likeliest), entropy (of the next token, bits), kl (from the next-token distribution of the prompt as
-    it was, bits), response. Raises ValueError as `substitutes` does.
+    Columns: model, prompt, position, seed (missing for the true token), scale (see `substitutes`), norm,
+    nearest (the token of the most similar direction) and cosine (to it), next_token (the likeliest),
+    entropy (of the next token, bits), kl (from the next-token distribution of the unchanged prompt, bits),
+    response. Raises ValueError as `substitutes` does.
     """
     parts = substitutes(lab, prompt, position, seeds)
     prompts = replace(lab.embed(prompt), position, torch.cat(list(parts.values())))  # (rows, tokens, width)
     responses = lab.generate(prompts, max_new_tokens)
-    logits = lab.logits(prompts)  # (rows, vocab); row 0 is the prompt as it was
-    told = next_token(lab, logits, logits[0])
-    vectors = prompts[:, position].float()  # as the model's number format has them
+    logits = lab.logits(prompts)  # (rows, vocab); row 0 is the unchanged prompt
+    first = next_token(lab, logits, logits[0])
+    vectors = prompts[:, position].float()  # in the model's number format
     nearest = lab.space.nearest(vectors, k=1)
     return pd.DataFrame(
         {
@@ -39,39 +39,39 @@ def replacements(
             "norm": vectors.norm(dim=-1).tolist(),
             "nearest": nearest["token"].tolist(),
             "cosine": nearest["cosine"].tolist(),
-            **{name: told[name] for name in ("next_token", "entropy", "kl")},
+            **{name: first[name] for name in ("next_token", "entropy", "kl")},
             "response": responses,
         }
     )
 
 
 def by_position(lab: Lab, prompt: str, positions: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
-    """How far each vector moves the next token, by the place it takes: one row a position, kind and seed.
+    """How far the same vectors move the next token at several positions: one row per position, kind and seed.
 
-    The vectors are those of `substitutes`, the same at every position. Columns: prompt, position, kind
-    ("article", "token norm", "real token"), seed, norm, entropy (of the next token, bits), kl (from the
-    next-token distribution of the prompt as it was, bits). Raises ValueError as `substitutes` does.
+    The vectors are those of `substitutes`. Columns: prompt, position, kind ("article", "token norm", "real
+    token"), seed, norm, entropy (of the next token, bits), kl (from the next-token distribution of the
+    unchanged prompt, bits). Raises ValueError as `substitutes` does.
     """
     x, tables = lab.embed(prompt), []  # (1, tokens, width)
     for position in positions:
         parts = substitutes(lab, prompt, position, seeds)
-        vectors = torch.cat(list(parts.values()))  # (rows, width); row 0 is the prompt as it was
+        vectors = torch.cat(list(parts.values()))  # (rows, width); row 0 is the true token
         logits = lab.logits(replace(x, position, vectors))  # (rows, vocab)
-        rows = {
+        columns = {
             "prompt": prompt,
             "position": position,
-            "kind": [kind for kind, some in parts.items() for _ in some],
+            "kind": [kind for kind, rows in parts.items() for _ in rows],
             "seed": [None, *[*seeds] * (len(parts) - 1)],
             "norm": vectors.norm(dim=-1).tolist(),
             "entropy": entropy(logits).tolist(),
             "kl": kl(logits, logits[0]).tolist(),
         }
-        tables.append(pd.DataFrame(rows)[1:].astype({"seed": int}))
+        tables.append(pd.DataFrame(columns)[1:].astype({"seed": int}))
     return pd.concat(tables, ignore_index=True)
 
 
 def median_moves(table: pd.DataFrame) -> pd.DataFrame:
-    """A `by_position` table in short: the median kl, bits; a row a prompt and kind, a column a position."""
+    """Median kl (bits) of a `by_position` table: one row per prompt and kind, one column per position."""
     medians = table.pivot_table("kl", ["prompt", "kind"], "position", aggfunc="median", sort=False)
     return medians.add_prefix("position ").rename_axis(columns=None).reset_index()
 
@@ -79,26 +79,22 @@ def median_moves(table: pd.DataFrame) -> pd.DataFrame:
 def medians(table: pd.DataFrame) -> pd.DataFrame:
     """A `replacements` table by scale: rows, medians of norm, cosine, entropy and kl, different responses."""
     by_scale = table.groupby("scale", sort=False)
-    found = by_scale[["norm", "cosine", "entropy", "kl"]].median()
-    found.insert(0, "rows", by_scale.size())
-    return found.assign(different_responses=by_scale["response"].nunique()).reset_index()
+    summary = by_scale[["norm", "cosine", "entropy", "kl"]].median()
+    summary.insert(0, "rows", by_scale.size())
+    return summary.assign(different_responses=by_scale["response"].nunique()).reset_index()
 
 
 def nearness(lab: Embedder, count: int = 100) -> pd.DataFrame:
     """How near the nearest token is, for random nokens (seeds 0, 1, …) and for as many random real tokens.
 
-    Of a real token the nearest *other* token is meant. A cosine knows no length, so a noken's scale is
-    of no matter. Columns: of ("random noken", "real token"), seed, nearest, cosine; `count` rows each.
+    For a real token the nearest *other* token. A cosine does not depend on length, so a noken's scale does
+    not matter. Columns: of ("random noken", "real token"), seed, nearest, cosine; `count` rows each.
     """
-    if count < 1:
-        raise ValueError(f"at least 1 noken is needed to see how near they are, got {count}")
     seeds = range(count)
-    found = {
+    nearest = {
         "random noken": lab.space.nearest(random_nokens(lab.width, seeds), k=1),
-        # rank 1 is the token itself, or another with the very same embedding
+        # rank 1 is the token itself, or another with the same embedding
         "real token": lab.space.nearest(real_tokens(lab, seeds), k=2).query("rank == 2"),
     }
-    table = pd.concat(found, names=["of", None]).reset_index("of").rename(columns={"row": "seed"})
-    return table.rename(columns={"token": "nearest"})[["of", "seed", "nearest", "cosine"]].reset_index(
-        drop=True
-    )
+    table = pd.concat(nearest, names=["of"]).reset_index("of").reset_index(drop=True)
+    return table.rename(columns={"row": "seed", "token": "nearest"})[["of", "seed", "nearest", "cosine"]]

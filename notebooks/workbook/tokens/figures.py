@@ -14,60 +14,7 @@ _PAGE = 9.8  # width for the frames, in inches
 _FONTS = ["monospace", *NOTO]
 
 
-def token_frames(tokens: pd.DataFrame) -> Figure:
-    """Texts as their tokens, from a `tokens.tokens_of` table: a frame a token, its id below it in the frame.
-
-    ␣ is a space. Shows the first 60 tokens of the first 30 texts.
-    """
-    add_fonts()
-    titles, boxes = _layout(tokens)
-    bottom = max(box.top for box in boxes) + 0.5
-    fig = Figure(figsize=(_PAGE + 0.2, bottom + 0.1))
-    ax = fig.add_axes((0, 0, 1, 1), xlim=(-0.1, _PAGE + 0.1), ylim=(bottom, -0.1))
-    ax.axis("off")
-    for left, top, title in titles:
-        ax.text(left, top, title, fontsize=9, va="top", color="0.3")
-    for box in boxes:
-        frame = FancyBboxPatch(
-            (box.left + 0.03, box.top + 0.03), box.width - 0.06, 0.38, boxstyle="round,pad=0.03"
-        )
-        frame.set(facecolor=(box.colour, 0.2), edgecolor=box.colour, linewidth=1.6)
-        ax.add_patch(frame)
-        middle = {"x": box.left + box.width / 2, "ha": "center", "va": "center", "family": _FONTS}
-        ax.text(y=box.top + 0.13, s=shown(box.token), fontsize=10, **middle)
-        ax.text(y=box.top + 0.32, s=box.id, fontsize=8, color="0.3", **middle)
-    return fig
-
-
-def _layout(tokens: pd.DataFrame) -> tuple[list, list["_Box"]]:
-    """Where everything goes, in inches, downwards: titles (left, top, text), boxes; texts flow like words."""
-    titles, boxes, x, y = [], [], 0.0, 0.0
-    for text, table in list(tokens.groupby("text", sort=False))[:30]:
-        title = f"{wrap(repr(text), 80, 1)}  {len(table)} token{'s' * (len(table) != 1)}"
-        title += ", the first 60" if len(table) > 60 else ""
-        seen = [cut(spelled(token).replace(" ", "␣"), 50) for token in table["token"][:60]]
-        letters = [max(_columns(t), 0.8 * len(str(id))) for t, id in zip(seen, table["id"], strict=False)]
-        widths = [_LETTER * count + 0.14 for count in letters]
-        whole = max(sum(widths) + 0.07 * len(widths), 0.078 * _columns(title))
-        if x and x + whole > _PAGE:
-            x, y = 0.0, y + 0.76
-        titles.append((x, y, title))
-        left, right = x, x + whole
-        for i, (token, id, width) in enumerate(zip(seen, table["id"], widths, strict=False)):
-            if left and left + width > _PAGE:
-                left, y, right = 0.0, y + 0.5, _PAGE  # a text of more lines has them for itself
-            boxes.append(_Box(left, y + 0.2, width, token, id, OKABE_ITO[i % 6]))
-            left += width + 0.07
-        x = right + 0.25
-    return titles, boxes
-
-
-def _columns(text: str) -> int:
-    """How many letters wide a text is; Chinese, Japanese, Korean letters and emoji count two."""
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
-
-
-class _Box(NamedTuple):
+class _Frame(NamedTuple):
     left: float
     top: float
     width: float
@@ -76,8 +23,67 @@ class _Box(NamedTuple):
     colour: str
 
 
+def token_frames(tokens: pd.DataFrame) -> Figure:
+    """Texts as their tokens, from a `tokens_of` table: one frame per token, with its id below it.
+
+    ␣ is a space. Shows the first 60 tokens of the first 30 texts.
+    """
+    add_fonts()
+    titles, frames = _layout(tokens)
+    bottom = max(frame.top for frame in frames) + 0.5
+    fig = Figure(figsize=(_PAGE + 0.2, bottom + 0.1))
+    ax = fig.add_axes((0, 0, 1, 1), xlim=(-0.1, _PAGE + 0.1), ylim=(bottom, -0.1))
+    ax.axis("off")
+    for left, top, title in titles:
+        ax.text(left, top, title, fontsize=9, va="top", color="0.3")
+    for left, top, width, token, id, colour in frames:
+        box = FancyBboxPatch((left + 0.03, top + 0.03), width - 0.06, 0.38, boxstyle="round,pad=0.03")
+        box.set(facecolor=(colour, 0.2), edgecolor=colour, linewidth=1.6)
+        ax.add_patch(box)
+        centred = {"x": left + width / 2, "ha": "center", "va": "center", "family": _FONTS}
+        ax.text(y=top + 0.13, s=shown(token), fontsize=10, **centred)
+        ax.text(y=top + 0.32, s=id, fontsize=8, color="0.3", **centred)
+    return fig
+
+
+def _layout(tokens: pd.DataFrame) -> tuple[list[tuple[float, float, str]], list[_Frame]]:
+    """Titles (left, top, text) and frames, in inches from the top left; texts flow like words."""
+    titles, frames, x, y = [], [], 0.0, 0.0
+    for text, table in list(tokens.groupby("text", sort=False))[:30]:
+        title = _title(text, len(table))
+        table = table[:60]
+        spellings = [cut(spelled(token).replace(" ", "␣"), 50) for token in table["token"]]
+        widths = [
+            _LETTER * max(_columns(spelling), 0.8 * len(str(id))) + 0.14
+            for spelling, id in zip(spellings, table["id"], strict=True)
+        ]
+        total = max(sum(widths) + 0.07 * len(widths), 0.078 * _columns(title))
+        if x and x + total > _PAGE:
+            x, y = 0.0, y + 0.76
+        titles.append((x, y, title))
+        left, right = x, x + total
+        for i, (spelling, id, width) in enumerate(zip(spellings, table["id"], widths, strict=True)):
+            if left and left + width > _PAGE:
+                left, y, right = 0.0, y + 0.5, _PAGE  # nothing stands beside a text of several lines
+            frames.append(_Frame(left, y + 0.2, width, spelling, id, OKABE_ITO[i % 6]))
+            left += width + 0.07
+        x = right + 0.25
+    return titles, frames
+
+
+def _title(text: str, count: int) -> str:
+    tokens = "1 token" if count == 1 else f"{count} tokens"
+    limit = ", the first 60" if count > 60 else ""
+    return f"{wrap(repr(text), 80, 1)}  {tokens}{limit}"
+
+
+def _columns(text: str) -> int:
+    """The width of a text in letters; Chinese, Japanese, Korean letters and emoji count two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
 def cost_bars(costs: pd.DataFrame) -> Figure:
-    """How many characters a token carries, a bar a text, from a `tokens.cost` table. The first 30 texts."""
+    """Characters per token, one bar per text, from a `cost` table. The first 30 texts."""
     costs = costs[:30][::-1]
     fig, ax = figure(10, 1.1 + 0.3 * len(costs))
     bars = ax.barh(range(len(costs)), costs["characters_per_token"], color=OKABE_ITO[4], edgecolor="black")

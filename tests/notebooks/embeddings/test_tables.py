@@ -60,15 +60,6 @@ def test_side_by_side_keeps_the_order_of_groups(lab):
     assert folded["a"].tolist() == table[table["word"] == "a"]["near"].tolist()
 
 
-def test_k_below_one_and_no_words_are_refused(lab):
-    with pytest.raises(ValueError, match="at least 1"):
-        embeddings.outliers(lab, 0)
-    with pytest.raises(ValueError, match="at least 1"):
-        embeddings.neighbours(lab, ["a"], 0)
-    with pytest.raises(ValueError, match="give at least one"):
-        embeddings.neighbours(lab, [], 1)
-
-
 def test_ids_and_embeddings_agree(any_lab):
     prompts = ["Whippet facts:", "Red is a color that is often associated with", "犬", "Random number?"]
     table = embeddings.agreement(any_lab, prompts, 8)
@@ -82,10 +73,3 @@ def test_agreement_is_of_new_text_and_notices_a_difference(lab, monkeypatch):
     assert embeddings.agreement(lab, ["The capital of France is"], 1)["from_ids"].tolist() == [" Paris"]
     monkeypatch.setattr(nl.Lab, "generate", lambda *_: ["something else"])
     assert not embeddings.agreement(lab, ["The capital of France is"], 1)["same"].any()
-
-
-def test_no_prompts_and_empty_ones_are_refused(lab):
-    with pytest.raises(ValueError, match="give at least one"):
-        embeddings.agreement(lab, [])
-    with pytest.raises(ValueError, match="prompt is empty"):
-        embeddings.agreement(lab, ["a", ""])

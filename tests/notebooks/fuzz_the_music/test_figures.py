@@ -6,8 +6,8 @@ import math
 import pandas as pd
 import torch
 
+from nokenlab.music import sound
 from workbook.fuzz_the_music import figures
-from workbook.fuzz_the_music import tables as fuzz_the_music
 
 
 def tone(hertz, loudness=0.5):
@@ -23,7 +23,7 @@ def test_a_figure_has_a_row_a_clip():
     assert [max(wave.lines[0].get_ydata()) for wave in waves] == [0.5, 0.25]
     for image, clip, hertz in zip(images, clips, (440, 2000), strict=True):
         heard = image.images[0].get_array()  # (frequencies, moments)
-        assert (heard == fuzz_the_music.spectrograms(clip[None])[0].numpy()).all()
+        assert (heard == sound.decibels(sound.spectra(clip[None]))[0].numpy()).all()
         assert abs(heard.mean(axis=1).argmax() * 4000 / (len(heard) - 1) - hertz) < 8
     fig.savefig(io.BytesIO())
 
