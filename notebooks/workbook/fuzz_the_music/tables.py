@@ -27,10 +27,10 @@ def fuzz(
 ) -> tuple[pd.DataFrame, Tensor]:
     """The prompt unchanged, then with the token at `position` replaced, as by `substitutes`.
 
-    All are drawn with the seed `draw`; as a baseline the unchanged prompt is also drawn with `draw` + 1 + seed
-    for each seed. A table of one row per clip, and the clips (rows, samples). Columns: clip (its name), prompt,
-    position, seed (missing for the true token), scale (of `substitutes`, or "other luck"), draw, norm (of the
-    vector at `position`), and those of `sound.measure`, whose distance is from the first row.
+    All are drawn with seed `draw`. As a baseline the unchanged prompt is drawn again for each seed, with
+    `draw` + 1 + seed. A table of one row per clip, and the clips (rows, samples). Columns: clip (its name),
+    prompt, position, seed (missing for the true token), scale (of `substitutes`, or "other luck"), draw,
+    norm (of the vector at `position`), and those of `sound.measure`, whose distance is from the first row.
     """
     parts = substitutes(lab, prompt, position, seeds)
     parts[OTHER_DRAW] = parts["true token"].repeat(len(seeds), 1)
