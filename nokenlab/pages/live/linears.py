@@ -3,8 +3,8 @@
 import numpy as np
 from onnx import TensorProto
 
+from nokenlab.models.gguf_weights import BLOCK
 from nokenlab.pages.live.graph import FLOAT, Graph, Linear
-from nokenlab.pages.live.packed_weights import BLOCK
 
 
 def of_floats(entries: list[dict]) -> Linear:

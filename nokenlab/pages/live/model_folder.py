@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from nokenlab.models import cache as kept
-from nokenlab.models import default_model
+from nokenlab.models import default_model, gguf_weights
 from nokenlab.runs.files import to_json
 
 SEEDS = range(100)  # of the random nokens that a page has: a seed is the same noken as nokenlab's
 PACKAGE = Path(__file__).parents[2]
-MADE_BY = (*sorted(Path(__file__).parent.glob("*.py")), PACKAGE / "nokens.py", PACKAGE / "space.py")
+MADE_BY = (
+    *sorted(Path(__file__).parent.glob("*.py")),
+    PACKAGE / "models" / "gguf_weights.py",
+    PACKAGE / "nokens.py",
+    PACKAGE / "space.py",
+)
 
 
 def folder() -> Path:
@@ -29,7 +34,7 @@ def folder() -> Path:
 
 def _make(new: Path) -> None:
     print("the live page's model is made, once; that takes some seconds", file=sys.stderr, flush=True)
-    write(new, default_model.gguf(new.with_name("wheel")))
+    write(new, default_model.gguf())
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(default_model.folder() / name, new / name)
 
@@ -39,10 +44,10 @@ def write(new: Path, gguf: Path) -> None:
     import torch
 
     from nokenlab.nokens import random_nokens
-    from nokenlab.pages.live import graph, linears, packed_model, weights_file
+    from nokenlab.pages.live import graph, linears, weights_file
     from nokenlab.space import EmbeddingSpace
 
-    model = packed_model.read(gguf)
+    model = gguf_weights.read(gguf)
     new.mkdir()
     entries = weights_file.write(new / "weights.data", model.matrices)
     (new / "wasm.onnx").write_bytes(graph.build(model, linears.of_floats(entries)))
@@ -50,15 +55,15 @@ def write(new: Path, gguf: Path) -> None:
     layout = {
         "width": model.width,
         "layers": model.layers,
-        "heads": model.cached_heads,
-        "head": model.head,
-        "vocabulary": model.vocabulary,
+        "heads": model.kv_heads,
+        "head": model.head_size,
+        "vocabulary": model.vocab_size,
         "positions": graph.POSITIONS,
-        "end": model.end,
+        "end": model.eos_id,
         "matrices": entries,
     }
     embedding = torch.from_numpy(model.matrices["embedding"].floats())
-    space = EmbeddingSpace(embedding, torch.arange(model.vocabulary), str)
+    space = EmbeddingSpace(embedding, torch.arange(model.vocab_size), str)
     lengths = {"median_norm": space.median_norm, "median_distance": space.median_distance}
     (new / "layout.json").write_bytes(to_json(layout))
     (new / "space.json").write_bytes(to_json(lengths))

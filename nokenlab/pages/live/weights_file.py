@@ -5,12 +5,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nokenlab.pages.live.packed_weights import Packed
+from nokenlab.models.gguf_weights import PackedMatrix
 
 ALIGNED = 64  # bytes
 
 
-def write(path: Path, matrices: dict[str, Packed]) -> list[dict]:
+def write(path: Path, matrices: dict[str, PackedMatrix]) -> list[dict]:
     """Write matrices one after the other; returns an entry for each, as layout.json has them.
 
     Of an entry `packed`, `scale` and `minimum` are [offset, length] in bytes; of 4 bits the earlier weight is
@@ -20,13 +20,13 @@ def write(path: Path, matrices: dict[str, Packed]) -> list[dict]:
         return [_entry(file, name, matrix) for name, matrix in matrices.items()]
 
 
-def _entry(file: BinaryIO, name: str, matrix: Packed) -> dict:
+def _entry(file: BinaryIO, name: str, matrix: PackedMatrix) -> dict:
     rows, columns = matrix.shape
-    numbers = matrix.numbers
+    numbers = matrix.codes
     if matrix.bits == 4:
         numbers = numbers[..., 0::2] | (numbers[..., 1::2] << 4)
     entry = {"name": name, "rows": rows, "columns": columns, "bits": matrix.bits}
-    parts = {"packed": numbers, "scale": matrix.scale, "minimum": matrix.minimum}
+    parts = {"packed": numbers, "scale": matrix.scales, "minimum": matrix.minima}
     return entry | {key: None if part is None else _put(file, part) for key, part in parts.items()}
 
 
