@@ -70,7 +70,7 @@ def lab():
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all. Without it a test is skipped, which is a failure where CI=true is set."""
-    from workbook.bench import jupyterlab
+    from helpers import jupyterlab
 
     if jupyterlab.chromium() is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("there is no Chromium here")

@@ -1,12 +1,12 @@
 """One JupyterLab, one page and one kernel for all panels in a browser; all of it goes after these tests."""
 
 import pytest
+from helpers import jupyterlab
+from helpers.jupyterlab import output
 from helpers.panels import HELPERS
 from playwright.sync_api import expect
 
 from nokenlab.panels import face
-from workbook.bench import jupyterlab
-from workbook.bench.jupyterlab import output
 
 expect.set_options(timeout=jupyterlab.SLOW)
 VIEW = {"width": 1280, "height": 1000}

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from helpers.jupyterlab import KERNEL, output, write_notebook
 from helpers.panels import HELPERS, WORST
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 from nokenlab.pages.export import export_page
 from nokenlab.panels import face
-from workbook.bench.jupyterlab import KERNEL, output, write_notebook
 
 LIVE = f"""
 from pathlib import Path

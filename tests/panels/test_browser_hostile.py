@@ -6,13 +6,13 @@ import nbformat
 import pandas as pd
 import pytest
 from helpers.hostile import PROMPT, TEXTS, hostile_lab
+from helpers.jupyterlab import write_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from nokenlab.pages.export import export_page
 from nokenlab.pages.site import write_site
 from nokenlab.panels import markup
 from nokenlab.style import spelled
-from workbook.bench.jupyterlab import write_notebook
 
 MANY = len(TEXTS)
 LIVE = f"""

@@ -4,6 +4,7 @@ import re
 
 import nbformat
 from helpers.browser import exact
+from helpers.jupyterlab import write_notebook
 from helpers.tiny_models import tiny_lab
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
@@ -12,7 +13,6 @@ import nokenlab as nl
 from nokenlab.pages.export import export_page
 from nokenlab.panels.noken_forge import MORE
 from nokenlab.prompt import fill
-from workbook.bench.jupyterlab import write_notebook
 
 EVIL = "</script><script>document.title = 'taken over'</script> <noken> is"
 TARGET = " qx7 <b>zv</b> jk &amp; wq 93 hm"  # which is not learned soon

@@ -2,6 +2,7 @@
 
 import nbformat
 from helpers.browser import exact
+from helpers.jupyterlab import write_notebook
 from helpers.tiny_models import tiny_lab
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
@@ -11,7 +12,6 @@ from nokenlab.interpolation import between
 from nokenlab.nokens import rescale
 from nokenlab.pages.export import export_page
 from nokenlab.readout.patching import READ_OUT, read_texts
-from workbook.bench.jupyterlab import write_notebook
 
 PROMPT = "The old <b>box"
 EVIL = "</script><script>document.title = 'taken over'</script> <noken> ->"

@@ -4,6 +4,7 @@ import nbformat
 import pandas as pd
 import pytest
 from helpers.browser import drag_over, exact, type_in
+from helpers.jupyterlab import write_notebook
 from helpers.sweeps import wait_for
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
@@ -14,7 +15,6 @@ from nokenlab.answers import territory_map as experiment
 from nokenlab.pages.export import export_page
 from nokenlab.panels import markup
 from nokenlab.prompt import fill
-from workbook.bench.jupyterlab import write_notebook
 
 TOKENS = 6
 EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 from helpers.browser import drag_over, exact, type_in
+from helpers.jupyterlab import KERNEL, drag, handle, write_notebook
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
@@ -16,7 +17,6 @@ from nokenlab.pages.export import export_page
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
 from nokenlab.prompt import fill
-from workbook.bench.jupyterlab import KERNEL, drag, handle, write_notebook
 from workbook.random_nokens import tables as random_nokens
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 from helpers import live, static_server
+from helpers.jupyterlab import SLOW
 from playwright.sync_api import expect
 
 from nokenlab.errors import BadInput
 from nokenlab.pages.live import model_folder
 from nokenlab.pages.live.live_site import write_live
-from workbook.bench.jupyterlab import SLOW
 
 expect.set_options(timeout=SLOW)
 

@@ -6,12 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers import live_page, static_server
+from helpers import jupyterlab, live_page, static_server
 from helpers.panels import WORST
 
 import nokenlab as nl
 from nokenlab import interpolation, measures
-from workbook.bench import jupyterlab
 
 PROMPT, AT = "My favourite color is red because", 3
 SEEDS = range(8)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from helpers.browser import exact
+from helpers.jupyterlab import SLOW
 from playwright.sync_api import expect
 
 import nokenlab as nl
@@ -11,7 +12,6 @@ from nokenlab.answers import blends as lerp
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as territories
 from nokenlab.prompt import word_vector
-from workbook.bench.jupyterlab import SLOW
 
 PROMPT, AT = "People say that red is a color that is often associated with", 3
 SOME = 10  # tokens after which an answer has been compared enough
