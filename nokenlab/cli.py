@@ -11,9 +11,9 @@ import nokenlab
 from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
 from nokenlab.pages.results_page import check_index, write_index
 from nokenlab.runs import many_runs, notebook_run, notebooks
-from nokenlab.runs.digests import changed_runs
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import check, parse, read
+from nokenlab.runs.provenance import changed_runs
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,8 +7,6 @@ import sys
 
 import pytest
 
-from nokenlab.runs import quick_nbformat  # noqa: F401  before a test imports nbformat, and waits
-
 # what takes seconds to import is imported by who needs it: xdist's first process reads this file too
 BROWSER = "/test_browser"  # how the files begin that need one
 # These begin, for a file that waits or takes long must not be left for the end.

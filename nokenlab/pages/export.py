@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import nbformat
 from jinja2 import Environment, FileSystemLoader, pass_context
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
 from nokenlab.errors import BadInput, cut, short
-from nokenlab.runs.files import write_whole
+from nokenlab.runs.files import write_atomically
 from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import cells
-from nokenlab.runs.quick_nbformat import nbformat
 
 HERE = Path(__file__).parent
 CELLS = "{% extends 'lab/base.html.j2' %}"  # nbconvert's cells, without its page, which fetches scripts
@@ -37,7 +37,7 @@ def export_page(notebook: Path, page: Path) -> Path:
             run_notebook(notebook, {}, Path(folder) / notebook.stem)
             nb = nbformat.read(Path(folder) / notebook.stem / notebook.name, as_version=4)
     body = notebook_html(nb, Path(notebook).parent)
-    write_whole(page, page_html(notebook.stem, body).encode())
+    write_atomically(page, page_html(notebook.stem, body).encode())
     return page
 
 
@@ -47,7 +47,7 @@ def _check_page(page: Path) -> None:
         raise BadInput(f"the page {short(page.name)} must end in .html")
     if not page.parent.is_dir():
         raise BadInput(f"there is no folder {cut(str(page.parent), 120)} for the page")
-    trial = page.with_name(f".{page.name}.{os.getpid()}")  # the name that write_whole begins with
+    trial = page.with_name(f".{page.name}.{os.getpid()}")  # the name that write_atomically begins with
     try:
         page.name.encode()
         trial.touch()

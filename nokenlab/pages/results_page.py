@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from nokenlab.errors import BadInput
-from nokenlab.runs.digests import RUN, changed
-from nokenlab.runs.files import of_a_run, write_whole
+from nokenlab.runs.files import reporting_damage, write_atomically
+from nokenlab.runs.provenance import RUN_JSON, changed_files
 
 WRITTEN_BY = "<!-- Written by `nokenlab run`"
 NOTICE = f"{WRITTEN_BY}, which overwrites changes that are made here. -->"
@@ -39,13 +39,13 @@ def write_index(results: Path) -> Path:
     contents = [f"- [{escape(_record(folder)['title'])}](#{quote(folder.name)})" for folder in folders]
     parts = [NOTICE, "# Results", INTRO, "\n".join(contents), *map(_section, folders)]
     page = results / "README.md"
-    write_whole(page, ("\n\n".join(parts) + "\n").encode())
+    write_atomically(page, ("\n\n".join(parts) + "\n").encode())
     return page
 
 
 def _record(folder: Path) -> dict:
-    with of_a_run(folder / RUN):
-        return {"title": folder.name, "command": ""} | json.loads((folder / RUN).read_text("utf-8"))
+    with reporting_damage(folder / RUN_JSON):
+        return {"title": folder.name, "command": ""} | json.loads((folder / RUN_JSON).read_text("utf-8"))
 
 
 def _section(folder: Path) -> str:
@@ -58,15 +58,15 @@ def _section(folder: Path) -> str:
 
     parts = [f'<a id="{address}"></a>\n\n## {escape(record["title"])}']
     parts.append(f"```sh\n{_one_line(record['command'])}\n```")
-    with of_a_run(folder / RUN):
-        changed_files = changed(record, folder, RUN)
-    if changed_files:
-        names = escape(", ".join(changed_files))
+    with reporting_damage(folder / RUN_JSON):
+        changed = changed_files(record, folder, RUN_JSON)
+    if changed:
+        names = escape(", ".join(changed))
         parts.append(f"**Changed since this run: {names}**. The command above writes it again.")
     if lab := record.get("lab"):
         settings = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
         parts.append(f"**{escape(str(lab.get('model')))}** · {escape(', '.join(settings))}")
-    parts.append(" · ".join([*links("*.ipynb"), *links(RUN)]))
+    parts.append(" · ".join([*links("*.ipynb"), *links(RUN_JSON)]))
     parts += [
         f"![{escape(path.stem)}]({address}/{quote(path.name)})" for path in sorted(folder.glob("*.png"))
     ]
@@ -78,7 +78,7 @@ def _section(folder: Path) -> str:
 
 def _table(path: Path) -> str:
     """The first rows of a CSV file as a Markdown table, with columns of numbers aligned right."""
-    with of_a_run(path), path.open(encoding="utf-8", newline="") as file:
+    with reporting_damage(path), path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
         rows = list(islice(reader, ROWS))

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+
 from nokenlab.errors import BadInput
 from nokenlab.pages.export import markdown_html, notebook_html, page_html, render
 from nokenlab.pages.links import Links
 from nokenlab.runs import notebooks
-from nokenlab.runs.files import beside, of_a_run, swap, tidy_up, to_json
-from nokenlab.runs.quick_nbformat import nbformat
+from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder, reporting_damage, to_json
 
 FILE_LIST = "site.json"  # names the files of a site, which a new site may replace
 LIVE = "live"  # the folder of the live page
@@ -50,14 +51,14 @@ def write_site(
         raise BadInput(f"no executed notebooks in {results}; `make run` first")
     _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    tidy_up(folder)
-    new = beside(folder)
+    remove_leftovers(folder)
+    new = new_neighbour(folder)
     new.mkdir()
     try:
         if write_live:
             write_live(new / LIVE)
         lost_links = _write_pages(new, runs, results)
-        swap(new, folder)
+        replace_folder(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return folder / "index.html", _missing(runs, results) + lost_links
@@ -139,7 +140,7 @@ def _run(folder: Path, links: Links) -> dict:
     """The command and the model of a run, and the addresses and names of its tables."""
     record, path = {}, folder / "run.json"
     if path.is_file():
-        with of_a_run(path):
+        with reporting_damage(path):
             record = json.loads(path.read_text("utf-8"))
     files = [*sorted(folder.glob("*.csv")), *folder.glob("run.json")]
     return {
@@ -164,12 +165,12 @@ def _picture(folder: Path) -> dict | None:
 
     misfit = {}
     for path in sorted(folder.glob("*.png")):
-        with of_a_run(path), Image.open(path) as image:
+        with reporting_damage(path), Image.open(path) as image:
             misfit[path] = abs(math.log(image.width / image.height / CARD_SHAPE))
     if not misfit:
         return None
     best, png = min(misfit, key=misfit.get), io.BytesIO()
-    with of_a_run(best), Image.open(best) as image:
+    with reporting_damage(best), Image.open(best) as image:
         small = image.convert("RGB")
     small.thumbnail((CARD_WIDTH, CARD_WIDTH))
     small.quantize(128).save(png, "PNG", optimize=True)

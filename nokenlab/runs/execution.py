@@ -30,7 +30,7 @@ def execute(
     `cell` is called when a cell begins; without it papermill's own bar says how far it is.
     Raises RunFailed, and then the executed copy lies in a temporary folder of its own.
     """
-    from nokenlab.runs.quick_nbformat import nbformat
+    import nbformat
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it says, the exception says too
     executed = folder / notebook.name
@@ -59,10 +59,9 @@ def execute(
 
 def _failure(notebook: Path, executed: Path, time_limit: float | None, options: dict) -> str | None:
     """Run the notebook; why it did not come to its end, in one line, or None."""
+    import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
-
-    from nokenlab.runs.quick_nbformat import nbformat
 
     try:
         papermill.execute_notebook(_literal(notebook), _literal(executed), **options)

@@ -26,7 +26,7 @@ def to_json(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` whole or not at all. An OSError names the path, as of a disk that is full."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -39,7 +39,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def of_a_run(path: Path) -> Iterator[None]:
+def reporting_damage(path: Path) -> Iterator[None]:
     """While a file that a run wrote is read: raise BadInput, naming it, where it is damaged."""
     try:
         yield
@@ -47,12 +47,12 @@ def of_a_run(path: Path) -> Iterator[None]:
         raise BadInput(f"{path} is damaged; run {path.parent.name} again") from None
 
 
-def beside(folder: Path) -> Path:
+def new_neighbour(folder: Path) -> Path:
     """Where this process makes the new `folder`: a hidden neighbour, so on the same file system."""
     return folder.with_name(f".{folder.name}.{os.getpid()}.new")
 
 
-def swap(new: Path, folder: Path) -> None:
+def replace_folder(new: Path, folder: Path) -> None:
     """Put the folder `new` in place of `folder`, which may be absent; on any failure both are as before.
 
     The old one waits beside `new`, with the suffix .old, so both must be on one file system.
@@ -68,7 +68,7 @@ def swap(new: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def tidy_up(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what a killed run left beside `folder`; give results back that it had moved away."""
     import psutil
 

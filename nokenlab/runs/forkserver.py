@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint
 
 BASE = [
-    "nokenlab.runs.quick_nbformat",
     "papermill",
     "nokenlab.runs.forked_kernel",
     "nokenlab.runs.one_run",

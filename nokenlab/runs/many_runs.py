@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from nokenlab.errors import RunFailed, RunLost, first_line
 from nokenlab.runs import devices
-from nokenlab.runs.files import beside, swap
+from nokenlab.runs.files import new_neighbour, replace_folder
 from nokenlab.runs.notebooks import cells
 from nokenlab.runs.one_run import unpack
 from nokenlab.runs.parameters import read
@@ -149,11 +149,11 @@ def _put_in_place(notebook: Path, came: tuple | Exception, folder: Path) -> Path
         kept = Path(tempfile.mkdtemp(prefix="nokenlab-"))
         unpack(files, kept)
         raise RunFailed(notebook, record["error"], kept / notebook.name)
-    new = beside(folder)
+    new = new_neighbour(folder)
     try:
         new.mkdir()
         unpack(files, new)
-        swap(new, folder)
+        replace_folder(new, folder)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or first_line(error)
         raise RunLost(f"{notebook.stem}: cannot write to {folder}: {why}") from None

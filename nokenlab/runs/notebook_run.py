@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import BadInput
-from nokenlab.runs.digests import RUN, hashes, sealed
 from nokenlab.runs.execution import execute
-from nokenlab.runs.files import beside, swap, tidy_up, to_json, write_whole
+from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder, to_json, write_atomically
 from nokenlab.runs.parameters import check, read
-from nokenlab.runs.provenance import record
+from nokenlab.runs.provenance import RUN_JSON, file_hashes, record, sealed
 from nokenlab.runs.results import LAB
 
 
@@ -25,7 +24,7 @@ def prepare(folder: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder.parent):
-            tidy_up(folder)
+            remove_leftovers(folder)
     except OSError as error:
         raise BadInput(f"cannot write results to {folder.parent}: {error.strerror}") from None
     if folder.exists() and not (folder / "run.json").exists():
@@ -51,7 +50,7 @@ def run_notebook(
     known = read(notebook)
     given = check(known, parameters)
     folder = prepare(folder)
-    new = beside(folder)
+    new = new_neighbour(folder)
     new.mkdir()
     try:
         run = record(notebook, {name: p.default for name, p in known.items()} | given, given)
@@ -61,9 +60,9 @@ def run_notebook(
         if (new / LAB).exists():
             run |= json.loads((new / LAB).read_text(encoding="utf-8"))
             (new / LAB).unlink()
-        run = sealed(run | {"files": hashes(new)}, RUN)
-        write_whole(new / RUN, to_json(run))
-        swap(new, folder)
+        run = sealed(run | {"files": file_hashes(new)}, RUN_JSON)
+        write_atomically(new / RUN_JSON, to_json(run))
+        replace_folder(new, folder)
         return run
     finally:
         shutil.rmtree(new, ignore_errors=True)

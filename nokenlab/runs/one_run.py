@@ -22,9 +22,9 @@ from pathlib import Path
 import psutil
 
 from nokenlab.errors import RunFailed, first_line
-from nokenlab.runs.digests import RUN, sealed
-from nokenlab.runs.files import to_json, write_whole
+from nokenlab.runs.files import to_json, write_atomically
 from nokenlab.runs.notebook_run import run_notebook
+from nokenlab.runs.provenance import RUN_JSON, sealed
 
 
 def answer(connection: socket.socket, provisioner: str | None = None) -> None:
@@ -106,8 +106,8 @@ def perform(task: dict, provisioner: str | None = None, cell: Callable | None = 
         notebook = Path(task["notebook"])
         run = run_notebook(notebook, task["given"], folder, task["time_limit"], provisioner, cell)
         # as it reads where the notebook's own place is known
-        run = sealed(run | {"command": task["command"]}, RUN)
-        write_whole(folder / RUN, to_json(run))
+        run = sealed(run | {"command": task["command"]}, RUN_JSON)
+        write_atomically(folder / RUN_JSON, to_json(run))
     except (RunFailed, OSError) as error:
         reason = error.reason if isinstance(error, RunFailed) else f"{type(error).__name__}: {error}"
         keep_only(folder, error.executed if isinstance(error, RunFailed) else None)

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from nokenlab.runs.files import to_csv, to_json, write_whole
+from nokenlab.runs.files import to_csv, to_json, write_atomically
 from nokenlab.runs.provenance import of_lab
 
 OUTPUT = "NOKENLAB_OUTPUT"
@@ -25,7 +25,7 @@ class Results:
     def __init__(self, lab=None):
         self.folder = Path(os.environ[OUTPUT]) if os.environ.get(OUTPUT) else None
         if lab is not None and self.folder:
-            write_whole(self.folder / LAB, to_json(of_lab(lab)))
+            write_atomically(self.folder / LAB, to_json(of_lab(lab)))
 
     def table(self, df, name: str):
         """Write the DataFrame `df` as `name`.csv, without its index, and return it so that the cell shows it.
@@ -34,7 +34,7 @@ class Results:
         """
         path = self._path(name, "csv")
         if path:
-            write_whole(path, to_csv(df))
+            write_atomically(path, to_csv(df))
         return df
 
     def show(self, df, name: str, rows: int | None = None):
@@ -56,7 +56,7 @@ class Results:
         if "matplotlib.pyplot" in sys.modules:  # which would show its own figures once more
             sys.modules["matplotlib.pyplot"].close(fig)
         if path:
-            write_whole(path, png.getvalue())
+            write_atomically(path, png.getvalue())
         return Image(png.getvalue(), retina=True)
 
     def audio(self, wav: bytes, name: str):
@@ -67,7 +67,7 @@ class Results:
         from IPython.display import Audio
 
         if path := self._path(name, "wav"):
-            write_whole(path, wav)
+            write_atomically(path, wav)
         return Audio(data=wav)
 
     def _path(self, name: str, suffix: str) -> Path | None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from nokenlab.errors import BadInput, first_line
 from nokenlab.runs import devices
 from nokenlab.runs.dask_workers import dask_executor
-from nokenlab.runs.files import swap
+from nokenlab.runs.files import replace_folder
 from nokenlab.runs.freshness import CHOSEN
 from nokenlab.runs.one_run import unpack
 from nokenlab.runs.provenance import command
@@ -87,7 +87,7 @@ def keep(task: dict, future: Future, folder: Path, place: Path) -> dict:
         record = failed(task, first_line(error))
     write_record(record, new)
     target.parent.mkdir(exist_ok=True)
-    swap(new, target)
+    replace_folder(new, target)
     return record
 
 
@@ -143,7 +143,7 @@ def _workplace(folder: Path) -> Iterator[Path]:
     place = folder / ".work"
     shutil.rmtree(place, ignore_errors=True)
     with _written(folder):
-        for half in folder.glob(".*.*.*"):  # of write_whole
+        for half in folder.glob(".*.*.*"):  # of write_atomically
             half.unlink()
         place.mkdir(exist_ok=True)
     try:

@@ -12,8 +12,8 @@ from nokenlab.errors import BadInput
 from nokenlab.models import default_model
 from nokenlab.runs import freshness as made_by
 from nokenlab.runs import one_run
-from nokenlab.runs.digests import changed, sealed
 from nokenlab.runs.files import to_json
+from nokenlab.runs.provenance import changed_files, sealed
 
 if TYPE_CHECKING:
     from nokenlab.runs.sweep_file import Run, Sweep
@@ -115,7 +115,7 @@ def _record(folder: Path) -> dict | None:
     """The record in a run's folder; None unless it and all the files it tells of are as they were written."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        whole = "files" in record and not changed(record, folder, RECORD)
+        whole = "files" in record and not changed_files(record, folder, RECORD)
         record["files"].pop(RECORD, None)
         return record if whole and {"identity", "status", "seconds"} <= record.keys() else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nokenlab.runs.files import write_whole
+from nokenlab.runs.files import write_atomically
 from nokenlab.runs.sweep_file import Sweep
 from nokenlab.runs.sweep_records import is_done, is_stale
 from nokenlab.runs.sweep_table import read_table, text_of
@@ -29,7 +29,7 @@ def write_rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale:
         path, table = folder / f"{name}.parquet", rows(sweep, name, folder, records, keep_stale)
         data = b"" if table.empty else to_parquet(table)
         if data and len(data) <= LIMIT:
-            write_whole(path, data)
+            write_atomically(path, data)
             continue
         path.unlink(missing_ok=True)
         if data:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from nokenlab.runs import freshness as made_by
 from nokenlab.runs import one_run
-from nokenlab.runs.digests import hashes
-from nokenlab.runs.provenance import device
+from nokenlab.runs.provenance import device, file_hashes
 from nokenlab.runs.sweep_records import failed
 
 WORK = f"{__name__}:perform"  # as a task names it
@@ -33,7 +32,7 @@ def perform(task: dict, provisioner: str | None = None, cell: Callable | None = 
         if other := _difference(task, made_by.MEANWHILE):
             record |= {"status": "failed", "error": other}
             one_run.keep_only(folder, folder / notebook.name)
-    return record | {"files": hashes(folder)}, folder
+    return record | {"files": file_hashes(folder)}, folder
 
 
 def _difference(task: dict, words: tuple[str, str, str]) -> str:

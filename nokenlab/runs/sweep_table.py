@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nokenlab.runs.files import to_csv, to_json, write_whole
+from nokenlab.runs.files import to_csv, to_json, write_atomically
 from nokenlab.runs.freshness import digest
 from nokenlab.runs.sweep_file import Sweep
 from nokenlab.runs.sweep_records import is_done, is_stale
@@ -28,13 +28,13 @@ def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stal
     With `keep_stale` rows of stale runs are in the tables too, and a column `stale` marks them.
     """
     table = rows(sweep, folder, records, keep_stale)
-    write_whole(folder / "table.csv", to_csv(table))
-    write_whole(folder / "runs.csv", to_csv(runs(sweep, records, keep_stale)))
-    write_whole(folder / "made_by.json", to_json(_makers(sweep, records)))
+    write_atomically(folder / "table.csv", to_csv(table))
+    write_atomically(folder / "runs.csv", to_csv(runs(sweep, records, keep_stale)))
+    write_atomically(folder / "made_by.json", to_json(_makers(sweep, records)))
     if figure := draw(sweep, table):
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
-        write_whole(folder / "figure.png", png.getvalue())
+        write_atomically(folder / "figure.png", png.getvalue())
 
 
 def rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:

@@ -9,7 +9,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 def in_order(nb):
     """The notebook `nb` with those widgets that its outputs show, and their parts, numbered from 0."""
-    from nokenlab.runs.quick_nbformat import nbformat
+    import nbformat
 
     kept = nb.metadata.get("widgets", {}).get(STATE)
     if not kept:

@@ -7,7 +7,7 @@ from helpers.small_notebooks import FIGURE, TABLE, notebook
 
 from nokenlab.cli import main
 from nokenlab.pages.results_page import write_index
-from nokenlab.runs import digests, many_runs
+from nokenlab.runs import many_runs, provenance
 
 STORY = "story: not as its run wrote it: "
 
@@ -31,7 +31,7 @@ def results(ran):
 
 
 def test_what_a_run_wrote_is_as_it_was(results):
-    assert digests.changed_runs(results) == []
+    assert provenance.changed_runs(results) == []
     assert "Not as" not in write_index(results).read_text()
     files = json.loads((results / "story" / "run.json").read_text())["files"]
     assert set(files) == {path.name for path in (results / "story").iterdir()}
@@ -50,7 +50,7 @@ def test_any_change_of_any_file_is_told(results, name, change):
         path.write_bytes(data[:middle] if change == "the end" else flipped)
     if (name, change) == ("run.json", "all"):
         return  # no run is there
-    assert digests.changed_runs(results) == [f"{STORY}{name}; run story again"]
+    assert provenance.changed_runs(results) == [f"{STORY}{name}; run story again"]
     if name != "run.json":
         page = write_index(results).read_text()
         assert f"**Not as its run wrote it: {name}**; the command above makes it again." in page
@@ -59,7 +59,7 @@ def test_any_change_of_any_file_is_told(results, name, change):
 def test_a_value_in_the_record_is_told(results):
     path = results / "story" / "run.json"
     path.write_text(path.read_text().replace('"scale": 1.0', '"scale": 2.0'))
-    assert digests.changed_runs(results) == [f"{STORY}run.json; run story again"]
+    assert provenance.changed_runs(results) == [f"{STORY}run.json; run story again"]
 
 
 def test_a_run_of_before_there_were_digests_is_left_alone(results):
@@ -68,7 +68,7 @@ def test_a_run_of_before_there_were_digests_is_left_alone(results):
     del record["files"]
     path.write_text(json.dumps(record))
     (results / "story" / "words.csv").write_text("a\n")
-    assert digests.changed_runs(results) == []
+    assert provenance.changed_runs(results) == []
 
 
 def test_the_commands_say_it(results, tmp_path, capsys, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import pytest
 from helpers.small_notebooks import names
 
-from nokenlab.runs.files import beside, swap, tidy_up, write_whole
+from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder, write_atomically
 
 FULL = OSError(28, "No space left on device")
 
@@ -15,7 +15,7 @@ FULL = OSError(28, "No space left on device")
 @pytest.fixture
 def pair(tmp_path):
     """A new folder and the one it is to replace, each with a file that says which it is."""
-    new, folder = beside(tmp_path / "n"), tmp_path / "n"
+    new, folder = new_neighbour(tmp_path / "n"), tmp_path / "n"
     for place, word in ((new, "new"), (folder, "old")):
         place.mkdir()
         (place / "word").write_text(word)
@@ -36,7 +36,7 @@ def fail_at(monkeypatch, count, error=FULL):
 
 def test_a_whole_file_replaces_the_old_one(tmp_path):
     for data in (b"one", b"two"):
-        write_whole(tmp_path / "f", data)
+        write_atomically(tmp_path / "f", data)
         assert (tmp_path / "f").read_bytes() == data and names(tmp_path) == ["f"]
 
 
@@ -52,19 +52,19 @@ def test_a_full_disk_leaves_a_file_as_it_was(tmp_path, monkeypatch, before):
 
     monkeypatch.setattr("pathlib.Path.write_bytes", half)
     with pytest.raises(OSError, match="No space left"):
-        write_whole(tmp_path / "f", b"new")
+        write_atomically(tmp_path / "f", b"new")
     assert names(tmp_path) == (["f"] if before else [])
     assert not before or (tmp_path / "f").read_bytes() == before
 
 
 def test_a_swap_puts_the_new_folder_in_place_of_the_old_one(pair, tmp_path):
-    swap(*pair)
+    replace_folder(*pair)
     assert names(tmp_path) == ["n"] and (tmp_path / "n" / "word").read_text() == "new"
 
 
 def test_a_swap_takes_a_place_that_is_free(pair, tmp_path):
     new, folder = pair
-    swap(new, tmp_path / "m")
+    replace_folder(new, tmp_path / "m")
     assert names(tmp_path) == ["m", "n"] and (tmp_path / "m" / "word").read_text() == "new"
     assert (folder / "word").read_text() == "old"
 
@@ -75,7 +75,7 @@ def test_a_failed_swap_leaves_both_folders_as_they_were(pair, tmp_path, monkeypa
     new, folder = pair
     fail_at(monkeypatch, count, error)
     with pytest.raises(type(error)):
-        swap(new, folder)
+        replace_folder(new, folder)
     assert names(tmp_path) == sorted([new.name, "n"])
     assert (new / "word").read_text() == "new" and (folder / "word").read_text() == "old"
 
@@ -84,7 +84,7 @@ def test_a_failed_swap_into_a_free_place_leaves_nothing_there(pair, tmp_path, mo
     new, _ = pair
     fail_at(monkeypatch, 0)
     with pytest.raises(OSError, match="No space left"):
-        swap(new, tmp_path / "m")
+        replace_folder(new, tmp_path / "m")
     assert names(tmp_path) == sorted([new.name, "n"])
 
 
@@ -94,14 +94,14 @@ def test_what_a_killed_run_left_is_tidied(tmp_path):
     for name in (f".n.{dead.pid}.new", f".n.{dead.pid}.old", f".n.{os.getppid()}.new", ".n.mine"):
         (tmp_path / name).mkdir()
     (tmp_path / f".n.{dead.pid}.old" / "run.json").write_text("{}")
-    tidy_up(tmp_path / "n")
+    remove_leftovers(tmp_path / "n")
     assert names(tmp_path / "n") == ["run.json"]  # moved away by the killed run, given back
     assert names(tmp_path) == sorted([f".n.{os.getppid()}.new", ".n.mine", "n"])
 
 
 def test_tidying_knows_what_a_swap_leaves(pair, tmp_path):
-    """The names of `beside` and `swap` are those of `tidy_up`: killed between its two renamings, here."""
+    """`remove_leftovers` knows the names: of a driver killed between the two renamings of a swap, here."""
     new, folder = pair
     os.rename(folder, new.with_suffix(".old"))
-    tidy_up(folder)
+    remove_leftovers(folder)
     assert names(tmp_path) == ["n"] and (folder / "word").read_text() == "old"

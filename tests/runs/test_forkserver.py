@@ -5,7 +5,6 @@ import sys
 import pytest
 
 from nokenlab.runs import forkserver
-from nokenlab.runs.quick_nbformat import GRAMMAR
 from nokenlab.runs.run_host import environment
 
 
@@ -29,10 +28,9 @@ def test_a_server_that_must_not_fork_says_why(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
-def test_the_default_model_starts_no_thread_opens_no_gpu_and_compiles_no_grammar(lab):
+def test_the_default_model_starts_no_thread_and_opens_no_gpu(lab):
     code = "import sys, nokenlab.runs.forkserver as f\nprint(f.prepare(f.ahead(['default'])))\n"
     code += "from nokenlab.models import loading\nassert len(loading._ahead) == 1\n"
-    code += f"assert {GRAMMAR!r} not in sys.modules\n"  # neither imported nor kept from being imported
     env = os.environ | environment(threads=4) | {"NOKENLAB_DEVICE": "cpu"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"

@@ -29,7 +29,7 @@ import nokenlab as nl
 from nokenlab import loading
 from nokenlab.models import default_model, fitness, hub
 from nokenlab.models.memory import choose_device
-from nokenlab.runs.files import to_json, write_whole
+from nokenlab.runs.files import to_json, write_atomically
 from nokenlab.runs.provenance import versions
 from workbook.bench.cases import CASES, Case, nokens_in_prompt, work
 from workbook.bench.llama_cpp import MOST_ROWS, LlamaCpp
@@ -212,7 +212,7 @@ def write(folder: Path, tables: dict[str, pd.DataFrame | None], facts: dict) -> 
     there = {name: table for name, table in tables.items() if table is not None}
     for name, table in there.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
-    write_whole(folder / "bench.json", to_json(facts))
+    write_atomically(folder / "bench.json", to_json(facts))
     figures = {"bench": partial(picture, limits=facts["bounds"]), "memory": memory_picture}
     for name in figures.keys() & there.keys():
         figures[name](there[name]).savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})

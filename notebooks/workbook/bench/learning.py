@@ -24,8 +24,12 @@ import nokenlab as nl
 from nokenlab import loading
 from nokenlab.models import fitness, hub
 from nokenlab.nokens import near_centroid
+<<<<<<< HEAD
 from nokenlab.prompt import Template
-from nokenlab.runs.files import to_json, write_whole
+from nokenlab.runs.files import to_json, write_atomically
+=======
+from nokenlab.runs.files import to_json, write_atomically
+>>>>>>> 5c66787 (Files are written atomically: names say so. Digests are part of provenance; nbformat is imported as it is)
 from nokenlab.runs.provenance import versions
 from workbook.bench.timing import best_rate
 
@@ -168,7 +172,7 @@ def _write(folder: Path, tables: dict[str, pd.DataFrame], facts: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
-    write_whole(folder / "learning.json", to_json(facts))
+    write_atomically(folder / "learning.json", to_json(facts))
 
 
 def _seconds(run: Callable[[], object], lab: nl.Lab, times: int = 1) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nokenlab.errors import BadInput
 from nokenlab.pages.results_page import escape
-from nokenlab.runs.files import to_csv, write_whole
+from nokenlab.runs.files import to_csv, write_atomically
 from workbook.claims import claims
 from workbook.claims.claims import FAILS, HOLDS, Claim
 
@@ -52,9 +52,9 @@ def write(results: Path, folder: Path = claims.WORKBOOK) -> Path:
     if not Path(results).is_dir():
         raise BadInput(f"there is no results folder {results}")
     table = to_csv(answered(asked, results))
-    write_whole(results / "findings.csv", table)
+    write_atomically(results / "findings.csv", table)
     path = results / "findings.md"
-    write_whole(path, page(asked, withdrawn, read_csv(io.BytesIO(table))).encode())
+    write_atomically(path, page(asked, withdrawn, read_csv(io.BytesIO(table))).encode())
     return path
 
 
