@@ -195,29 +195,37 @@ def _plan(chosen: list[Path], args) -> dict[Path, dict]:
 
 
 def _sweep(args) -> int:
-    from nokenlab.runs import sweep as driver
-    from nokenlab.runs import sweep_file as spec
-    from nokenlab.runs import sweep_records as done
+    from nokenlab.runs import sweep_records
+    from nokenlab.runs.sweep import run_sweep
+    from nokenlab.runs.sweep_file import load_sweep
 
     _check_workers(args.workers)
     if args.scheduler and args.devices:
         raise BadInput("--devices is for workers here; a worker of dask has its own CUDA_VISIBLE_DEVICES")
-    sweep = spec.load_sweep(args.file)
+    sweep = load_sweep(args.file)
     folder = args.results / "sweeps" / sweep.name
     if args.dry_run:
-        records = done.read_records(sweep, folder)
-        todo = len(done.left(sweep, records, args.force, args.keep_stale))
-        took = done.seconds_a_run(sweep, records, args.results)
-        guess = "how long is not known: none has been run yet"
-        if took is not None:
-            guess = f"about {took * todo / args.workers / 60:.1f} min ({took:.1f} s a run)"
-        print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {guess}")
+        records = sweep_records.read_records(sweep, folder)
+        todo = len(sweep_records.left(sweep, records, args.force, args.keep_stale))
+        seconds = sweep_records.seconds_per_run(sweep, records, args.results)
+        estimate = "duration unknown: none has been run yet"
+        if seconds is not None:
+            estimate = f"about {seconds * todo / args.workers / 60:.1f} min ({seconds:.1f} s per run)"
+        print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {estimate}")
         if todo:
-            print(done.why(sweep, records, args.force, args.keep_stale))
+            print(sweep_records.why(sweep, records, args.force, args.keep_stale))
         return 0
-    options = (args.workers, args.scheduler, args.force, args.plain, args.keep_stale, args.devices)
-    records = driver.run_sweep(sweep, folder, *options)
-    return 1 if done.left(sweep, records, keep_stale=args.keep_stale) else 0
+    records = run_sweep(
+        sweep,
+        folder,
+        workers=args.workers,
+        scheduler=args.scheduler,
+        force=args.force,
+        plain=args.plain,
+        keep_stale=args.keep_stale,
+        gpus=args.devices,
+    )
+    return 1 if sweep_records.left(sweep, records, keep_stale=args.keep_stale) else 0
 
 
 def _export(args) -> int:

@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all."""
+"""Files and folders written completely or not at all."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nokenlab.errors import BadInput
 
-_LINE_END = "\r\x1e\n"  # a cell with one of these is quoted; a lone \r is lost when it is not
+_LINE_END = "\r\x1e\n"  # pandas quotes a cell that has one of these; a lone \r would be lost without quotes
 
 
 def to_csv(df) -> bytes:
@@ -26,11 +26,11 @@ def to_json(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all. An OSError names the path, as of a disk that is full."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path` completely or not at all. An OSError, as of a full disk, names the path."""
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        half.write_bytes(data)
+        half.write_bytes(content)
         os.replace(half, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
@@ -43,7 +43,7 @@ def reporting_damage(path: Path) -> Iterator[None]:
     """While a file that a run wrote is read: raise BadInput, naming it, where it is damaged."""
     try:
         yield
-    except (OSError, ValueError, SyntaxError, csv.Error):  # Pillow calls a broken PNG bad syntax
+    except (OSError, ValueError, SyntaxError, csv.Error):  # Pillow raises SyntaxError for a broken PNG
         raise BadInput(f"{path} is damaged; run {path.parent.name} again") from None
 
 
@@ -69,14 +69,14 @@ def replace_folder(new: Path, folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run left beside `folder`; give results back that it had moved away."""
+    """Remove what a killed run left beside `folder`; put results back that it had moved away."""
     import psutil
 
-    for left in list(folder.parent.iterdir()):
-        match = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.(new|old)", left.name)
+    for path in list(folder.parent.iterdir()):
+        match = re.fullmatch(rf"\.{re.escape(folder.name)}\.(\d+)\.(new|old)", path.name)
         if not match or (int(match[1]) != os.getpid() and psutil.pid_exists(int(match[1]))):
-            continue  # not ours, or another run at work
+            continue  # not ours, or of a run at work
         if match[2] == "old" and not folder.exists():
-            os.rename(left, folder)
+            os.rename(path, folder)
         else:
-            shutil.rmtree(left)
+            shutil.rmtree(path)

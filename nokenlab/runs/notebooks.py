@@ -5,14 +5,14 @@ from pathlib import Path
 
 from nokenlab.errors import BadInput, did_you_mean, short
 
-ROOT = Path(__file__).resolve().parents[2]  # the checkout, where nokenlab was installed from one
+ROOT = Path(__file__).resolve().parents[2]  # the checkout, if nokenlab was installed from one
 
 
 def cells(notebook: Path) -> list[dict]:
     """The cells of a notebook file, each with its `source` as one string."""
     try:
-        found = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-        return [{**cell, "source": "".join(cell["source"])} for cell in found]
+        raw = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        return [{**cell, "source": "".join(cell["source"])} for cell in raw]
     except OSError as error:
         raise BadInput(f"{notebook} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError):
@@ -31,18 +31,17 @@ def title(notebook: Path) -> str:
 def numbered() -> list[Path]:
     """The numbered notebooks in their order: those beside the package, else those of ./notebooks."""
     for folder in (ROOT / "notebooks", Path("notebooks")):
-        if found := sorted(folder.glob("[0-9][0-9]-*.ipynb")):
-            return found
+        if paths := sorted(folder.glob("[0-9][0-9]-*.ipynb")):
+            return paths
     return []
 
 
 def find(name: str) -> Path:
     """The notebook a person means by `03-random-nokens`, `03`, either with .ipynb, or a path to one."""
-    known = {path.stem: path for path in numbered()}
     if Path(name).suffix == ".ipynb" and Path(name).is_file():
         return Path(name)
-    stem = name.removesuffix(".ipynb")
-    of_number = [path for key, path in known.items() if key.split("-")[0] == stem.zfill(2)]
-    if stem in known or of_number:
-        return known.get(stem) or of_number[0]
-    raise BadInput(f"no notebook {short(name)}{did_you_mean(stem, known)}")
+    stem, paths = name.removesuffix(".ipynb"), numbered()
+    for path in paths:
+        if stem == path.stem or stem.zfill(2) == path.stem.split("-")[0]:
+            return path
+    raise BadInput(f"no notebook {short(name)}{did_you_mean(stem, [path.stem for path in paths])}")

@@ -1,30 +1,53 @@
 """The typed parameters of a notebook, read from its cell tagged `parameters`, and the check of values.
 
+A line is `name: type = default  # comment`. The comment may end in `legal:` and the valid values: clauses of
+`CLAUSES` with commas between. In a list each item is checked, but for clauses about the list itself.
 Only the text of the notebook is read (no kernel, no papermill), so that the command line answers at once.
 """
 
 import ast
 import io
 import json
+import re
 import sys
 import tokenize
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import yaml
+from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-from nokenlab.errors import BadInput, did_you_mean, short
-from nokenlab.runs import legal
+from nokenlab.errors import LARGEST_SEED, NOKEN, BadInput, did_you_mean, short
 from nokenlab.runs.notebooks import cells
 
-SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
-TYPES = (*SCALARS, "list", *(f"list[{name}]" for name in SCALARS), "dict")
-LARGEST = 1_000_000  # items of a value, those inside of others counted too
+TYPES = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "list": list[JsonValue],
+    "list[str]": list[str],
+    "list[int]": list[int],
+    "list[float]": list[float],
+    "list[bool]": list[bool],
+    "dict": dict[str, JsonValue],
+}
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)  # a bool is no int; an int becomes a float
+LARGEST = 1_000_000  # values in a value, those inside of others counted too
+CLAUSES = (
+    "at least N, above N, at most N, below N, N to M, seed, seeds, "
+    "each once, N values, not empty, none empty, one <noken>"
+)
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)"
+_NUMBERS, _TEXTS = ("int", "float", "list[int]", "list[float]"), ("str", "list[str]")
+_LISTS = ("list[str]", "list[int]", "list[float]", "list[bool]")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line `name: type = default  # comment` of a cell; for the comment's end see `legal.py`."""
+    """One line of a parameters cell."""
 
     name: str
     type: str
@@ -32,15 +55,48 @@ class Parameter:
     comment: str = ""
 
     @property
-    def legal(self) -> str:
-        """The legal values, as the comment has them; empty where any value of the type will do."""
-        return legal.of_comment(self.comment)
+    def valid(self) -> str:
+        """The clauses behind `legal:` in the comment; empty where any value of the type is valid."""
+        match = re.search(r"(?:^|[;,.] )legal: (.*)", self.comment)
+        return match[1].strip() if match else ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One clause: the types it is for, what a value must be, in words, and whether it is.
+
+    `of_list` is for a clause about a list itself, and not about each item.
+    """
+
+    types: tuple[str, ...]
+    must: str
+    holds: Callable[[object], bool]
+    of_list: bool = False
+
+
+_SEED = Rule(
+    ("int", "list[int]"),
+    "be a seed, a whole number from 0 to 2**63 - 1",
+    lambda x: 0 <= x <= LARGEST_SEED,
+)
+_WORDS = {
+    "seed": _SEED,
+    "seeds": _SEED,
+    "each once": Rule(_LISTS, "have each value once", lambda x: len(set(x)) == len(x), of_list=True),
+    "not empty": Rule(("str", "list", "dict", *_LISTS), "not be empty", len, of_list=True),
+    "none empty": Rule(_TEXTS, "be a text that is not empty", len),
+    "one <noken>": Rule(
+        _TEXTS,
+        "have one <noken>, with text before it",
+        lambda x: x.count(NOKEN) == 1 and not x.startswith(NOKEN),
+    ),
+}
 
 
 def read(notebook: Path) -> dict[str, Parameter]:
     """The parameters of a notebook by name, in the order of its cell; empty when it has no such cell.
 
-    Raises BadInput when a line of the cell is not `name: type = literal`, or its default not legal.
+    Raises BadInput when a line of the cell is not `name: type = literal`, or its default not valid.
     """
     for cell in cells(notebook):
         if "parameters" in cell.get("metadata", {}).get("tags", []):
@@ -48,11 +104,32 @@ def read(notebook: Path) -> dict[str, Parameter]:
     return {}
 
 
-def check_parameters() -> None:
-    """Check the parameters of the notebook that is open here, as its cells were run by hand or by a command.
+def of_source(source: str, notebook: str) -> dict[str, Parameter]:
+    """The parameters in the text of a cell, as `read`; messages begin with the name `notebook`."""
+    try:
+        statements, comments = _statements(source)
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        raise BadInput(f"{notebook}: its parameters cell is not valid Python") from None
+    parameters = {}
+    for node in statements:
+        try:
+            name, type_ = node.target.id, ast.unparse(node.annotation)
+            default = ast.literal_eval(node.value)
+        except (AttributeError, ValueError):
+            line = f"line {node.lineno} of its parameters cell"
+            raise BadInput(f"{notebook}: {line} is not `name: type = literal`") from None
+        parameters[name] = Parameter(name, type_, default, comments.get(node.end_lineno, ""))
+        try:
+            check_value(parameters[name], default)
+        except BadInput as error:
+            raise BadInput(f"{notebook}: default of {error}") from None
+    return parameters
 
-    Each `name: type = …  # …` of a cell that has nothing else is checked by its present value. Where there is
-    no notebook, as in a script, there is nothing to check. Raises BadInput as `check` does.
+
+def check_parameters() -> None:
+    """Check the parameters of the open notebook, by their present values; nothing to check in a script.
+
+    Each `name: type = …  # …` of a cell that has nothing else counts. Raises BadInput as `check` does.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
@@ -63,27 +140,19 @@ def check_parameters() -> None:
                 check_value(parameter, names[parameter.name])
 
 
-def of_source(source: str, where: str) -> dict[str, Parameter]:
-    """The parameters in the text of a cell, as `read`; messages begin with `where`."""
+def _annotated(source: str) -> list[Parameter]:
+    """The parameters of a cell, whatever their values are; none if it has other statements too."""
     try:
-        statements, comments = _statements(source)
+        nodes, comments = _statements(source)
     except (SyntaxError, ValueError, tokenize.TokenError):
-        raise BadInput(f"{where}: its parameters cell is not valid Python") from None
-    found = {}
-    for node in statements:
-        try:
-            name, type_ = node.target.id, ast.unparse(node.annotation)
-            default = ast.literal_eval(node.value)
-        except (AttributeError, ValueError):
-            raise BadInput(
-                f"{where}: line {node.lineno} of its parameters cell is not `name: type = literal`"
-            ) from None
-        found[name] = Parameter(name, type_, default, comments.get(node.end_lineno, ""))
-        try:
-            check_value(found[name], default)
-        except BadInput as error:
-            raise BadInput(f"{where}: default of {error}") from None
-    return found
+        return []
+    if not all(isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) for node in nodes):
+        return []
+    parameters = [
+        Parameter(node.target.id, ast.unparse(node.annotation), None, comments.get(node.end_lineno, ""))
+        for node in nodes
+    ]
+    return [parameter for parameter in parameters if parameter.type in TYPES]
 
 
 def _statements(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
@@ -93,106 +162,108 @@ def _statements(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
     return ast.parse(source).body, comments
 
 
-def _annotated(source: str) -> list[Parameter]:
-    """The parameters of a cell, whatever made their values; none where it has other statements too."""
-    try:
-        nodes, comments = _statements(source)
-    except (SyntaxError, ValueError, tokenize.TokenError):
-        return []
-    if not all(isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) for node in nodes):
-        return []
-    lines = [
-        (node.target.id, ast.unparse(node.annotation), comments.get(node.end_lineno, "")) for node in nodes
-    ]
-    return [Parameter(name, type_, None, comment) for name, type_, comment in lines if type_ in TYPES]
-
-
 def parse(parameter: Parameter, text: str) -> object:
     """The value that `text`, typed on a command line, means for a parameter: YAML, but text for a str."""
     if parameter.type == "str":
         return text
     try:
-        return json.loads(text)  # before YAML, which takes 1e-3 for text
+        return json.loads(text)  # before YAML, which reads 1e-3 as text
     except (ValueError, RecursionError):
         pass
     try:
         return yaml.safe_load(text)
     except Exception:  # of many kinds, as for `!!int ''`
-        raise BadInput(f"{parameter.name} wants {parameter.type}, got {short(text)}") from None
+        raise BadInput(f"{parameter.name} must be {parameter.type}, got {short(text)}") from None
 
 
-def check(parameters: dict[str, Parameter], given: dict) -> dict:
-    """`given` with every value checked against its parameter's type; whole numbers for a float become floats.
+def check(parameters: dict[str, Parameter], values: dict) -> dict:
+    """`values` checked against their parameters' types; whole numbers for a float become floats.
 
-    Raises BadInput for an unknown name, a wrong type, a number that is not finite, a value that is not legal.
+    Raises BadInput for an unknown name, a wrong type, a number that is not finite, a value that is not valid.
     """
-    for name in given:
+    for name in values:
         if name not in parameters:
             raise BadInput(f"no parameter {short(name)}{did_you_mean(name, parameters)}")
-    return {name: check_value(parameters[name], value) for name, value in given.items()}
+    return {name: check_value(parameters[name], value) for name, value in values.items()}
 
 
 def check_value(parameter: Parameter, value: object) -> object:
     """One value, checked as `check` does."""
     name, type_ = parameter.name, parameter.type
     if type_ not in TYPES:
-        raise BadInput(f"{name}: its type {type_} is none of {', '.join(TYPES)}")
-    fits = _fits(value, type_)
-    if fits and _more_than(LARGEST, value):
-        raise BadInput(f"{name} holds more than {LARGEST:,} values, which is too many")
-    if fits and not _is_utf8(value):
-        raise BadInput(f"{name} holds text that is no valid UTF-8: {short(value)}")
-    if not fits or not _plain(value):
+        raise BadInput(f"{name}: its type {type_} is not one of {', '.join(TYPES)}")
+    if _is_too_large(value):
+        raise BadInput(f"{name} has more than {LARGEST:,} values, which is too many")
+    try:
+        value = _adapter(type_).validate_python(value)
+    except ValidationError:
         finite = " (finite)" if "float" in type_ else ""
-        raise BadInput(f"{name} wants {type_}{finite}, got {short(value)}")
-    if type_ == "float":
-        value = float(value)
-    if type_ == "list[float]":
-        value = [float(item) for item in value]
-    if refusal := legal.refusal(parameter.legal, type_, name, value):
-        raise BadInput(refusal)
+        raise BadInput(f"{name} must be {type_}{finite}, got {short(value)}") from None
+    if not _is_utf8(value):
+        raise BadInput(f"{name} has text that is not valid UTF-8: {short(value)}")
+    for rule in rules(parameter):
+        each = isinstance(value, list) and not rule.of_list
+        for item in value if each else [value]:
+            if not rule.holds(item):
+                subject = f"each of {name}" if each else name
+                raise BadInput(f"{subject} must {rule.must}, got {short(item)}")
     return value
 
 
-def _fits(value: object, type_: str) -> bool:
-    if type_ in ("list", "dict"):
-        return isinstance(value, {"list": list, "dict": dict}[type_])
-    if type_.startswith("list["):
-        return isinstance(value, list) and all(_fits(item, type_[5:-1]) for item in value)
-    if isinstance(value, bool):  # a bool is an int to Python, not to a person
-        return type_ == "bool"
-    if type_ == "float":  # false for nan, inf and a whole number that no float holds
-        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
-    return isinstance(value, SCALARS[type_])
+@cache
+def _adapter(type_: str) -> TypeAdapter:
+    return TypeAdapter(TYPES[type_], config=STRICT)
 
 
-def _more_than(most: int, value: object) -> bool:
-    """Whether a value holds more than so many others, however deep; also where it holds itself."""
+def _is_too_large(value: object) -> bool:
+    """Whether a value has more than `LARGEST` others inside, however deep; also if it contains itself."""
     waiting, count = [value], 0
-    while waiting and count <= most:
+    while waiting and count <= LARGEST:
         inner = waiting.pop()
         count += 1
         if isinstance(inner, list | dict):
-            if len(inner) > most:
-                return True
             waiting.extend(inner.values() if isinstance(inner, dict) else inner)
-    return count > most
+    return count > LARGEST
 
 
 def _is_utf8(value: object) -> bool:
-    """Whether text in a value is Unicode: bytes of a command line that are none become lone surrogates."""
+    """Whether all text in a value is Unicode: other bytes of a command line become lone surrogates."""
     try:
-        json.dumps(value, ensure_ascii=False, default=str).encode()
+        json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return False
-    except (TypeError, ValueError, RecursionError):  # for another reason
-        return True
     return True
 
 
-def _plain(value: object) -> bool:
-    """Whether JSON carries the value there and back."""
-    try:
-        return json.loads(json.dumps(value, allow_nan=False)) == value
-    except (TypeError, ValueError, RecursionError):
-        return False
+def rules(parameter: Parameter) -> list[Rule]:
+    """The rules behind `legal:`. Raises BadInput for one that is not of `CLAUSES`, or not for this type."""
+    checked = []
+    for clause in filter(None, parameter.valid.split(", ")):
+        rule = _rule(clause)
+        if rule is None:
+            raise BadInput(f"{parameter.name}: legal: {short(clause, 30)} is not one of {CLAUSES}")
+        if parameter.type not in rule.types:
+            types = ", ".join(rule.types)
+            raise BadInput(f"{parameter.name}: legal: {clause} is not for {parameter.type} but for {types}")
+        checked.append(rule)
+    return checked
+
+
+def _rule(clause: str) -> Rule | None:
+    if clause in _WORDS:
+        return _WORDS[clause]
+    if match := re.fullmatch(rf"(at least|above|at most|below) {_NUMBER}", clause):
+        limit = float(match[2])
+        holds = {
+            "at least": lambda x: x >= limit,
+            "above": lambda x: x > limit,
+            "at most": lambda x: x <= limit,
+            "below": lambda x: x < limit,
+        }
+        return Rule(_NUMBERS, f"be {clause}", holds[match[1]])
+    if match := re.fullmatch(rf"{_NUMBER} to {_NUMBER}", clause):
+        low, high = map(float, match.groups())
+        return Rule(_NUMBERS, f"be {clause}", lambda x: low <= x <= high)
+    if match := re.fullmatch(r"(\d+) values", clause):
+        return Rule(_LISTS, f"have {clause}", lambda x: len(x) == int(match[1]), of_list=True)
+    return None

@@ -1,7 +1,8 @@
-"""What run.json says: the notebook and its parameters, the command, the versions, the commit, the machine."""
+"""What run.json says of a run, and the digests by which it notices files that were changed later."""
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -13,32 +14,37 @@ from pathlib import Path
 from nokenlab.runs import devices
 from nokenlab.runs.notebooks import ROOT, numbered, title
 
-RUN_JSON = "run.json"  # the record of a run of `nokenlab run`, in its folder
+RUN_JSON = "run.json"  # in the folder of each run
 
 
-def record(notebook: Path, parameters: dict, given: dict) -> dict:
-    """What run.json says of a run that starts now: `parameters` are all it has, `given` those of the command.
+def record(notebook: Path, parameters: dict, given: dict, environment: dict[str, str]) -> dict:
+    """What run.json says of a run that starts now: notebook, command, versions, commit, GPU if it has one.
 
-    `gpu` is the one that a worker was given. Added when it ends: its seconds and, where the notebook made a
-    `Results(lab)`, `of_lab`.
+    `parameters` are all it has, `given` those of the command, `environment` the variables of its kernel.
+    Added when it ends: its seconds, its files and, where the notebook made a `Results(lab)`, `of_lab`.
     """
-    own = devices.own()
-    return {
+    run = {
         "notebook": notebook.stem,
         "title": title(notebook),
-        "sha256": hashlib.sha256(notebook.read_bytes()).hexdigest(),
+        "sha256": _hash(notebook),
         "command": command(notebook, given),
         "parameters": parameters,
         "versions": versions(),
         "git": git_state(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    } | ({"gpu": own} if own else {})
+    }
+    gpu = devices.assigned(os.environ | environment)
+    return run | {"gpu": gpu} if gpu else run
 
 
 def device(run: dict) -> str | None:
-    """What a run was made on, of what run.json says: cpu, or the GPU's name, and which one it was."""
-    names = [run.get("lab", {}).get("device"), f"GPU {run['gpu']}" if "gpu" in run else None]
-    return ", ".join(filter(None, names)) or None
+    """The device that a run.json names: cpu or the GPU's name, and which GPU it was."""
+    names = []
+    if name := run.get("lab", {}).get("device"):
+        names.append(name)
+    if "gpu" in run:
+        names.append(f"GPU {run['gpu']}")
+    return ", ".join(names) or None
 
 
 def of_lab(lab) -> dict:
@@ -47,8 +53,8 @@ def of_lab(lab) -> dict:
 
 
 def command(notebook: Path, given: dict) -> str:
-    """The shell command that makes a run again."""
-    name = notebook.stem if notebook in [p.resolve() for p in numbered()] else notebook.name
+    """The shell command that repeats a run."""
+    name = notebook.stem if notebook in [path.resolve() for path in numbered()] else notebook.name
     words = ["nokenlab", "run", name]
     for key, value in given.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -57,16 +63,16 @@ def command(notebook: Path, given: dict) -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions of what a result depends on: Python, and those of the packages that are installed."""
+    """The versions of Python, nokenlab, and of those packages a result depends on that are installed."""
     import nokenlab
 
-    found = {"python": sys.version.split()[0], "nokenlab": nokenlab.__version__}
+    numbers = {"python": sys.version.split()[0], "nokenlab": nokenlab.__version__}
     for package in ("torch", "transformers", "papermill"):
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def git_state() -> dict:
@@ -91,35 +97,36 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 
 def sealed(record: dict, name: str) -> dict:
-    """A record that is to lie as `name` beside its `files`, with a digest of itself among theirs."""
+    """A record to be written as the file `name` beside its `files`, with its own digest among theirs."""
     bare = _without(record, name)
     return record | {"files": bare["files"] | {name: _digest(bare)}}
 
 
 def changed_files(record: dict, folder: Path, name: str) -> list[str]:
-    """The files of a folder that are not as its record `name` says: another's bytes, cut, or gone.
+    """The files of a folder that differ from what its record, the file `name`, says, or are missing.
 
-    A record without a digest of itself is not held against one, nor without `files` against anything: both
-    are older than that.
+    Records without `files`, or without a digest of their own, are older and not checked against them.
     """
     if "files" not in record:
         return []
     bare = _without(record, name)
-    found = [file for file, digest in bare["files"].items() if _hash(folder / file) != digest]
-    return found + [name] * (record["files"].get(name, _digest(bare)) != _digest(bare))
+    changed = [file for file, digest in bare["files"].items() if _hash(folder / file) != digest]
+    if record["files"].get(name, _digest(bare)) != _digest(bare):
+        changed.append(name)
+    return changed
 
 
 def changed_runs(results: Path) -> list[str]:
-    """A line for each run in a results folder that is not as it was written, its record too."""
+    """A line for each run in a results folder of which a file, or its record, was changed later."""
     lines = []
     for path in sorted(Path(results).glob(f"[!.]*/{RUN_JSON}")):
         try:
-            found = changed_files(json.loads(path.read_text(encoding="utf-8")), path.parent, RUN_JSON)
+            changed = changed_files(json.loads(path.read_text(encoding="utf-8")), path.parent, RUN_JSON)
         except (ValueError, TypeError, AttributeError):
-            found = [RUN_JSON]
-        if found:
+            changed = [RUN_JSON]
+        if changed:
             stem = path.parent.name
-            lines.append(f"{stem}: not as its run wrote it: {', '.join(found)}; run {stem} again")
+            lines.append(f"{stem}: changed after its run: {', '.join(changed)}; run {stem} again")
     return lines
 
 

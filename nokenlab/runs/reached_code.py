@@ -26,25 +26,37 @@ def reached(notebook: Path) -> tuple[list[str], list[str]]:
     from a package. A notebook that is not plain Python, but for lines of `%` and `!`, counts as one that
     reaches every module.
     """
-    public, modules = _public_names(), set()
+    public, modules, data = _public_names(), set(), set()
     try:
-        nodes = _parse(_code(notebook))
-        waiting, data = _files(_names(nodes, public)), _data(nodes, notebook)
+        nodes = _nodes(_code(notebook))
+        waiting, data = _files(_names(nodes, public)), _data_files(nodes, notebook)
     except SyntaxError:
-        waiting, data = _every_module(), set()
+        waiting = {path for package in PACKAGES.values() for path in package.rglob("*.py")} - {_init()}
     while waiting:
         path = waiting.pop()
         modules.add(path)
-        nodes = _parse(path.read_text(encoding="utf-8"))
+        nodes = _nodes(path.read_text(encoding="utf-8"))
         waiting |= _files(_names(nodes, public)) - modules
-        data |= _data(nodes, path)
-    return _from_packages(modules), _from_packages(data)
+        data |= _data_files(nodes, path)
+    return sorted(map(_name, modules)), sorted(map(_name, data))
 
 
-def place(name: str) -> Path:
-    """The file of a name such as "nokenlab/lab.py"."""
+def path_of(name: str) -> Path:
+    """The file with a name such as "nokenlab/lab.py"."""
     package, _, rest = name.partition("/")
     return PACKAGES[package] / rest
+
+
+def _name(path: Path) -> str | None:
+    """The name of a file, such as "nokenlab/lab.py"; None if it is in no package of ours."""
+    for name, folder in PACKAGES.items():
+        if path.is_relative_to(folder):
+            return f"{name}/{path.relative_to(folder).as_posix()}"
+    return None
+
+
+def _init() -> Path:
+    return PACKAGES["nokenlab"] / "__init__.py"
 
 
 def _code(notebook: Path) -> str:
@@ -52,53 +64,55 @@ def _code(notebook: Path) -> str:
     return "\n".join(line for line in lines if not line.startswith(("%", "!")))
 
 
-def _parse(text: str) -> list[ast.AST]:
-    """The nodes of a program in the order of its text, without what only a type checker sees."""
-    return list(_walk(ast.parse(text)))
+def _nodes(text: str) -> list[ast.AST]:
+    """The nodes of a program, without those that only a type checker sees."""
+
+    def walk(node: ast.AST) -> Iterator[ast.AST]:
+        yield node
+        children = ast.iter_child_nodes(node)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            children = node.orelse
+        for child in children:
+            yield from walk(child)
+
+    return list(walk(ast.parse(text)))
 
 
-def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    children = ast.iter_child_nodes(node)
-    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-        children = node.orelse
-    for child in children:
-        yield from _walk(child)
+def _strings(nodes: list[ast.AST]) -> set[str]:
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _names(nodes: list[ast.AST], public: dict[str, str]) -> set[str]:
     """The dotted names of our packages in a program: imported, an attribute of nokenlab, or a string."""
-    names, aliases = set(), set()
+    names, aliases = _strings(nodes), set()  # strings as of import_module
     for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
             aliases |= {alias.asname or alias.name for alias in node.names if alias.name == "nokenlab"}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names.add(node.value)  # as of import_module
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
             names.add(f"nokenlab.{node.attr}")
     ours = re.compile(rf"({'|'.join(PACKAGES)})(\.\w+)*(\.\*)?")
-    names = {name for name in names if ours.fullmatch(name)}
-    return {*names, *public.values()} if "nokenlab.*" in names else {public.get(name, name) for name in names}
+    names = {public.get(name, name) for name in names if ours.fullmatch(name)}
+    if "nokenlab.*" in names:
+        names |= set(public.values())
+    return names
 
 
 def _public_names() -> dict[str, str]:
     """The module of each name of `nokenlab`, as its `__init__.pyi` maps them: nokenlab.lerp -> …"""
-    homes = {}
-    for node in _parse((PACKAGES["nokenlab"] / "__init__.pyi").read_text(encoding="utf-8")):
+    modules = {}
+    for node in ast.parse(_init().with_suffix(".pyi").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom):
-            home = ".".join(filter(None, ["nokenlab", node.module]))
-            homes |= {f"nokenlab.{alias.name}": home for alias in node.names}
-            if home == "nokenlab":  # a module, such as constraints
-                homes |= {f"nokenlab.{alias.name}": f"nokenlab.{alias.name}" for alias in node.names}
-    return homes
+            for alias in node.names:  # `from . import constraints` names a module
+                modules[f"nokenlab.{alias.name}"] = f"nokenlab.{node.module or alias.name}"
+    return modules
 
 
 def _files(names: set[str]) -> set[Path]:
-    """The files that run when dotted names are imported: each module, and the packages round it."""
+    """The files that run when dotted names are imported: each module, and the packages around it."""
     files = set()
     for name in names:
         package, *parts = name.split(".")
@@ -107,26 +121,11 @@ def _files(names: set[str]) -> set[Path]:
         for part in parts:
             folder = folder / part
             files |= {folder / "__init__.py", folder.with_name(f"{part}.py")}
-    return {path for path in files - {PACKAGES["nokenlab"] / "__init__.py"} if path.is_file()}
+    return {path for path in files - {_init()} if path.is_file()}
 
 
-def _every_module() -> set[Path]:
-    files = {path for package in PACKAGES.values() for path in package.rglob("*.py")}
-    return files - {PACKAGES["nokenlab"] / "__init__.py"}
-
-
-def _data(nodes: list[ast.AST], module: Path) -> set[Path]:
+def _data_files(nodes: list[ast.AST], module: Path) -> set[Path]:
     """The data files of our packages that a module or notebook names in strings."""
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    names = {text for text in texts if _FILE_NAME.fullmatch(text) and not text.endswith(".py")}
+    names = {text for text in _strings(nodes) if _FILE_NAME.fullmatch(text) and not text.endswith(".py")}
     files = {folder / name for folder in (module.parent, *PACKAGES.values()) for name in names}
-    return {path for path in files if path.is_file() and _package_of(path)}
-
-
-def _package_of(path: Path) -> str | None:
-    return next((name for name, folder in PACKAGES.items() if path.is_relative_to(folder)), None)
-
-
-def _from_packages(paths: set[Path]) -> list[str]:
-    names = {path: _package_of(path) for path in paths}
-    return sorted(f"{name}/{path.relative_to(PACKAGES[name]).as_posix()}" for path, name in names.items())
+    return {path for path in files if path.is_file() and _name(path)}

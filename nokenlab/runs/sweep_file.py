@@ -1,6 +1,8 @@
-"""What a sweep is: a YAML file read into a list of runs, checked whole before anything runs."""
+"""What a sweep is: a YAML file read into a list of runs, checked completely before anything runs."""
 
+import hashlib
 import itertools
+import json
 import math
 import re
 from collections import Counter
@@ -10,20 +12,19 @@ from pathlib import Path
 import yaml
 
 from nokenlab.errors import BadInput, did_you_mean, first_line, short
-from nokenlab.runs import freshness as made_by
-from nokenlab.runs import notebooks
+from nokenlab.models import default_model
+from nokenlab.runs import freshness, notebooks
 from nokenlab.runs.parameters import check, read
-from nokenlab.runs.sweep_records import identity, model_revision
 
 KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure", "tables", "rows")
-MOST = 100_000  # runs; more is a slip
+MOST = 100_000  # runs; more is a mistake
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what is given to the notebook, all its parameters, who it is (see `done.identity`).
+    """One run: what is given to the notebook, all its parameters, its `identity`, and what makes it.
 
-    `made_by` is what would make it now (see `made_by.py`).
+    `made_by` is what would make it now (see `freshness.py`).
     """
 
     given: dict
@@ -36,8 +37,8 @@ class Run:
 class Sweep:
     """A notebook and its runs.
 
-    `axes`: the names that differ from run to run; `figure`: columns to draw; `tables`: those for table.csv,
-    all but those of `rows` if none; `rows`: those to keep as Parquet files.
+    `axes`: the parameters that differ from run to run; `figure`: columns to draw; `tables`: those for
+    table.csv, all but those of `rows` if empty; `rows`: those saved as Parquet files.
     """
 
     name: str
@@ -60,46 +61,77 @@ def load_sweep(file: Path) -> Sweep:
     Those three multiply. time_limit: seconds a run may take (3600). threads: of each run (1).
     figure: the columns, or table.column, to draw over a numeric axis (all numbers). tables: those of the
     notebook's tables whose rows go into table.csv (all that are not in rows). rows: those tables that are
-    each kept as a Parquet file.
+    each saved as a Parquet file.
     """
     file = Path(file)
     spec = _read(file)
     try:
         notebook = _notebook(spec.get("notebook"), file.parent)
-        time_limit = _number(spec, "time_limit", 3600, float)
-        threads = _number(spec, "threads", 1, int)
-        kept = {name: tuple(_list(spec, name, str)) for name in ("figure", "tables", "rows")}
-        given = _combine(spec)
-        known = read(notebook)
-        given = [_check(known, one, number) for number, one in enumerate(given, 1)]
+        time_limit = _positive(spec, "time_limit", 3600, float)
+        threads = _positive(spec, "threads", 1, int)
+        names = {key: tuple(_list(spec, key, str)) for key in ("figure", "tables", "rows")}
+        declared = read(notebook)
+        given = []
+        for number, values in enumerate(_combine(spec), 1):
+            try:
+                given.append(check(declared, values))
+            except BadInput as error:
+                raise BadInput(f"run {number}: {error}") from None
+        defaults = {name: parameter.default for name, parameter in declared.items()}
+        runs = _runs(notebook, threads, defaults, given)
     except BadInput as error:
         raise BadInput(f"{file.name}: {error}") from None
-    defaults = {name: p.default for name, p in known.items()}
-    models = {str((defaults | one).get("model")) for one in given} if "model" in known else set()
-    revisions = {model: model_revision(model) for model in models}
-    made, runs = made_by.of_notebook(notebook, threads), []
-    for one in given:
-        parameters = defaults | one
-        makers = made_by.of_run(made, parameters, revisions.get(parameters.get("model")))
-        runs.append(Run(one, parameters, identity(notebook, parameters), makers))
-    first: dict[str, int] = {}
-    for number, run in enumerate(runs, 1):
-        if (twin := first.setdefault(run.identity, number)) != number:
-            raise BadInput(f"{file.name}: runs {twin} and {number} are the same: {short(run.given)}")
     axes = [name for name in defaults if any(r.parameters[name] != runs[0].parameters[name] for r in runs)]
     source = notebook.read_text(encoding="utf-8")
-    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, **kept)
+    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, **names)
+
+
+def _runs(notebook: Path, threads: int, defaults: dict, given: list[dict]) -> list[Run]:
+    """The runs with the values `given`. Raises BadInput for two that are the same."""
+    models = {str((defaults | values)["model"]) for values in given} if "model" in defaults else set()
+    revisions = {model: _model_revision(model) for model in models}
+    made_by = freshness.of_notebook(notebook, threads)
+    runs, numbers = [], {}
+    for number, values in enumerate(given, 1):
+        parameters = defaults | values
+        identity = _identity(notebook, parameters)
+        if identity in numbers:
+            raise BadInput(f"runs {numbers[identity]} and {number} are the same: {short(values)}")
+        numbers[identity] = number
+        revision = revisions.get(parameters.get("model"))
+        runs.append(Run(values, parameters, identity, freshness.of_run(made_by, parameters, revision)))
+    return runs
+
+
+def _identity(notebook: Path, parameters: dict) -> str:
+    """The name of a run's folder: a hash of the notebook's name and all parameters."""
+    return hashlib.sha256(json.dumps([notebook.stem, parameters], sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _model_revision(model: str) -> str:
+    """The revision of a model, without loading or fetching it. Raises BadInput if there is none."""
+    if model == "default":
+        return default_model.REVISION
+    from nokenlab.models import hub
+
+    try:
+        where, _ = hub.locate(model)
+        return hub.revision_of(where) if isinstance(where, Path) else hub.on_hub(where, None)["revision"]
+    except (OSError, ValueError) as error:
+        raise BadInput(str(error)) from None
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that takes 1e-3 for a number and refuses a key that is written twice."""
+    """YAML that reads 1e-3 as a number and refuses a key that is written twice."""
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, (key, _) in enumerate(node.value):
-            if keys[i] in keys[:i]:
-                twice = f"{keys[i]!r} is there twice"
-                raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)
+        keys = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys:
+                mark = key_node.start_mark
+                raise yaml.MarkedYAMLError(problem=f"{key!r} is written twice", problem_mark=mark)
+            keys.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -119,7 +151,7 @@ def _read(file: Path) -> dict:
     except Exception as error:  # of many kinds, as for `!!int ''` or a thousand brackets
         raise BadInput(f"{file.name} is not YAML: {first_line(error)}") from None
     if not isinstance(spec, dict):
-        raise BadInput(f"{file.name} wants lines such as `notebook: 03-random-nokens`")
+        raise BadInput(f"{file.name} must have lines such as `notebook: 03-random-nokens`")
     for key in spec:
         if key not in KEYS:
             raise BadInput(f"{file.name}: no key {short(key)}{did_you_mean(str(key), KEYS)}")
@@ -128,57 +160,50 @@ def _read(file: Path) -> dict:
 
 def _notebook(name: object, folder: Path) -> Path:
     if not isinstance(name, str):
-        raise BadInput("notebook wants a name such as 03-random-nokens")
-    beside = folder / name
-    return (beside if beside.suffix == ".ipynb" and beside.is_file() else notebooks.find(name)).resolve()
+        raise BadInput("notebook must be a name such as 03-random-nokens")
+    path = folder / name
+    return (path if path.suffix == ".ipynb" and path.is_file() else notebooks.find(name)).resolve()
 
 
-def _number(spec: dict, key: str, default: float, kind: type) -> float:
+def _positive(spec: dict, key: str, default: float, kind: type) -> float:
     value = spec.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | kind) or not 0 < value < math.inf:
-        raise BadInput(f"{key} wants a {'whole ' * (kind is int)}number above 0, got {short(value)}")
+        number = "a whole number" if kind is int else "a number"
+        raise BadInput(f"{key} must be {number} above 0, got {short(value)}")
     return value
 
 
 def _combine(spec: dict) -> list[dict]:
     """What each run is given: list x zip x grid, over the fixed parameters, in the order of the file."""
     fixed, grid, together = (_dict(spec, key) for key in ("parameters", "grid", "zip"))
-    written = _list(spec, "list", dict)
-    places = [list(fixed), list(grid), list(together), list({n: 0 for one in written for n in one})]
-    for name, count in Counter(itertools.chain(*places)).items():
+    listed = _list(spec, "list", dict)
+    in_list = {name for values in listed for name in values}
+    for name, count in Counter([*fixed, *grid, *together, *in_list]).items():
         if count > 1:
             raise BadInput(f"{short(name)} is in more than one of parameters, grid, zip and list")
     for name, values in (grid | together).items():
         if not isinstance(values, list) or not values:
-            raise BadInput(f"{name} wants a list of values, got {short(values)}")
+            raise BadInput(f"{name} must be a list of values, got {short(values)}")
     if len({len(values) for values in together.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in together.items())
         raise BadInput(f"the lists of zip have different lengths: {lengths}")
-    rows = [dict(zip(together, row, strict=True)) for row in zip(*together.values(), strict=True)]
-    count = max(len(written), 1) * max(len(rows), 1) * math.prod(map(len, grid.values()))
+    zipped = [dict(zip(together, row, strict=True)) for row in zip(*together.values(), strict=True)]
+    count = max(len(listed), 1) * max(len(zipped), 1) * math.prod(map(len, grid.values()))
     if count > MOST:
         raise BadInput(f"{short(count)} runs are more than {MOST}")
     points = [dict(zip(grid, point, strict=True)) for point in itertools.product(*grid.values())]
-    every = itertools.product(written or [{}], rows or [{}], points)
-    return [fixed | one | row | point for one, row, point in every]
-
-
-def _check(known: dict, given: dict, number: int) -> dict:
-    try:
-        return check(known, given)
-    except BadInput as error:
-        raise BadInput(f"run {number}: {error}") from None
+    return [fixed | a | b | c for a, b, c in itertools.product(listed or [{}], zipped or [{}], points)]
 
 
 def _dict(spec: dict, key: str) -> dict:
     value = spec.get(key) or {}
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise BadInput(f"{key} wants lines such as `name: value`")
+        raise BadInput(f"{key} must have lines such as `name: value`")
     return value
 
 
 def _list(spec: dict, key: str, kind: type) -> list:
     value = spec.get(key) or []
     if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-        raise BadInput(f"{key} wants a list of {'runs' if kind is dict else 'names'}")
+        raise BadInput(f"{key} must be a list of {'runs' if kind is dict else 'names'}")
     return value

@@ -1,44 +1,67 @@
-"""The tables of a sweep, made from its run folders: each row of each run, what became of runs, a figure."""
+"""The tables of a sweep, made from its run folders: rows of all runs, the outcome of each run, a figure."""
 
 from __future__ import annotations
 
 import io
 import json
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nokenlab.runs.files import to_csv, to_json, write_atomically
 from nokenlab.runs.freshness import digest
-from nokenlab.runs.sweep_file import Sweep
+from nokenlab.runs.sweep_file import Run, Sweep
 from nokenlab.runs.sweep_records import is_done, is_stale
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHADES = 8  # lines in one panel; with more of them the mean is drawn alone
-PANELS = 6
+LINES, PANELS = 8, 6  # of the figure: lines in a panel, else the mean alone; panels
+LIMIT = 2_000_000  # bytes of a Parquet file
+INTEGER = r"-?(0|[1-9]\d{0,17})"  # 64 bits hold it
+NUMBER = r"-?((0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|inf)"
 
 
 def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> None:
-    """Write table.csv, runs.csv, made_by.json and, where an axis is numeric, figure.png, each whole.
+    """Write table.csv, runs.csv, made_by.json and, where an axis is numeric, figure.png.
 
     With `keep_stale` rows of stale runs are in the tables too, and a column `stale` marks them.
     """
     table = rows(sweep, folder, records, keep_stale)
     write_atomically(folder / "table.csv", to_csv(table))
-    write_atomically(folder / "runs.csv", to_csv(runs(sweep, records, keep_stale)))
-    write_atomically(folder / "made_by.json", to_json(_makers(sweep, records)))
+    write_atomically(folder / "runs.csv", to_csv(outcomes(sweep, records, keep_stale)))
+    made_by = [records.get(run.identity, {}).get("made_by") for run in sweep.runs]
+    digests = {digest(provenance): provenance for provenance in made_by if provenance}
+    write_atomically(folder / "made_by.json", to_json(digests))
     if figure := draw(sweep, table):
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
         write_atomically(folder / "figure.png", png.getvalue())
 
 
+def write_rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> list[str]:
+    """Write each table of `sweep.rows` as `folder`/table.parquet. Returns why some are not written.
+
+    An older file of a table that is larger than `LIMIT`, or that no run wrote, is removed.
+    """
+    refused = []
+    for name in sweep.rows:
+        path, table = folder / f"{name}.parquet", rows_of_table(sweep, name, folder, records, keep_stale)
+        content = b"" if table.empty else to_parquet(table)
+        if 0 < len(content) <= LIMIT:
+            write_atomically(path, content)
+            continue
+        path.unlink(missing_ok=True)
+        if content:
+            size = f"{len(content) / 1e6:.2f} MB; the limit is {LIMIT / 1e6:g} MB"
+            refused.append(f"{path.name} is not saved: its {len(table)} rows take {size}")
+        elif any(is_done(run, records, keep_stale) for run in sweep.runs):
+            refused.append(f"no run wrote rows of a table {name!r}")
+    return refused
+
+
 def rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
-    """Every row of every table of the runs that are done, as text, but of those kept as Parquet files.
+    """Every row of every table of the runs that are done, as text, but of those saved as Parquet files.
 
     Columns: run (from 1, in the order of the sweep), the parameters, table (its name), then the columns of
     the tables. One that is named as a parameter becomes table.column. Cells a table does not have are empty.
@@ -47,22 +70,68 @@ def rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool 
     import pandas as pd
 
     parts = []
-    first = ["run", "stale"] if keep_stale else ["run"]
     for number, run in enumerate(sweep.runs, 1):
         if not is_done(run, records, keep_stale):
             continue
-        marks = {"run": str(number), "stale": str(is_stale(run, records)).lower()}
-        head = {name: marks[name] for name in first} | {n: text_of(v) for n, v in run.parameters.items()}
-        for path in sorted((folder / "runs" / run.identity).glob("*.csv")):
-            if path.stem not in sweep.tables if sweep.tables else path.stem in sweep.rows:
-                continue
-            part = read_table(path)
-            head["table"] = path.stem
-            part = part.rename(columns={name: f"{path.stem}.{name}" for name in part if name in head})
-            parts.append(pd.concat([pd.DataFrame([head] * len(part), columns=list(head)), part], axis=1))
+        head = {"run": str(number)}
+        if keep_stale:
+            head["stale"] = str(is_stale(run, records)).lower()
+        head |= {name: text_of(value) for name, value in run.parameters.items()}
+        for path in sorted(_folder(folder, run).glob("*.csv")):
+            wanted = path.stem in sweep.tables if sweep.tables else path.stem not in sweep.rows
+            if wanted:
+                parts.append(_with_head(read_table(path), head | {"table": path.stem}, path.stem))
     if not parts:
+        first = ["run", "stale"] if keep_stale else ["run"]
         return pd.DataFrame(columns=[*first, *sweep.runs[0].parameters, "table"])
     return pd.concat(parts, ignore_index=True).fillna("")
+
+
+def rows_of_table(
+    sweep: Sweep, name: str, folder: Path, records: dict[str, dict], keep_stale: bool = False
+) -> pd.DataFrame:
+    """The rows of one table of all runs that are done.
+
+    Columns: run (from 1, in the order of the sweep), stale with `keep_stale`, those parameters that differ
+    from run to run and are no columns of the table, then the table's own. Numbers are numbers.
+    """
+    import pandas as pd
+
+    parts = []
+    for number, run in enumerate(sweep.runs, 1):
+        path = _folder(folder, run) / f"{name}.csv"
+        if is_done(run, records, keep_stale) and path.exists():
+            table, head = read_table(path), {"run": str(number)}
+            if keep_stale:
+                head["stale"] = str(is_stale(run, records))
+            axes = {axis: text_of(run.parameters[axis]) for axis in sweep.axes if axis not in table}
+            parts.append(_with_head(table, head | axes, name))
+    if not parts:
+        return pd.DataFrame()
+    return pd.concat(parts, ignore_index=True).fillna("").apply(_typed)
+
+
+def outcomes(sweep: Sweep, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
+    """One row per run.
+
+    Columns: run, those parameters that differ, status, seconds, device, error, folder, made_by. device is
+    cpu or the GPU's name, and which GPU it was. made_by is the commit, with a + where files had changed
+    since, and the digest of what made it, as in made_by.json. With `keep_stale` there is a column stale; else
+    a stale run has that for its status.
+    """
+    import pandas as pd
+
+    table = []
+    for number, run in enumerate(sweep.runs, 1):
+        record = records.get(run.identity, {})
+        stale = is_stale(run, records)
+        row = {"run": number} | {name: text_of(run.parameters[name]) for name in sweep.axes}
+        if keep_stale:
+            row["stale"] = stale
+        row["status"] = "stale" if stale and not keep_stale else record.get("status", "not run")
+        row |= {name: record.get(name) for name in ("seconds", "device", "error")}
+        table.append(row | {"folder": run.identity, "made_by": _trace(record)})
+    return pd.DataFrame(table)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -75,111 +144,108 @@ def read_table(path: Path) -> pd.DataFrame:
         return pd.DataFrame()
 
 
-def runs(sweep: Sweep, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
-    """One row a run.
-
-    Columns: run, those parameters that differ, status, seconds, device, error, folder, made_by. device is
-    cpu or the GPU's name, and which GPU it was. made_by is the commit, with a + where files had changed
-    since, and the name of what made it in made_by.json. With `keep_stale` there is a column stale; else a
-    stale run has that for its status.
-    """
-    import pandas as pd
-
-    found = []
-    for number, run in enumerate(sweep.runs, 1):
-        record = records.get(run.identity, {})
-        stale = is_stale(run, records)
-        row = {"run": number} | {name: text_of(run.parameters[name]) for name in sweep.axes}
-        row |= {"stale": stale} if keep_stale else {}
-        status = "stale" if stale and not keep_stale else record.get("status", "not run")
-        row |= {
-            "status": status,
-            "seconds": record.get("seconds"),
-            "device": record.get("device"),
-            "error": record.get("error"),
-        }
-        found.append(row | {"folder": run.identity, "made_by": _trace(record)})
-    return pd.DataFrame(found)
+def to_parquet(table: pd.DataFrame) -> bytes:
+    """`table` as a compressed Parquet file; texts that come again are stored once."""
+    file = io.BytesIO()
+    table.to_parquet(file, index=False, compression="zstd", compression_level=19)
+    return file.getvalue()
 
 
-def _trace(record: dict) -> str:
-    """What a run can be traced by: the commit, and the digest of what made it."""
-    git = record.get("git") or {}
-    commit = (git.get("commit") or "")[:9] + "+" * bool(git.get("dirty"))
-    return "/".join(filter(None, [commit, digest(record["made_by"]) if "made_by" in record else ""]))
-
-
-def _makers(sweep: Sweep, records: dict[str, dict]) -> dict[str, dict]:
-    """What made the runs that are there, by the digests in runs.csv."""
-    found = [records.get(run.identity, {}).get("made_by") for run in sweep.runs]
-    return {digest(made): made for made in found if made}
+def text_of(value: object) -> str:
+    """A parameter's value as a cell of a table has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def draw(sweep: Sweep, table: pd.DataFrame) -> Figure | None:
-    """The means of the numeric columns over the first numeric axis, a line for each value of another axis.
+    """The means of the numeric columns over the first numeric axis, one line for each value of another axis.
 
     A seed is a number, but no axis: how large it is means nothing. None when no axis is numeric, or no
     column.
     """
     import pandas as pd
 
-    from nokenlab.style import figure, shown, wrap
+    from nokenlab.style import MARKERS, OKABE_ITO, figure, shown, wrap
 
-    axis = next((name for name in sweep.axes if name != "seed" and _numeric(sweep, name)), None)
-    if axis is None or table.empty:
-        return None
+    axis = next((name for name in sweep.axes if name != "seed" and _is_numeric(sweep, name)), None)
     columns = _numeric_columns(sweep, table)
-    if not columns:
+    if axis is None or not columns:
         return None
-    others = [name for name in sweep.axes if name != axis and table[name].nunique() <= SHADES]
-    by = table[others[0]] if others else pd.Series("", index=table.index)
-    x = pd.to_numeric(table[axis])
+    groups = [name for name in sweep.axes if name != axis and table[name].nunique() <= LINES]
+    group = table[groups[0]] if groups else pd.Series("", index=table.index)
+    x = pd.to_numeric(table[axis]).rename("x")
     fig, _ = figure(7.2, 2.6 * len(columns) + 1, rows=len(columns), sharex=True)
     for ax, (name, numbers) in zip(fig.axes, columns.items(), strict=True):
-        _panel(ax, numbers.groupby([by, x], sort=False).mean().dropna(), list(dict.fromkeys(by)))
+        means = numbers.groupby([group.rename("group"), x]).mean().dropna()
+        for i, value in enumerate(group.unique()):
+            line = means[means.index.get_level_values("group") == value].droplevel("group")
+            look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
+            ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
         ax.set_ylabel(wrap(f"mean of {name}", 28))
     ax.set_xlabel(shown(axis))
-    if x.min() > 0 and x.max() / x.min() > 20:
-        ax.set_xscale("log")
     fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
-    if others:
+    if groups:
         lines, labels = ax.get_legend_handles_labels()
-        fig.legend(lines, labels, title=shown(others[0]), frameon=False, loc="outside lower center")
+        fig.legend(lines, labels, title=shown(groups[0]), frameon=False, loc="outside lower center")
     return fig
 
 
 def _numeric_columns(sweep: Sweep, table: pd.DataFrame) -> dict[str, pd.Series]:
-    """The numbers of the columns to draw, NaN where there is none: the sweep's own choice, else all."""
+    """The numbers of the columns to draw, NaN where there is none: those of `sweep.figure`, else all."""
     import pandas as pd
 
-    known = {"run", "stale", "table", *sweep.runs[0].parameters}
-    names = sweep.figure or [name for name in table if name not in known]
-    numbers = {name: pd.to_numeric(_column(table, name), errors="coerce") for name in names}
-    return dict(islice(((n, column) for n, column in numbers.items() if column.notna().any()), PANELS))
+    numbers, others = {}, {"run", "stale", "table", *sweep.runs[0].parameters}
+    for name in sweep.figure or [name for name in table if name not in others]:
+        table_name, _, column = name.partition(".")
+        if name in table:
+            numbers[name] = pd.to_numeric(table[name], errors="coerce")
+        elif column in table:  # table.column: its rows that come from one table
+            numbers[name] = pd.to_numeric(table[column].where(table["table"] == table_name), errors="coerce")
+    drawn = [name for name in numbers if numbers[name].notna().any()]
+    return {name: numbers[name] for name in drawn[:PANELS]}
 
 
-def _panel(ax: Axes, means: pd.Series, values: list[str]) -> None:
-    """A line for each of `values`, the first level of `means`, over the second; the label is always there."""
-    from nokenlab.style import MARKERS, OKABE_ITO, wrap
-
-    for i, value in enumerate(values):
-        line = means[value].sort_index() if value in means else means.iloc[:0]
-        look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
-        ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
-
-
-def _column(table: pd.DataFrame, name: str) -> pd.Series:
-    """A column of the table, or as table.column those rows of it that come from one table."""
-    if name in table:
-        return table[name]
-    part, _, column = name.partition(".")
-    return table[column].where(table["table"] == part) if column in table else table["run"].where(False)
-
-
-def _numeric(sweep: Sweep, name: str) -> bool:
+def _is_numeric(sweep: Sweep, name: str) -> bool:
     return all(type(run.parameters[name]) in (int, float) for run in sweep.runs)
 
 
-def text_of(value: object) -> str:
-    """A parameter's value as a cell of a table has it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _folder(folder: Path, run: Run) -> Path:
+    return folder / "runs" / run.identity
+
+
+def _with_head(table: pd.DataFrame, head: dict[str, str], name: str) -> pd.DataFrame:
+    """The table `name` with columns of one value before its own; its own of the same name get its prefix."""
+    import pandas as pd
+
+    table = table.rename(columns={column: f"{name}.{column}" for column in head})
+    return pd.concat([pd.DataFrame([head] * len(table), columns=list(head)), table], axis=1)
+
+
+def _trace(record: dict) -> str:
+    """What a run can be traced by: the commit, and the digest of what made it."""
+    git, parts = record.get("git") or {}, []
+    if git.get("commit"):
+        parts.append(git["commit"][:9] + ("+" if git.get("dirty") else ""))
+    if "made_by" in record:
+        parts.append(digest(record["made_by"]))
+    return "/".join(parts)
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """A column of text as what all its cells are: bool, int64, float32 (an empty cell is NaN), else text.
+
+    float64 where float32 would change the six digits that a table has.
+    """
+    import numpy as np
+    import pandas as pd
+
+    filled = column[column != ""]
+    complete = len(filled) == len(column)
+    if complete and filled.isin(["True", "False"]).all():
+        return column == "True"
+    if complete and filled.str.fullmatch(INTEGER).all():
+        return column.astype("int64")
+    if len(filled) and filled.str.fullmatch(NUMBER).all():
+        numbers = pd.to_numeric(column.where(column != ""))
+        small = numbers.astype("float32")
+        return small if np.allclose(small, numbers, rtol=1e-6, atol=0, equal_nan=True) else numbers
+    return column

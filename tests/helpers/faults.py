@@ -8,18 +8,16 @@ from helpers.sweeps import processes, wait_for
 
 # a fault -> what is said of the run that it comes over; all others are done
 SIGNALS = {
-    "no server": "",  # killed by a run, which goes on
+    "no server": "",  # killed by a kernel, which goes on
     "stop server": "",
-    "lost": "the process of the run died",
     "kill": "the kernel died; out of memory, or a crash?",
-    "stop run": "over its time limit of 4 s, and did not stop",
     "stop kernel": "over its time limit of 4 s",
     "fine": "",
 }
 
 
 def signals(place) -> dict[str, str]:
-    """SIGKILL and SIGSTOP of the fork server, a run and its kernel, a run each. What was said of each."""
+    """SIGKILL and SIGSTOP of the fork server and of a kernel, one run for each. What was said of each."""
     place.spec(f"time_limit: 4\nzip: {{word: [{', '.join(SIGNALS)}]}}")
     begin = time.monotonic()
     place.run("--workers", "3", check=1)

@@ -12,21 +12,19 @@ from helpers.small_notebooks import names, notebook
 from helpers.sweeps import processes, wait_for
 
 TABLE = """
-import os, time, pandas as pd, psutil, nokenlab as nl
-out, run = nl.Results(), psutil.Process(os.getppid())
+import os, pandas as pd, nokenlab as nl
+out = nl.Results()
 _ = out.table(pd.DataFrame({"text": ["a, b"] * size}), "texts")
 """
 PARAMETERS = "size: int = 3  # rows; legal: 1 to 1000000"
 # a fault -> what it does to itself, what is said of it
 SIGNALS = {
     "SIGKILL of the kernel": ("os.kill(os.getpid(), 9)", "the kernel died; out of memory, or a crash?"),
-    "SIGKILL of the run": ("run.kill()", "the process of the run died"),
-    "SIGKILL of the fork server": ("run.parent().kill()", ""),
-    "SIGSTOP of the fork server": ("run.parent().suspend()", ""),
+    "SIGKILL of the fork server": ("os.kill(os.getppid(), 9)", ""),
+    "SIGSTOP of the fork server": ("os.kill(os.getppid(), 19)", ""),
     "fine beside it": ("pass", ""),
     "fine after it": ("pass", ""),
 }
-FORK = "from nokenlab.runs import run_host; run_host.FORK = 2; "  # seconds, so that nobody waits for 8
 # it is woken after 3 s, so that it comes to its end
 STOPPED = """
 import subprocess
@@ -70,10 +68,10 @@ class Runs:
 
 
 def signals(place) -> dict[str, str]:
-    """SIGKILL of kernel, run and fork server, SIGSTOP of the server, a notebook each. What was said."""
+    """SIGKILL of kernel and fork server, SIGSTOP of the server, a notebook each. What was said."""
     stems = {fault: fault.lower().replace(" ", "-") for fault in SIGNALS}
     paths = [place.notebook(stems[fault], cell) for fault, (cell, _) in SIGNALS.items()]
-    said, found = place.run(*paths, "--workers", "2", before=FORK, code=1), {}
+    said, found = place.run(*paths, "--workers", "2", code=1), {}
     for fault, (_, expected) in SIGNALS.items():
         own = [line for line in said if line.startswith(f"nokenlab: {stems[fault]}: ")]
         assert len(own) == bool(expected) and expected in "".join(own), (fault, said)

@@ -24,15 +24,13 @@ if word == "die": os._exit(3)
 if word == "kill": os.kill(os.getpid(), 9)
 if word == "slow": time.sleep(600)
 if word == "raise": raise ValueError("no such word")
-if word == "lost": os.kill(os.getppid(), 9)
-if word == "no server": psutil.Process(os.getppid()).parent().kill()
+if word == "no server": os.kill(os.getppid(), 9)
+if word == "stop server": os.kill(os.getppid(), 19)
 if word == "stop kernel": os.kill(os.getpid(), 19)
-if word == "stop run": os.kill(os.getppid(), 19)
-if word == "stop server": psutil.Process(os.getppid()).parent().suspend()
 results = Path(os.environ["SWEEP_LOG"]).with_name("results")
 if word == "vanish": results.rename(results.with_name("gone"))  # at once, as rmtree is not
 if word == "how":
-    with open(os.environ["SWEEP_LOG"], "a") as log: log.write(psutil.Process(os.getppid()).cmdline()[2] + " ")
+    with open(os.environ["SWEEP_LOG"], "a") as log: log.write(psutil.Process().cmdline()[2] + " ")
 size = 200_000 if word == "big" else 2
 table = pd.DataFrame({"word": ["x"] * size, "half": [scale / 2] * size, "text": ["a, b\\n\\r"] * size})
 _ = nl.Results().table(table, "halves")

@@ -1,5 +1,6 @@
 """A sweep on a dask scheduler: workers are separate processes that share nothing with the driver."""
 
+import os
 from types import SimpleNamespace
 
 import psutil
@@ -7,8 +8,7 @@ import pytest
 from distributed import LocalCluster
 from helpers.sweeps import Place, wait_for
 
-from nokenlab.runs import dask_workers as cluster
-from nokenlab.runs import devices
+from nokenlab.runs import dask_workers, devices
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_killed_worker_s_runs_are_done_again_and_plain_is_plain_on_a_worker_th
         place.log.write_text("")
         place.spec("parameters: {word: how}\ngrid: {scale: [1, 2]}")  # one for each worker
         place.run("--scheduler", dask.scheduler_address, "--plain")
-    assert sorted(place.ended()) == ["1.0", "2.0", *["nokenlab.runs.one_run"] * 2]
+    assert sorted(place.ended()) == ["1.0", "2.0", *["ipykernel_launcher"] * 2]
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,19 @@ def test_a_worker_that_was_given_its_gpus_keeps_them(tmp_path, monkeypatch, give
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if given:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
-        assert devices.own() == "3"  # dask-cuda puts a worker's own GPU first
+        assert devices.assigned(os.environ) == "3"  # dask-cuda puts a worker's own GPU first
     worker = SimpleNamespace(local_directory=str(tmp_path), state=SimpleNamespace(nthreads=2))
     monkeypatch.setattr("distributed.get_worker", lambda: worker)
-    monkeypatch.setattr(cluster, "_hosts", {})
-    monkeypatch.setattr(cluster, "RunHost", lambda place, models, environments: lambda task: environments)
-    environments = cluster.on_worker({"model": None})
-    assert [place.get("CUDA_VISIBLE_DEVICES") for place in environments] == gpus
-    assert {place["NOKENLAB_SHARE"] for place in environments} == {share}
+    pools = []
+    monkeypatch.setattr(dask_workers, "_pools", {})
+    monkeypatch.setattr(
+        dask_workers, "KernelPool", lambda models, environments, *_: pools.append(environments)
+    )
+    monkeypatch.setattr(dask_workers, "perform", lambda task, folder, pool: ({}, folder))
+    dask_workers.run_on_worker({"model": None, "threads": 1, "plain": False})
+    (environments,) = pools
+    assert [variables.get("CUDA_VISIBLE_DEVICES") for variables in environments] == gpus
+    assert {variables["NOKENLAB_SHARE"] for variables in environments} == {share}
 
 
 def test_devices_are_for_workers_here(place, capsys):

@@ -11,7 +11,7 @@ from helpers.sweeps import Place
 
 from nokenlab.errors import BadInput
 from nokenlab.models import memory
-from nokenlab.runs import devices, run_host
+from nokenlab.runs import devices
 from nokenlab.runs.many_runs import run_many
 from nokenlab.runs.notebook_run import prepare
 
@@ -31,17 +31,17 @@ def two_gpus(monkeypatch):
 
 
 def test_gpus_are_those_of_the_environment_else_counted(tmp_path, monkeypatch):
-    assert devices.visible() == ["4", "GPU-5"] and devices.own() == "4"
+    assert devices.visible() == ["4", "GPU-5"] and devices.assigned(os.environ) == "4"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,-1,3")
     assert devices.visible() == ["2"]
     for none in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
-        assert devices.visible() == [] and devices.own() is None
+        assert devices.visible() == [] and devices.assigned(os.environ) is None
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setattr(devices, "NODES", str(tmp_path / "nvidia[0-9]*"))
     for name in ("nvidia0", "nvidia7", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert devices.visible() == ["0", "1"] and devices.own() is None
+    assert devices.visible() == ["0", "1"] and devices.assigned(os.environ) is None
 
 
 def test_a_chosen_device_is_left_alone(monkeypatch):
@@ -60,10 +60,10 @@ def test_gpus_that_are_not_there(text, wrong):
 
 
 def test_workers_take_gpus_in_turn_and_share_their_memory(monkeypatch):
-    places = devices.places(3, ["4", "GPU-5"])
-    assert [place[devices.VISIBLE] for place in places] == ["4", "GPU-5", "4"]
-    assert {place[devices.SHARE] for place in places} == {"2"}
-    assert devices.places(3, []) == [{devices.SHARE: "3"}] * 3
+    variables = devices.environments(3, ["4", "GPU-5"])
+    assert [each[devices.VISIBLE] for each in variables] == ["4", "GPU-5", "4"]
+    assert {each[devices.SHARE] for each in variables} == {"2"}
+    assert devices.environments(3, []) == [{devices.SHARE: "3"}] * 3
     _, alone = memory.free_and_total("cpu")
     monkeypatch.setenv(devices.SHARE, "3")
     free, total = memory.free_and_total("cpu")
@@ -102,14 +102,3 @@ def test_notebooks_take_gpus_in_turn(tmp_path, monkeypatch):
     assert len(list(run_many(plan, tmp_path / "results", 2, pytest.fail))) == 2
     tables = [(tmp_path / "results" / path.stem / "seen.csv").read_text().split()[1] for path in plan]
     assert sorted(tables) == ["4,1", "GPU-5,1"]
-
-
-def test_a_place_is_free_again_after_a_run_that_was_lost(tmp_path, monkeypatch):
-    host = run_host.RunHost(tmp_path, [None], devices.places(1, ["4"]))
-    path = notebook(tmp_path, "small", "import os; os.kill(os.getppid(), 9)")
-    task = {"work": "nokenlab.runs.one_run:perform", "notebook": str(path), "given": {}, "command": ""}
-    task |= {"threads": 1, "time_limit": 60, "plain": False, "environment": {}}
-    for _ in range(2):
-        with pytest.raises(Exception, match="the process of the run died"):
-            host(task)
-    host.close()

@@ -9,7 +9,7 @@ from nokenlab.cli import main
 from nokenlab.pages.results_page import write_index
 from nokenlab.runs import many_runs, provenance
 
-STORY = "story: not as its run wrote it: "
+STORY = "story: changed after its run: "
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from helpers.small_notebooks import names, notebook
 
 from nokenlab.errors import RunFailed
-from nokenlab.runs.execution import execute
+from nokenlab.runs.notebook_run import execute
 
 
 @pytest.fixture

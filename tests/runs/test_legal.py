@@ -4,7 +4,6 @@ import pytest
 from helpers.small_notebooks import notebook
 
 from nokenlab.errors import BadInput
-from nokenlab.runs import legal
 from nokenlab.runs.parameters import Parameter, check_value, read
 
 CASES = [  # type, legal, values that are, values that are not, what is said
@@ -55,8 +54,11 @@ def test_legal_values(type_, clauses, good, bad, said):
 
 
 def test_a_comment_without_the_word_allows_all():
-    assert legal.of_comment("above 0; at least 1") == legal.of_comment("illegal: 1 to 2") == ""
-    assert legal.of_comment("legal: 1 to 2") == legal.of_comment("a [m]; legal: 1 to 2") == "1 to 2"
+    def valid(comment):
+        return Parameter("x", "int", 1, comment).valid
+
+    assert valid("above 0; at least 1") == valid("illegal: 1 to 2") == ""
+    assert valid("legal: 1 to 2") == valid("a [m]; legal: 1 to 2") == "1 to 2"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_comment_without_the_word_allows_all():
     [
         (
             "x: int = 1  # legal: at lest 1",
-            "bad: default of x: legal: 'at lest 1' is none of at least N, above N,",
+            "bad: default of x: legal: 'at lest 1' is not one of at least N, above N,",
         ),
         ("x: int = 1  # legal: each once", "bad: default of x: legal: each once is not for int but for list"),
         ("x: str = ''  # legal: above 0", "bad: default of x: legal: above 0 is not for str but for int, fl"),

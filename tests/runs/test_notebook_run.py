@@ -106,6 +106,6 @@ def test_refuses_a_place_it_cannot_or_must_not_write(tmp_path, no_kernel):
         run_notebook(path, {}, tmp_path / "file" / "n")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("")
-    with pytest.raises(BadInput, match="in the way"):
+    with pytest.raises(BadInput, match="already exists and was not created by nokenlab"):
         run_notebook(path, {}, tmp_path / "mine")
     assert names(tmp_path / "mine") == ["thesis.tex"]

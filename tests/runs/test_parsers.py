@@ -11,13 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nokenlab.errors import LARGEST_SEED, LONGEST, BadInput, check_seeds
-from nokenlab.runs import freshness as made_by
-from nokenlab.runs import legal
-from nokenlab.runs import sweep_rows as kept_rows
+from nokenlab.runs import freshness
 from nokenlab.runs.files import to_csv
-from nokenlab.runs.parameters import TYPES, Parameter, check_value, of_source, parse
+from nokenlab.runs.parameters import TYPES, Parameter, check_value, of_source, parse, rules
 from nokenlab.runs.sweep_file import Run, Sweep, load_sweep
-from nokenlab.runs.sweep_table import read_table
+from nokenlab.runs.sweep_table import read_table, rows_of_table
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -37,7 +35,7 @@ def refused(call, *given):
 
 
 @few
-@given(st.sampled_from(TYPES), YAMLISH | st.text(max_size=30))
+@given(st.sampled_from(list(TYPES)), YAMLISH | st.text(max_size=30))
 def test_any_text_of_a_command_line_is_a_value_of_its_type_or_refused(type_, text):
     parameter = Parameter("x", type_, None)
     value = refused(lambda: check_value(parameter, parse(parameter, text)))
@@ -63,23 +61,23 @@ def test_a_value_comes_through_as_json_and_as_yaml(given_value):
 )
 def test_bounds_are_what_they_say(word, bound, x):
     holds = {"at least": x >= bound, "above": x > bound, "at most": x <= bound, "below": x < bound}[word]
-    said = legal.refusal(f"{word} {bound:f}", "float", "x", x)
-    assert (said is None) == holds
+    parameter = Parameter("x", "float", None, f"legal: {word} {bound:f}")
+    assert (refused(check_value, parameter, x) is not None) == holds
 
 
 @few
 @given(st.lists(st.integers(-5, 5), max_size=4), st.integers(-4, 0), st.integers(0, 4), st.integers(0, 4))
 def test_clauses_hold_together(values, low, high, count):
-    said = legal.refusal(f"{low} to {high}, each once, {count} values", "list[int]", "x", values)
+    parameter = Parameter("x", "list[int]", None, f"legal: {low} to {high}, each once, {count} values")
     holds = all(low <= x <= high for x in values) and len(set(values)) == len(values) == count
-    assert (said is None) == holds
+    assert (refused(check_value, parameter, values) is not None) == holds
 
 
 @few
-@given(st.text("atlesbovmwidcr0123 -.e,<>nok", max_size=25), st.sampled_from(TYPES))
+@given(st.text("atlesbovmwidcr0123 -.e,<>nok", max_size=25), st.sampled_from(list(TYPES)))
 def test_any_text_behind_legal_is_rules_or_refused(text, type_):
-    found = refused(legal.rules, text, type_, "x")
-    assert found is None or all(type_ in rule.types for rule in found)
+    checked = refused(rules, Parameter("x", type_, None, f"legal: {text}"))
+    assert checked is None or all(type_ in rule.types for rule in checked)
 
 
 @few
@@ -112,8 +110,8 @@ def place(tmp_path_factory):
 @pytest.fixture
 def load(place, monkeypatch):
     """Load a sweep from the bytes of a file, or from what is written as YAML."""
-    monkeypatch.setattr(made_by, "of_notebook", lambda *_: {})
-    monkeypatch.setattr(made_by, "of_run", lambda *_: {})
+    monkeypatch.setattr(freshness, "of_notebook", lambda *_: {})
+    monkeypatch.setattr(freshness, "of_run", lambda *_: {})
 
     def load(spec):
         data = spec if isinstance(spec, bytes) else yaml.safe_dump(spec, sort_keys=False).encode()
@@ -168,7 +166,7 @@ def test_kept_rows_show_what_the_table_said(place, cells):
     written = read_table(folder / "t.csv")["cell"].tolist()
     run = Run({}, {}, "who", {})
     sweep = Sweep("s", place / "small.ipynb", "", (run,), (), 1, 1, (), (), ("t",))
-    kept = kept_rows.rows(sweep, "t", place, {"who": {"status": "done", "made_by": {}}})["cell"]
+    kept = rows_of_table(sweep, "t", place, {"who": {"status": "done", "made_by": {}}})["cell"]
 
     def shown(value):
         if isinstance(value, float):

@@ -14,7 +14,7 @@ from nokenlab.runs.parameters import parse, read
 
 def test_a_record_says_what_was_run(tmp_path):
     path = notebook(tmp_path, "story")
-    record = provenance.record(path, {"word": "x", "scale": 2.0}, {"scale": 2.0})
+    record = provenance.record(path, {"word": "x", "scale": 2.0}, {"scale": 2.0}, {})
     assert record["notebook"] == "story" and record["title"] == "The story of story"
     assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert record["parameters"] == {"word": "x", "scale": 2.0}

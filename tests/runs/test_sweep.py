@@ -15,7 +15,7 @@ from helpers.small_notebooks import names, notebook
 from helpers.sweeps import CELL, LOG, Place, processes, wait_for
 
 from nokenlab.errors import BadInput
-from nokenlab.runs import run_host
+from nokenlab.runs import kernel_pool
 from nokenlab.runs.sweep import only_driver, run_sweep
 from nokenlab.runs.sweep_file import load_sweep
 
@@ -51,7 +51,7 @@ def test_only_the_tables_that_are_named_are_kept_and_nothing_is_run_again(done):
 
 def test_a_sweep_its_table_and_its_resumption(place, capsys):
     place.run("--dry-run")
-    assert "s: 3 runs of small, 3 to do; how long is not known" in capsys.readouterr().out
+    assert "s: 3 runs of small, 3 to do; duration unknown" in capsys.readouterr().out
     assert not place.results.exists()
     place.run("--workers", "2")
     assert "s: 3 of 3 runs are done; look at" in capsys.readouterr().out
@@ -146,7 +146,7 @@ def test_a_damaged_run_folder_is_noticed_and_done_again(done):
     assert place.table() == whole and len(place.ended()) == 6
 
 
-def test_a_second_driver_is_refused_and_a_dead_one_is_not_in_the_way(place, capsys):
+def test_a_second_driver_is_refused_and_the_lock_of_a_dead_one_is_free(place, capsys):
     sweep = load_sweep(place.folder / "s.yaml")
     held = "from nokenlab.runs.sweep import only_driver; import sys, pathlib\n"
     held += "with only_driver(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
@@ -154,8 +154,8 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_in_the_way(place, caps
     other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdout.readline() == b"held\n"
     place.run(check=2)
-    assert f"is in the hands of process {other.pid} on " in capsys.readouterr().err
-    with pytest.raises(BadInput, match="in the hands of"):
+    assert f"is locked by process {other.pid} on " in capsys.readouterr().err
+    with pytest.raises(BadInput, match="locked by"):
         run_sweep(sweep, place.here)
     other.kill()
     other.wait()
@@ -172,17 +172,17 @@ def test_ctrl_c_ends_cleanly_and_the_sweep_goes_on(place):
     driver.send_signal(signal.SIGINT)
     error = driver.communicate(timeout=60)[1]
     assert driver.returncode == 130 and "Traceback" not in error
-    assert "the same command goes on from there" in error
+    assert "the same command continues from there" in error
     assert place.runs("status") == ["done", "done", "not run", "not run"]
     assert names(place.here) == [".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"]
     wait_for(lambda: not processes(place.folder))
 
 
 def test_where_forking_is_not_safe_python_starts_anew(place, monkeypatch, capsys):
-    monkeypatch.setattr(run_host.sys, "platform", "darwin")
+    monkeypatch.setattr(kernel_pool.sys, "platform", "darwin")
     place.spec("grid: {scale: [1]}")
     place.run()
-    assert "each run starts Python anew: forking is not safe on darwin" in capsys.readouterr().err
+    assert "each run starts a new Python: forking is not safe on darwin" in capsys.readouterr().err
     assert place.runs("status") == ["done"]
 
 

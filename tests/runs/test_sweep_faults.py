@@ -1,11 +1,10 @@
 """Faults, one sweep each; `tests/inject_faults.py` has the long form of the kills and a table of outcomes."""
 
+import psutil
 import pytest
 from helpers import faults
 from helpers.kills import kill_drivers
 from helpers.sweeps import Place
-
-from nokenlab.runs import run_host
 
 
 @pytest.fixture
@@ -14,26 +13,24 @@ def place(tmp_path, monkeypatch):
     return Place(tmp_path)
 
 
-def test_what_a_signal_ends_or_stops_is_told_and_the_others_go_on(place, monkeypatch):
-    monkeypatch.setattr(run_host, "GRACE", 4)
-    monkeypatch.setattr(run_host, "FORK", 2)
+def test_what_a_signal_ends_or_stops_is_told_and_the_others_go_on(place):
     faults.signals(place)
 
 
 def test_a_fork_server_that_is_stopped_at_its_imports_is_replaced(place, monkeypatch, capsys):
-    python, servers = run_host._python, []
+    start, servers = psutil.Popen, []
 
-    def first_stopped(*args):
-        servers.append(python(*args))
+    def first_stopped(*args, **options):
+        servers.append(start(*args, **options))
         if len(servers) == 1:
             servers[0].suspend()
         return servers[-1]
 
-    monkeypatch.setattr(run_host, "_python", first_stopped)
+    monkeypatch.setattr(psutil, "Popen", first_stopped)
     place.spec("grid: {scale: [1]}")
     place.run()
     assert place.runs("status") == ["done"] and len(servers) == 2
-    assert "Python anew" not in capsys.readouterr().err
+    assert "new Python" not in capsys.readouterr().err
 
 
 def test_a_full_disk_loses_nothing(place):

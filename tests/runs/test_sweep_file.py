@@ -5,9 +5,8 @@ from helpers.small_notebooks import notebook
 
 import nokenlab
 from nokenlab.errors import BadInput
-from nokenlab.runs import freshness as made_by
-from nokenlab.runs import notebooks
-from nokenlab.runs import sweep_records as done
+from nokenlab.models import default_model
+from nokenlab.runs import freshness, notebooks
 from nokenlab.runs.sweep_file import load_sweep
 
 
@@ -59,30 +58,30 @@ def test_no_axes_is_one_run_with_all_parameters(write):
     "text, message",
     [
         ("grid: {word: [a, b]", "s.yaml, line 2: expected"),
-        ("grid:\n  word: [a]\n  word: [b]", "s.yaml, line 4: 'word' is there twice"),
+        ("grid:\n  word: [a]\n  word: [b]", "s.yaml, line 4: 'word' is written twice"),
         ("a: \x00", "s.yaml is not YAML"),
-        ("- notebook: x", "s.yaml wants lines such as"),
+        ("- notebook: x", "s.yaml must have lines such as"),
         ("gird: {word: [a]}", "s.yaml: no key 'gird'; did you mean 'grid'?"),
-        ("notebook: [x]", "s.yaml: notebook wants a name"),
+        ("notebook: [x]", "s.yaml: notebook must be a name"),
         ("notebook: none", "s.yaml: no notebook 'none'"),
-        ("grid: [word]", "s.yaml: grid wants lines such as"),
-        ("list: {word: a}", "s.yaml: list wants a list of runs"),
-        ("grid: {word: a}", "s.yaml: word wants a list of values, got 'a'"),
-        ("grid: {word: []}", "s.yaml: word wants a list of values"),
+        ("grid: [word]", "s.yaml: grid must have lines such as"),
+        ("list: {word: a}", "s.yaml: list must be a list of runs"),
+        ("grid: {word: a}", "s.yaml: word must be a list of values, got 'a'"),
+        ("grid: {word: []}", "s.yaml: word must be a list of values"),
         (
             "zip: {word: [a, b], scale: [1]}",
             "s.yaml: the lists of zip have different lengths: word 2, scale 1",
         ),
         ("parameters: {word: a}\ngrid: {word: [b]}", "s.yaml: 'word' is in more than one of"),
         ("grid: {wrd: [a]}", "s.yaml: run 1: no parameter 'wrd'; did you mean 'word'?"),
-        ("grid: {word: [a, no]}", "s.yaml: run 2: word wants str, got False"),
-        ("grid: {scale: [1, .nan]}", "s.yaml: run 2: scale wants float"),
+        ("grid: {word: [a, no]}", "s.yaml: run 2: word must be str, got False"),
+        ("grid: {scale: [1, .nan]}", "s.yaml: run 2: scale must be float"),
         ("grid: {scale: [1, 2, 1.0]}", "s.yaml: runs 1 and 3 are the same"),
         ("list: [{word: b}, {word: b, scale: 1}]", "s.yaml: runs 1 and 2 are the same"),
-        ("time_limit: 0", "s.yaml: time_limit wants a number above 0, got 0"),
-        ("threads: 1.5", "s.yaml: threads wants a whole number above 0, got 1.5"),
-        ("rows: halves", "s.yaml: rows wants a list of names"),
-        ("threads: true", "s.yaml: threads wants a whole number"),
+        ("time_limit: 0", "s.yaml: time_limit must be a number above 0, got 0"),
+        ("threads: 1.5", "s.yaml: threads must be a whole number above 0, got 1.5"),
+        ("rows: halves", "s.yaml: rows must be a list of names"),
+        ("threads: true", "s.yaml: threads must be a whole number"),
         (
             f"grid: {{seeds: {[[i] for i in range(400)]}, scale: {list(range(400))}}}",
             "s.yaml: 160000 runs are",
@@ -106,7 +105,7 @@ def test_who_a_run_is_and_what_made_it_are_two_things(write, monkeypatch):
 
     def seen():
         (run,) = load_sweep(path).runs
-        return run.identity, made_by.digest(run.made_by)
+        return run.identity, freshness.digest(run.made_by)
 
     first, makers = seen()
     nb = json.loads(book.read_text())
@@ -132,7 +131,7 @@ def test_the_revision_of_the_model_made_a_run(tmp_path, monkeypatch):
     notebook(tmp_path, "model", "x = 1", parameters='model: str = "default"')
     (tmp_path / "s.yaml").write_text("notebook: model.ipynb")
     first = load_sweep(tmp_path / "s.yaml").runs[0]
-    monkeypatch.setattr(done.default_model, "REVISION", "other")
+    monkeypatch.setattr(default_model, "REVISION", "other")
     second = load_sweep(tmp_path / "s.yaml").runs[0]
     assert first.identity == second.identity
     assert second.made_by == first.made_by | {"model": "other"} != first.made_by

@@ -24,12 +24,8 @@ import nokenlab as nl
 from nokenlab import loading
 from nokenlab.models import fitness, hub
 from nokenlab.nokens import near_centroid
-<<<<<<< HEAD
 from nokenlab.prompt import Template
 from nokenlab.runs.files import to_json, write_atomically
-=======
-from nokenlab.runs.files import to_json, write_atomically
->>>>>>> 5c66787 (Files are written atomically: names say so. Digests are part of provenance; nbformat is imported as it is)
 from nokenlab.runs.provenance import versions
 from workbook.bench.timing import best_rate
 

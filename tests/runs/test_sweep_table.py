@@ -7,7 +7,7 @@ import pytest
 from helpers.small_notebooks import notebook
 from helpers.sweeps import Place
 
-from nokenlab.runs import sweep_rows as kept_rows
+from nokenlab.runs import sweep_table
 
 CELL = """
 import pandas as pd, nokenlab as nl
@@ -72,11 +72,11 @@ def test_kept_rows_are_not_in_the_table_unless_it_names_them(place):
 
 def test_rows_that_take_too_much_are_refused_in_a_line(place, monkeypatch, capsys):
     assert (place.here / "tokens.parquet").exists()
-    monkeypatch.setattr(kept_rows, "LIMIT", 2000)
+    monkeypatch.setattr(sweep_table, "LIMIT", 2000)
     place.run(check=2)
     error = capsys.readouterr().err
-    assert "nokenlab: s: tokens.parquet is not kept, for its 24 rows take 0.0" in error
-    assert error.strip().endswith("MB, and 0.002 MB is the limit")
+    assert "nokenlab: s: tokens.parquet is not saved: its 24 rows take 0.0" in error
+    assert error.strip().endswith("MB; the limit is 0.002 MB")
     assert not (place.here / "tokens.parquet").exists() and place.runs("status") == ["done"] * 4
     assert place.table().count(b"\n") > 4
 

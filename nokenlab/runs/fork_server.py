@@ -1,0 +1,200 @@
+"""A process that has imported the heavy libraries once and forks a kernel whenever its driver asks for one.
+
+Importing torch and transformers is most of what a short run costs. The server starts no thread and opens no
+GPU, so that a fork of it is as good as a new Python; Linux only. `multiprocessing` has such a server too, but
+refuses to start a process in a dask worker, which is daemonic, waits for ever for a server that is stopped,
+ignores imports that fail, and cannot say whether forking is safe.
+
+Driver and server talk over a socket, one line of JSON each way: the server begins with
+{"problem": null or why it must not fork}; then {"command": …, "env": …} is answered with {"pid": …}.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import EntryPoint
+from multiprocessing.connection import wait
+
+import psutil
+
+BASE = ("ipykernel.kernelapp", "pandas", "nokenlab.runs.results")
+MODEL = (
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+    "nokenlab.lab",
+    "nokenlab.loading",
+    "nokenlab.style",
+    "matplotlib.backends.backend_agg",
+    "scipy.stats",
+)
+DEFAULT_MODEL = ("nokenlab.loading:read_ahead",)
+
+
+def preload(models: Iterable[str | None]) -> tuple[str, ...]:
+    """What a server loads for runs with these models, by name; None stands for a run without a model.
+
+    Each is a module, or a function to call, as module:function.
+    """
+    names = {model for model in models if model is not None}
+    return (*BASE, *(MODEL if names else ()), *(DEFAULT_MODEL if "default" in names else ()))
+
+
+class ForkServer:
+    """The driver's side: starts a server, lets it fork kernels, ends it. For one thread at a time."""
+
+    def __init__(self, modules: Iterable[str], env: dict[str, str]):
+        self.connection, theirs = socket.socketpair()
+        self._stream = self.connection.makefile("rw")
+        command = [sys.executable, "-m", "nokenlab.runs.fork_server", str(theirs.fileno()), *modules]
+        with theirs:
+            self._process = psutil.Popen(
+                command,
+                env=env,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # out of reach of this terminal's Ctrl-C
+            )
+
+    def receive(self, seconds: float) -> dict | None:
+        """The next answer; None if the server is dead or stopped, or takes longer than `seconds`."""
+        end = time.monotonic() + seconds
+        try:
+            while not wait([self.connection], 0.5):
+                if time.monotonic() > end or self._process.status() == psutil.STATUS_STOPPED:
+                    return None
+            return json.loads(self._stream.readline() or "null")
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            return None
+
+    def fork(self, command: list[str], env: dict[str, str], seconds: float) -> int | None:
+        """Fork a kernel, which `command` would start anew. Returns its process id, or None as `receive`."""
+        try:
+            print(json.dumps({"command": command, "env": env}), file=self._stream, flush=True)
+        except OSError:
+            return None
+        answer = self.receive(seconds)
+        return answer and answer["pid"]
+
+    def kill(self) -> None:
+        """End the server; its kernels go on until `disconnect`."""
+        with suppress(psutil.NoSuchProcess):
+            self._process.kill()
+            self._process.wait()
+
+    def disconnect(self) -> None:
+        """End the kernels that the server forked."""
+        with suppress(OSError):  # the server may be gone
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def serve(connection: socket.socket, modules: Iterable[str]) -> None:
+    """The server's side: load the modules, say whether it may fork, fork kernels until the driver is gone."""
+    import fcntl  # absent on Windows, where this module is read for its names
+
+    flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    # imports take seconds: if the driver dies meanwhile, SIGIO ends this process at once
+    fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
+    problem = load(modules)
+    fcntl.fcntl(connection, fcntl.F_SETFL, flags)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    gc.collect()
+    gc.freeze()  # the collector writes to the objects that it visits, which would copy every page
+    stream = connection.makefile("rw")
+    print(json.dumps({"problem": problem}), file=stream, flush=True)
+    for line in stream:
+        pid = os.fork()
+        if pid == 0:
+            _leave_with(_be_kernel, connection, **json.loads(line))
+        print(json.dumps({"pid": pid}), file=stream, flush=True)
+    for process in psutil.Process().children(recursive=True):  # those that are stopped cannot end themselves
+        process.kill()
+
+
+def load(modules: Iterable[str]) -> str | None:
+    """Import modules, and call functions given as module:function. Why forking is unsafe then, or None."""
+    gc.disable()  # nearly all objects made here stay
+    try:
+        for name in modules:
+            loaded = EntryPoint(name, name, "").load()
+            if ":" in name:
+                loaded()
+        return unsafe()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        gc.enable()
+
+
+def unsafe() -> str | None:
+    """Why this process must not fork, or None."""
+    threads = len(os.listdir("/proc/self/task")) - 1
+    if threads:
+        return f"the imports started {threads} thread(s)"
+    files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    on_gpu = any(path.startswith(("/dev/nvidia", "/dev/kfd")) for path in files)
+    return "the imports opened the GPU" if on_gpu else None
+
+
+def _leave_with(work, *args, **options) -> None:
+    """Do `work` as the last thing of this process, which leaves without the clean-up of its parent."""
+    code = 1
+    try:
+        work(*args, **options)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        os._exit(code)
+
+
+def _be_kernel(connection: socket.socket, command: list[str], env: dict[str, str]) -> None:
+    """Be the kernel that `command`, python -m ipykernel_launcher …, would start."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    threading.Thread(target=_end_with_driver, args=[connection.fileno()], daemon=True).start()
+    os.environ.clear()
+    os.environ.update(env)
+    tempfile.tempdir = None  # to be chosen by TMPDIR anew
+    if torch := sys.modules.get("torch"):  # which read its number of threads when it was imported
+        torch.set_num_threads(int(env["OMP_NUM_THREADS"]))
+    if numpy := sys.modules.get("numpy"):  # seeded as in a new process, not the same in every fork
+        numpy.random.seed()
+    # it ends with its driver, and outlives this server, its parent
+    sys.argv = [*command[command.index("ipykernel_launcher") :], "--IPKernelApp.parent_handle=0"]
+    import atexit
+
+    from ipykernel.kernelapp import IPKernelApp
+
+    app = IPKernelApp.instance()
+    try:
+        app.initialize()
+        app.start()
+    finally:
+        atexit.unregister(app.close)  # waits seconds for its threads, which end with this process
+        atexit._run_exitfuncs()
+
+
+def _end_with_driver(descriptor: int) -> None:
+    """Wait until the driver has closed its end of the connection; then kill this kernel and its children."""
+    hang_up = select.poll()
+    hang_up.register(descriptor, 0)
+    hang_up.poll()
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
