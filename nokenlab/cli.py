@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from nokenlab.runs.provenance import changed_runs
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when all went well, 1 when something failed, 2 for bad input, 130 after Ctrl-C."""
-    args = _parser().parse_args(_glue(sys.argv[1:] if argv is None else argv))
+    args = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
         code = args.do(args)
         sys.stdout.flush()
@@ -27,8 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        goes_on = "; the same command goes on from there" if args.do is _sweep else ""
-        print(f"nokenlab: stopped; results of notebooks that ended are kept{goes_on}", file=sys.stderr)
+        repeat = "; the same command continues from there" if args.do is _sweep else ""
+        _say([f"stopped; results of notebooks that ended are saved{repeat}"])
         return 130
     except Exception as error:
         if args.traceback:
@@ -37,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complain(error: Exception) -> int:
-    known = isinstance(error, BadInput | RunFailed | RunLost | OSError | ValueError)
-    kind = "" if known else f"{type(error).__name__}: "
-    print(cut(f"nokenlab: {kind}{first_line(str(error))}", LONGEST), file=sys.stderr)
+    expected = isinstance(error, BadInput | RunFailed | RunLost | OSError | ValueError)
+    kind = "" if expected else f"{type(error).__name__}: "
+    _say([kind + first_line(str(error))])
     return 2 if isinstance(error, BadInput) else 1
 
 
@@ -50,7 +51,7 @@ def _say(lines: list[str]) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
-        """Say what is wrong in one line, without the whole usage."""
+        """Say what is wrong in one line, without the usage."""
         more = f"; `{self.prog} --help` says more"
         self.exit(2, cut(f"nokenlab: {message}", LONGEST - len(more)) + more + "\n")
 
@@ -58,79 +59,70 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="nokenlab", description="A notebook workbook for nokens.")
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
-    commands = parser.add_subparsers(
-        required=True, metavar="list | run | sweep | findings | export | site | fetch"
-    )
+    names = "list | run | sweep | findings | export | site | fetch"
+    commands = parser.add_subparsers(required=True, metavar=names)
 
-    _command(commands, "list", _list, "the notebooks and their parameters")
+    def command(name: str, do: Callable, about: str, results: bool = False) -> Callable:
+        """Add a command; returns the function that adds its arguments."""
+        parser = commands.add_parser(name, help=about)
+        parser.set_defaults(do=do)
+        parser.add_argument("--traceback", action="store_true", help="show where an error comes from")
+        if results:
+            folder = {"default": "results", "metavar": "DIR", "type": _folder}
+            parser.add_argument("--results", **folder, help="folder of the results (results)")
+        return parser.add_argument
 
-    run = _command(commands, "run", _run, "run notebooks into a results folder")
-    many = {"nargs": "*", "metavar": "NOTEBOOK"}
-    run.add_argument("notebooks", **many, help="03-random-nokens, 03 or a path; all if none")
-    pairs = {"action": "append", "default": [], "dest": "given", "metavar": "NAME VALUE"}
-    value = "a parameter and its value as YAML; for every notebook that has it"
-    run.add_argument("-p", "--parameter", **pairs, help=value)
-    run.add_argument("--model", metavar="ID", help="the same as -p model ID")
-    chosen = "notebooks at a time; as cores and free memory allow if not given, 1 with --model"
-    run.add_argument("--workers", type=int, metavar="N", help=chosen)
-    _add_results(run)
+    command("list", _list, "the notebooks and their parameters")
 
-    sweep = _command(commands, "sweep", _sweep, "run one notebook with many parameters")
-    sweep.add_argument("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
-    sweep.add_argument("--workers", type=int, default=1, metavar="N", help="runs at once here (1)")
-    sweep.add_argument("--scheduler", metavar="ADDRESS", help="of dask, tcp://…, to run on its workers")
-    gpus = "GPUs for the workers here, such as 0,2: one for each, in turn (all there are)"
-    sweep.add_argument("--devices", metavar="LIST", help=gpus)
-    _add_results(sweep)
-    sweep.add_argument("--dry-run", action="store_true", help="check the file and say what would be done")
-    sweep.add_argument("--force", action="store_true", help="do runs again that are done")
-    taken = "take rows of runs that other code, data or versions made, and mark them"
-    sweep.add_argument("--keep-stale", action="store_true", help=taken)
-    sweep.add_argument("--plain", action="store_true", help="start Python anew for each run; slower")
+    add = command("run", _run, "run notebooks into a results folder", results=True)
+    add("notebooks", nargs="*", metavar="NOTEBOOK", help="03-random-nokens, 03 or a path; all if none")
+    pair = {"action": "append", "default": [], "dest": "pairs", "metavar": "NAME VALUE"}
+    add("-p", "--parameter", **pair, help="a parameter and its value as YAML, for all notebooks that have it")
+    add("--model", metavar="ID", help="the same as -p model ID")
+    at_once = "notebooks at a time; by default as cores and free memory allow, 1 with --model"
+    add("--workers", type=_count, metavar="N", help=at_once)
 
-    single = _command(commands, "export", _export, "a notebook as one page, with its sliders")
-    single.add_argument("notebook", metavar="NOTEBOOK", help="run first, unless it has its outputs")
-    single.add_argument("page", metavar="FILE.html", type=Path, help="works with no Python and no network")
+    add = command("sweep", _sweep, "run one notebook with many parameters", results=True)
+    add("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
+    add("--workers", type=_count, default=1, metavar="N", help="runs at a time on this machine (1)")
+    add("--scheduler", metavar="ADDRESS", help="of dask, tcp://…, to run on its workers")
+    add("--devices", metavar="LIST", help="GPUs for the workers on this machine, such as 0,2 (all)")
+    add("--dry-run", action="store_true", help="check the file and say what would be done")
+    add("--force", action="store_true", help="repeat runs that are done")
+    add("--keep-stale", action="store_true", help="keep and mark rows of other code, data or versions")
+    add("--plain", action="store_true", help="start a new Python for each run; slower")
 
-    site = _command(commands, "site", _site, "the whole workbook as pages, with its sliders")
-    site.add_argument("folder", nargs="?", default="site", metavar="FOLDER", type=Path, help="(site)")
-    page = "and a page where the model itself answers, in FOLDER/live; npm is needed once"
-    site.add_argument("--live", action="store_true", help=page)
-    _add_results(site)
+    add = command("export", _export, "a notebook as one page, with its sliders")
+    add("notebook", metavar="NOTEBOOK", help="is run first if it has no outputs")
+    add("page", metavar="FILE.html", type=Path, help="works without Python and without a network")
 
-    _add_results(_command(commands, "findings", _findings, "a page of what the sweeps say of the claims"))
+    add = command("site", _site, "the workbook as pages, with its sliders", results=True)
+    add("folder", nargs="?", default="site", metavar="FOLDER", type=Path, help="(site)")
+    live = "also write a page that runs the model itself, into FOLDER/live; requires npm once"
+    add("--live", action="store_true", help=live)
 
-    fetch = _command(commands, "fetch", _fetch, "download a model for later")
-    fetch.add_argument("model", nargs="?", metavar="MODEL", help="a hub id; the default model if none")
-    every = "compare every file with its hash, and say so"
-    fetch.add_argument("--check", action="store_true", help=every)
+    command("findings", _findings, "a page of what the sweeps say about the claims", results=True)
+
+    add = command("fetch", _fetch, "download a model for later")
+    add("model", nargs="?", metavar="MODEL", help="a hub id (the default model)")
+    add("--check", action="store_true", help="compare every file with its hash")
     return parser
-
-
-def _command(commands, name: str, do, about: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=about)
-    command.add_argument("--traceback", action="store_true", help="show where an error comes from")
-    command.set_defaults(do=do)
-    return command
-
-
-def _add_results(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--results", default="results", metavar="DIR", type=_folder, help="(results)")
 
 
 def _folder(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("wants the name of a folder, got ''")
+        raise argparse.ArgumentTypeError("must be the name of a folder, got ''")
     return Path(text)
 
 
-def _check_workers(workers: int | None) -> None:
-    if workers is not None and workers < 1:
-        raise BadInput(f"--workers wants a number above 0, got {workers}")
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {short(text)}")
+    return int(text)
 
 
-def _glue(argv: list[str]) -> list[str]:
-    """`-p NAME VALUE` as one word, for argparse takes a value such as -1e-3 for an option."""
+def _joined(argv: list[str]) -> list[str]:
+    """`-p NAME VALUE` as one word: argparse takes a value such as -1e-3 for an option."""
     words, rest = [], iter(argv)
     for word in rest:
         if word in ("-p", "--parameter"):
@@ -150,8 +142,7 @@ def _list(args) -> int:
 def _run(args) -> int:
     chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
-        raise BadInput("no notebooks here; name one by its path")
-    _check_workers(args.workers)
+        raise BadInput("no notebooks here; give the path of one")
     plan = _plan(chosen, args)
     check_index(args.results)
     for notebook in chosen:
@@ -171,27 +162,29 @@ def _run(args) -> int:
 
 
 def _plan(chosen: list[Path], args) -> dict[Path, dict]:
-    """The checked parameters of each notebook: what was given goes to those that have it."""
+    """The checked values for each notebook: a parameter goes to those that have it."""
     if len({notebook.stem for notebook in chosen}) < len(chosen):
         raise BadInput("two of the notebooks have one name, and would share a results folder")
+    pairs = args.pairs if args.model is None else [*args.pairs, f"model={args.model}"]
     texts: dict[str, str] = {}
-    pairs = [pair.partition("=")[::2] for pair in args.given]
-    if not all("=" in pair for pair in args.given):
-        raise BadInput("-p wants a name and a value, as in -p seeds '[1, 2]'")
-    for name, text in pairs + ([("model", args.model)] if args.model is not None else []):
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator:
+            raise BadInput("-p requires a name and a value, as in -p seeds '[1, 2]'")
         if name in texts:
             raise BadInput(f"parameter {short(name)} is given twice")
         texts[name] = text
-    known = {notebook: read(notebook) for notebook in chosen}
-    names = dict.fromkeys(name for parameters in known.values() for name in parameters)
+    parameters = {notebook: read(notebook) for notebook in chosen}
+    names = dict.fromkeys(name for declared in parameters.values() for name in declared)
     for name in texts:
         if name not in names:
-            where = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
-            raise BadInput(f"{where} parameter {short(name)}{did_you_mean(name, names)}")
-    return {
-        notebook: check(ps, {n: parse(ps[n], text) for n, text in texts.items() if n in ps})
-        for notebook, ps in known.items()
-    }
+            subject = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
+            raise BadInput(f"{subject} parameter {short(name)}{did_you_mean(name, names)}")
+    plan = {}
+    for notebook, declared in parameters.items():
+        values = {name: parse(declared[name], text) for name, text in texts.items() if name in declared}
+        plan[notebook] = check(declared, values)
+    return plan
 
 
 def _sweep(args) -> int:
@@ -199,7 +192,6 @@ def _sweep(args) -> int:
     from nokenlab.runs.sweep import run_sweep
     from nokenlab.runs.sweep_file import load_sweep
 
-    _check_workers(args.workers)
     if args.scheduler and args.devices:
         raise BadInput("--devices is for workers here; a worker of dask has its own CUDA_VISIBLE_DEVICES")
     sweep = load_sweep(args.file)
@@ -243,7 +235,7 @@ def _site(args) -> int:
         from nokenlab.pages.live.live_site import write_live
 
     index, said = site.write_site(args.folder, args.results, write_live)
-    look = f"the live page wants a server: `python -m http.server -d {args.folder}`, then /live/ there"
+    look = f"the live page requires a server: `python -m http.server -d {args.folder}`, then /live/ there"
     _say(changed_runs(args.results) + said + [look] * args.live)
     print(index)
     return 0
@@ -259,5 +251,5 @@ def _fetch(args) -> int:
     from nokenlab.models import hub  # torch comes with it
 
     folder = hub.fetch(args.model, args.check)
-    print(f"{folder}: every file is whole" if args.check else folder)
+    print(f"{folder}: every file is valid" if args.check else folder)
     return 0
