@@ -16,7 +16,7 @@ DEEP = "[" * 20_000
 NO_TEXT = "caf\udce9"  # a byte of Latin-1, as Python has it from a command line
 # by the beginning of a type: values that no parameter of ours takes, and what is said of them
 BAD = {
-    "int": {
+    "int": dict.fromkeys(["x", "1.5", "true", "[1]", ""], "must be int"),
         "x": "must be int",
         "1.5": "must be int",
         "true": "must be int",
