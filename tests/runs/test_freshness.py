@@ -14,27 +14,26 @@ from helpers.sweeps import CELL, LOG, Place
 
 import nokenlab
 from nokenlab.models import memory
-from nokenlab.runs import freshness as made_by
-from nokenlab.runs import provenance
-from nokenlab.runs import reached_code as sources
+from nokenlab.runs import freshness, provenance, reached_code
+from nokenlab.runs.freshness import CHOSEN
 from nokenlab.runs.sweep import run_sweep
 from nokenlab.runs.sweep_file import load_sweep
 from nokenlab.runs.sweep_run import perform
 
-HELPER = "from nokenlab.experiments import themes\n"  # a module that has a data file
-LOADS = "from nokenlab.models import loading\n"  # so that the device counts
+HELPER = "from workbook.definitions import themes\n"  # a module that has a data file
+CODE, DATA = "workbook/definitions/themes.py", "workbook/definitions/themes.yaml"
+LOADS = "def loads():\n    from nokenlab import loading"  # so that the device counts
+WORDS = PARAMETERS + 'themes: str = "default"'
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """A folder with a sweep of three runs that are done."""
     place = Place(tmp_path_factory.mktemp("done"))
-    words = PARAMETERS + 'themes: str = "default"\n'
-    book = [HELPER + CELL, LOG, "def loads():\n    " + LOADS]
-    notebook(place.folder, "small", *book, parameters=words)
+    notebook(place.folder, "small", HELPER + CELL, LOG, LOADS, parameters=WORDS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SWEEP_LOG", str(place.log))
-        for name in made_by.CHOSEN:
+        for name in CHOSEN:
             patch.delenv(name, raising=False)
         place.run()
     return place.folder
@@ -42,15 +41,16 @@ def done(tmp_path_factory):
 
 @pytest.fixture
 def place(done, tmp_path, monkeypatch):
-    """A copy of that sweep, and a copy of the package that its code is read from."""
+    """A copy of that sweep, and copies of the packages that its code is read from."""
     monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "here" / "log"))
-    for name in made_by.CHOSEN:
+    for name in CHOSEN:
         monkeypatch.delenv(name, raising=False)
     shutil.copytree(done, tmp_path / "here")
     place = Place(tmp_path / "here", write=False)
-    place.package = tmp_path / "copy" / "nokenlab"
-    shutil.copytree(sources.PACKAGE, place.package, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(sources, "PACKAGE", place.package)
+    place.packages = tmp_path / "copy"
+    for name, folder in reached_code.PACKAGES.items():
+        shutil.copytree(folder, place.packages / name, ignore=shutil.ignore_patterns("__pycache__", "*.gguf"))
+    monkeypatch.setattr(reached_code, "PACKAGES", {n: place.packages / n for n in reached_code.PACKAGES})
     return place
 
 
@@ -72,20 +72,26 @@ def edit(path):
     path.write_text(path.read_text() + "\n# edited\n")
 
 
-def test_what_is_as_it_was_is_not_done_again(place, says):
+def made_by(place):
+    return load_sweep(place.folder / "s.yaml").runs[0].made_by
+
+
+def test_unchanged_runs_are_not_repeated(place, says):
     assert says() == ""
     place.run()
     assert len(place.ended()) == 3
 
 
-def test_an_edited_helper_function(place, says):
-    edit(place.package / "experiments" / "themes.py")
-    assert says() == "3 of 3 to do: nokenlab's code has changed since (experiments/themes.py)"
-    edit(place.package / "experiments" / "definitions.py")  # out of the notebook's reach
-    assert "definitions" not in says()
-    for path in place.package.glob("models/*.py"):
+def test_an_edited_module_or_data_file(place, says):
+    edit(place.packages / "workbook" / "lerp" / "figures.py")  # out of the notebook's reach
+    assert says() == ""
+    edit(place.packages / CODE)
+    assert says() == f"3 of 3 to do: code changed since ({CODE})"
+    edit(place.packages / DATA)
+    assert says().endswith(f"; the data file {DATA} changed since")
+    for path in (place.packages / "nokenlab" / "models").glob("*.py"):
         edit(path)
-    assert "experiments/themes.py, models/__init__.py" in says() and "more)" in says()
+    assert "code changed since (nokenlab/models/__init__.py, " in says()
 
 
 def test_another_text_cell_changes_nothing_and_another_line_of_code_does(place, says):
@@ -96,25 +102,18 @@ def test_another_text_cell_changes_nothing_and_another_line_of_code_does(place, 
     assert says() == ""
     book["cells"].append(book["cells"][-2])  # a code cell
     path.write_text(json.dumps(book))
-    assert says() == "3 of 3 to do: the notebook has changed since"
+    assert says() == "3 of 3 to do: the notebook changed since"
 
 
-def test_an_edited_theme_list(place, says):
-    edit(place.package / "experiments" / "themes.yaml")
-    assert says() == "3 of 3 to do: the data file experiments/themes.yaml has changed since"
-
-
-def test_a_theme_list_of_one_s_own(place, says):
-    own = place.folder / "own.yaml"
-    own.write_text("a hole: [hole]")
-    place.spec(f"parameters: {{themes: {own}}}\ngrid: {{scale: [1]}}")
+def test_a_file_that_a_parameter_names(place, says):
+    path = place.folder / "own.yaml"
+    path.write_text("a hole: [hole]")
+    place.spec(f"parameters: {{themes: {path}}}\ngrid: {{scale: [1]}}")
     assert says() == "1 of 1 to do: 1 new"
-    sweep = load_sweep(place.folder / "s.yaml")
-    assert sweep.runs[0].made_by["files"].keys() == {str(own)}
-    edit(own)
-    (changed,) = load_sweep(place.folder / "s.yaml").runs
-    pairs = [(sweep.runs[0].made_by, changed.made_by)]
-    assert made_by.difference(pairs) == f"the file {own} has changed since"
+    before = made_by(place)
+    assert before["files"].keys() == {str(path)}
+    edit(path)
+    assert freshness.difference([(before, made_by(place))]) == f"the file {path} changed since"
     place.spec(f"parameters: {{word: {'x' * 5000!r}}}")  # no file name
     assert says() == "1 of 1 to do: 1 new"
 
@@ -130,18 +129,16 @@ def test_another_number_format_or_device(place, says, monkeypatch):
         monkeypatch.setenv("NOKENLAB_DEVICE", device)
         assert f"another device ({before} before, {kind} now)" in says()
     notebook(place.folder, "small", "x = 1")  # loads no model
-    assert "device" not in load_sweep(place.folder / "s.yaml").runs[0].made_by
+    assert "device" not in made_by(place)
 
 
-def test_the_device_is_what_a_model_gets(place, monkeypatch):
-    def of(device, dtype):
-        for name, value in zip(made_by.CHOSEN, (device, dtype), strict=True):
-            monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
-        made = load_sweep(place.folder / "s.yaml").runs[0].made_by
-        there = memory.choose_device(None)
-        assert (made["device"], made["dtype"]) == (there, memory.choose_dtype(None, there))
-
-    of(None, None), of("cpu", None), of(None, "torch.float16")
+@pytest.mark.parametrize("chosen", [(None, None), ("cpu", None), (None, "torch.float16")])
+def test_the_device_is_what_a_model_gets(place, monkeypatch, chosen):
+    for name, value in zip(CHOSEN, chosen, strict=True):
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    device = memory.choose_device(None)
+    machine = made_by(place)
+    assert (machine["device"], machine["dtype"]) == (device, memory.choose_dtype(None, device))
 
 
 def test_another_torch(place, says, monkeypatch):
@@ -153,49 +150,42 @@ def test_another_torch(place, says, monkeypatch):
     assert "another nokenlab (0.1.0 before, 0.9 now); another torch" in says()
 
 
-def test_all_that_differs_is_said_in_one_line(place, says, monkeypatch):
+def test_all_that_differs_is_said_in_one_line(place, says):
     place.spec("threads: 2\ngrid: {scale: [3, 1, 5]}")
-    edit(place.package / "experiments" / "themes.py")
-    edit(place.package / "experiments" / "themes.yaml")
-    notebook(
-        place.folder,
-        "small",
-        HELPER + CELL,
-        LOG + "# edited",
-        parameters=PARAMETERS + 'themes: str = "default"',
-    )
-    said = says()
-    assert (
-        said.startswith("3 of 3 to do: 2 stale, 1 new: nokenlab's code has changed since (")
-        and said[-1] == "…"
-    )
+    for name in (CODE, DATA):
+        edit(place.packages / name)
+    for path in (place.packages / "nokenlab" / "models").glob("*.py"):
+        edit(path)
+    notebook(place.folder, "small", HELPER + CELL, LOG + "# edited", LOADS, parameters=WORDS)
+    line = says()
+    assert line.startswith("3 of 3 to do: 2 stale, 1 new: code changed since (") and line[-1] == "…"
     assert says("--keep-stale") == "1 of 3 to do: 1 new"
     assert says("--force").startswith("3 of 3 to do: 2 stale, 1 new")
 
 
-def test_a_record_without_what_made_it_is_stale(place, says):
+def test_a_record_without_provenance_is_stale(place, says):
     for name in place.runs("folder")[:2]:
         path = place.here / "runs" / name / "sweep.json"
         record = json.loads(path.read_text())
         del record["made_by"], record["files"]["sweep.json"]
         path.write_text(json.dumps(record))
-    assert says() == "2 of 3 to do: made before nokenlab kept what made a run"
+    assert says() == "2 of 3 to do: their provenance was not recorded"
 
 
-def test_stale_rows_are_kept_on_purpose_and_marked_else_done_again(place, says, monkeypatch):
-    place.spec("rows: [halves]\ntables: [halves]\ngrid: {scale: [3, 1, 2]}")
+def test_stale_rows_are_kept_on_purpose_and_marked_else_done_again(place, says):
+    rows = "rows: [halves]\ntables: [halves]\n"
+    place.spec(rows + "grid: {scale: [3, 1, 2]}")
     fresh = place.table()
     book = place.folder / "small.ipynb"
     book.write_text(book.read_text().replace("import os, sys", "import sys, os"))
-    place.spec("rows: [halves]\ntables: [halves]\ngrid: {scale: [3, 1, 2, 4]}")
+    place.spec(rows + "grid: {scale: [3, 1, 2, 4]}")
     place.run("--keep-stale")
-    rows = list(csv.DictReader(place.table().decode().splitlines()))
-    assert {(row["scale"], row["stale"]) for row in rows} == {
-        ("3.0", "true"), ("1.0", "true"), ("2.0", "true"), ("4.0", "false")
-    }  # fmt: skip
+    table = csv.DictReader(place.table().decode().splitlines())
+    stale = {row["scale"]: row["stale"] for row in table}
+    assert stale == {"3.0": "true", "1.0": "true", "2.0": "true", "4.0": "false"}
     assert place.runs("status") == ["done"] * 4 and place.runs("stale") == ["True"] * 3 + ["False"]
     assert len(place.ended()) == 4 and says("--keep-stale") == ""
-    assert says() == "3 of 4 to do: the notebook has changed since"
+    assert says() == "3 of 4 to do: the notebook changed since"
     place.spec("grid: {scale: [3, 1, 2]}")
     place.run()
     assert place.table() == fresh and len(place.ended()) == 7
@@ -215,25 +205,30 @@ def test_a_stale_run_that_is_not_done_again_is_in_no_table(place, monkeypatch):
 
 
 def test_a_row_is_traced_to_what_made_it(place):
-    makers = json.loads((place.here / "made_by.json").read_text())
+    digests = json.loads((place.here / "made_by.json").read_text())
     (name,) = {trace.split("/")[-1] for trace in place.runs("made_by")}
     record = json.loads((place.here / "runs" / place.runs("folder")[0] / "sweep.json").read_text())
-    assert makers == {name: record["made_by"]} and name == made_by.digest(record["made_by"])
-    assert {"experiments/themes.py", "models/loading.py", "runs/results.py"} <= record["made_by"][
-        "code"
-    ].keys()
+    assert digests == {name: record["made_by"]} and name == freshness.digest(record["made_by"])
+    assert {CODE, "nokenlab/loading.py", "nokenlab/runs/results.py"} <= record["made_by"]["code"].keys()
     if commit := provenance.git_state()["commit"]:
         assert all(trace.startswith(commit[:9]) for trace in place.runs("made_by"))
 
 
 def test_another_machine_s_code_is_refused(place, tmp_path):
-    made = load_sweep(place.folder / "s.yaml").runs[0].made_by
-    task = {"made_by": made, "environment": {}, "identity": "x", "parameters": {}}
-    edit(place.package / "experiments" / "themes.py")
-    record, files = perform(task)
-    assert record["error"] == "nokenlab's code is another here (experiments/themes.py)" and not files
-    task["made_by"] = made | {"code": {}, "torch": "1.0"}
-    assert perform(task)[0]["error"] == f"another torch (1.0 there, {made['torch']} here)"
+    before = made_by(place)
+    task = {"made_by": before, "environment": {}, "identity": "x", "parameters": {}, "threads": 1}
+    edit(place.packages / CODE)
+    for folder, made, error in [
+        ("code", before, f"code is different here ({CODE})"),
+        (
+            "torch",
+            before | {"code": {}, "torch": "1.0"},
+            f"another torch (1.0 there, {before['torch']} here)",
+        ),
+    ]:
+        (tmp_path / folder).mkdir()
+        record, files = perform(task | {"made_by": made}, tmp_path / folder, None)
+        assert (record["status"], record["error"]) == ("failed", error) and not list(files.iterdir())
 
 
 def test_code_that_changes_while_a_run_goes_on_makes_no_row(place):
@@ -241,33 +236,30 @@ def test_code_that_changes_while_a_run_goes_on_makes_no_row(place):
     change = 'if word == "edit":\n    open(nokenlab.errors.__file__, "a").write("\\n# x\\n")'
     notebook(place.folder, "small", CELL, "import nokenlab.errors\n" + change, LOG)
     place.spec("grid: {word: [a, edit, b]}")
-    env = os.environ | {"PYTHONPATH": str(place.package.parent)}
+    env = os.environ | {"PYTHONPATH": str(place.packages)}
     words = ["sweep", str(place.folder / "s.yaml"), "--results", str(place.results)]
     command = [sys.executable, "-m", "nokenlab", *words]
-    done = subprocess.run(command, cwd=place.package.parent, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=place.packages, env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "s: 3 of 3 to do: 3 new" in done.stdout
     assert place.runs("status") == ["done", "failed", "failed"]
     assert place.runs("error")[1:] == [
-        "nokenlab's code changed while it ran (errors.py)",
-        "nokenlab's code is another here (errors.py)",
+        "code changed while it ran (nokenlab/errors.py)",
+        "code is different here (nokenlab/errors.py)",
     ]
 
 
 def test_nobody_waits_for_torch(place):
-    code = (
-        "import sys, time; from nokenlab.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
-    )
+    code = "import sys; from nokenlab.cli import main; main(sys.argv[1:]); print('torch' in sys.modules)"
     words = ["sweep", "notebooks/sweeps/definitions.yaml", "--dry-run", "--results", str(place.results)]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=provenance.ROOT, capture_output=True, text=True
-    )
-    gpu = sys.platform == "darwin" or any(map(os.path.exists, made_by.GPUS))
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, cwd=provenance.ROOT, capture_output=True, text=True)
+    gpu = sys.platform == "darwin" or any(map(os.path.exists, freshness.GPUS))
     assert done.stdout.splitlines()[-1] == str(gpu)
 
 
 def test_a_thousand_runs_read_the_code_once(place, monkeypatch):
     place.spec(f"grid: {{scale: {list(range(1000))}}}")
-    reached, read = sources.reached, []
-    monkeypatch.setattr(sources, "reached", lambda path: read.append(path) or reached(path))
+    reached, read = reached_code.reached, []
+    monkeypatch.setattr(reached_code, "reached", lambda path: read.append(path) or reached(path))
     sweep = load_sweep(place.folder / "s.yaml")
     assert len(read) == 1 and all(run.made_by["code"] is sweep.runs[0].made_by["code"] for run in sweep.runs)

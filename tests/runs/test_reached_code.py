@@ -1,44 +1,52 @@
-"""What a notebook can reach, told from texts alone."""
+"""What a notebook can reach, read from texts alone."""
 
 import ast
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from helpers.small_notebooks import notebook
 
-from nokenlab.runs import reached_code as sources
+from nokenlab.runs import reached_code
 from nokenlab.runs.notebooks import cells, numbered
+from nokenlab.runs.reached_code import PACKAGES, path_of, reached
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A small package in place of nokenlab; returns what a cell reaches of it."""
+    """Small packages in place of nokenlab and workbook; returns what a cell reaches of them."""
     texts = {
-        "nokenlab/__init__.py": '_HOME = {"core": ["lerp"], "room.far": ["Far"]}',
+        "nokenlab/__init__.pyi": "from . import alone\nfrom .core import lerp\nfrom .room.far import Far",
+        "nokenlab/__init__.py": "import lazy_loader",
         "nokenlab/core.py": "def lerp():\n    from nokenlab.room import lazy",
         "nokenlab/room/__init__.py": "",
-        "nokenlab/room/lazy.py": 'OWN = "words.yaml", "asked.yaml", "none.yaml"',
+        "nokenlab/room/lazy.py": 'FILES = "words.yaml", "none.yaml"',
         "nokenlab/room/far.py": 'from importlib import import_module\nimport_module("nokenlab.named")',
         "nokenlab/named.py": "import os",
         "nokenlab/typed.py": "if TYPE_CHECKING:\n    import nokenlab.named\nelse:\n    import nokenlab.core",
         "nokenlab/alone.py": "",
         "nokenlab/room/words.yaml": "",
         "nokenlab/words.yaml": "",
-        "notebooks/asked.yaml": "",
-        "notebooks/questions/01-one.yaml": "",
-        "notebooks/questions/02-two.yaml": "",
-        "notebooks/questions/withdrawn.yaml": "",
+        "workbook/__init__.py": "",
+        "workbook/one/__init__.py": "",
+        "workbook/one/tables.py": "from nokenlab import alone",
+        "workbook/one/questions.yaml": "",
+        "workbook/two/__init__.py": "",
+        "workbook/two/questions.yaml": "",
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(sources, "PACKAGE", tmp_path / "nokenlab")
-    return lambda *cell: sources.reached(notebook(tmp_path, "small", *cell))
+    packages = {name: tmp_path / name for name in ("nokenlab", "workbook")}
+    monkeypatch.setattr(reached_code, "PACKAGES", packages)
+    return lambda *code: reached(notebook(tmp_path, "small", *code))
 
 
-LAZY = ["core.py", "room/__init__.py", "room/lazy.py"]
+LAZY = ["nokenlab/core.py", "nokenlab/room/__init__.py", "nokenlab/room/lazy.py"]
+FAR = ["nokenlab/named.py", "nokenlab/room/far.py"]
+ONE = ["nokenlab/alone.py", "workbook/__init__.py", "workbook/one/__init__.py", "workbook/one/tables.py"]
 
 
 @pytest.mark.parametrize(
@@ -50,69 +58,74 @@ LAZY = ["core.py", "room/__init__.py", "room/lazy.py"]
         ("from nokenlab import lerp", LAZY),
         ("import nokenlab\ndef f():\n    return nokenlab.lerp", LAZY),
         ("from nokenlab.core import lerp as x", LAZY),
-        ("import nokenlab.typed", sorted([*LAZY, "typed.py"])),
+        (
+            "from nokenlab import *",
+            sorted([*LAZY, *(f"nokenlab/{n}.py" for n in ("alone", "named", "room/far"))]),
+        ),
+        ("import nokenlab.typed", [*LAZY, "nokenlab/typed.py"]),
         (
             "import nokenlab as nl\nx = nl.Far",
-            ["named.py", "room/__init__.py", "room/far.py"],
+            ["nokenlab/named.py", "nokenlab/room/__init__.py", "nokenlab/room/far.py"],
         ),
         ("import other.nokenlab.core, nokenlabs.core\nnl = 1\nnl.lerp", []),
-        ("%matplotlib inline\n!ls\nfrom nokenlab import alone", ["alone.py"]),
+        ("%matplotlib inline\n!ls\nfrom nokenlab import alone", ["nokenlab/alone.py"]),
+        ("from workbook.one import tables", ONE),
+        ("from workbook import one", ["workbook/__init__.py", "workbook/one/__init__.py"]),
     ],
 )
 def test_imports_are_followed_into_functions_and_names(package, cell, code):
     assert package(cell)[0] == code
 
 
-def test_data_files_beside_the_module_that_names_them_count(package):
-    assert package("from nokenlab.room import lazy")[1] == ["../notebooks/asked.yaml", "room/words.yaml"]
-    assert package("from nokenlab import alone")[1] == []
+@pytest.mark.parametrize(
+    "cell, data",
+    [
+        ("from nokenlab.room import lazy", ["nokenlab/room/words.yaml", "nokenlab/words.yaml"]),
+        ("from nokenlab import alone", []),
+        ("questions = 'two/questions.yaml'", ["workbook/two/questions.yaml"]),
+        ("questions = 'questions.yaml'", []),
+    ],
+)
+def test_data_files_that_are_named_count(package, cell, data):
+    assert package(cell)[1] == data
 
 
-def test_of_the_questions_those_count_whose_notebook_is_named(package):
-    assert package("asked = '02-two', 'withdrawn'")[1] == ["../notebooks/questions/02-two.yaml"]
-    assert package("asked = '02', 'two', '03-three'")[1] == []
-
-
-def test_another_public_name_changes_nothing_but_a_name_of_another_home_does(package):
-    home = sources.PACKAGE / "__init__.py"
+def test_another_public_name_changes_nothing_but_a_name_of_another_module_does(package):
+    stub = path_of("nokenlab/__init__.pyi")
     before = package("import nokenlab as nl\nnl.lerp")
-    home.write_text('_HOME = {"core": ["lerp"], "room.far": ["Far"], "alone": ["New"]}')
+    stub.write_text(stub.read_text() + "\nfrom .alone import New")
     assert package("import nokenlab as nl\nnl.lerp") == before
-    home.write_text('_HOME = {"alone": ["lerp"]}')
-    assert package("import nokenlab as nl\nnl.lerp")[0] == ["alone.py"]
+    stub.write_text("from .alone import lerp")
+    assert package("import nokenlab as nl\nnl.lerp")[0] == ["nokenlab/alone.py"]
 
 
 def test_what_is_no_python_reaches_all(package):
-    code, data = package("x = !ls")
-    assert "alone.py" in code and len(code) == 7
-    assert [name for name in data if "questions" in name] == [
-        "../notebooks/questions/01-one.yaml",
-        "../notebooks/questions/02-two.yaml",
-    ]
+    code, _ = package("x = !ls")
+    assert "nokenlab/alone.py" in code and len(code) == 11
 
 
-def test_each_of_our_notebooks_has_its_own_questions_and_no_others():
+def test_our_notebooks_reach_no_questions_but_their_own():
     for path in numbered():
-        asked = [name for name in sources.reached(path)[1] if "questions" in name]
-        own = f"../notebooks/questions/{path.stem}.yaml"
-        assert asked == ([own] if (sources.PACKAGE / own).is_file() else [])
+        experiment = path.stem.partition("-")[2].replace("-", "_")
+        questions = {name for name in reached(path)[1] if name.endswith("/questions.yaml")}
+        assert questions <= {f"workbook/{experiment}/questions.yaml"}, path.stem
 
 
 def test_what_python_imports_for_a_notebook_was_foreseen():
     """Its imports, the names of `nl` it uses, and what makes a model fast, in a process of its own."""
     (path,) = [path for path in numbered() if path.stem == "04-lerp"]
-    code = "\n".join(c["source"] for c in cells(path) if c["cell_type"] == "code")
+    code = "\n".join(cell["source"] for cell in cells(path) if cell["cell_type"] == "code")
     nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.stmt | ast.expr)]
     lines = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    lines += sorted({x for n in nodes if re.fullmatch(r"nl\.\w+", x := ast.unparse(n))})
+    lines += sorted({x for node in nodes if re.fullmatch(r"nl\.\w+", x := ast.unparse(node))})
     lines += ["from nokenlab.fast import setup"] if "nl.load" in lines else []
-    lines += [
-        "import sys",
-        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('nokenlab')))",
-    ]
+    ours = "n.partition('.')[0] in ('nokenlab', 'workbook')"
+    lines += ["import sys", f"print(*(m.__file__ for n, m in sys.modules.items() if {ours}), sep='\\n')"]
     done = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
     )
-    found = {name.split("/nokenlab/")[-1] for name in done.stdout.split()}
-    found.remove("__init__.py")  # the map of names, which is read and does not count
-    assert len(found) > 5 and found <= set(sources.reached(path)[0])
+    imported = {Path(line) for line in done.stdout.splitlines()}
+    imported.remove(
+        PACKAGES["nokenlab"] / "__init__.py"
+    )  # the map of names, which is read and does not count
+    assert len(imported) > 5 and imported <= {path_of(name) for name in reached(path)[0]}
