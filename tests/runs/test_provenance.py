@@ -1,24 +1,20 @@
-"""What run.json says of where a result comes from."""
+"""What run.json says of a run, and files of a run that somebody changed, cut or removed later."""
 
-import hashlib
+import json
 import shlex
 import subprocess
 
 import pytest
-from helpers.small_notebooks import notebook
+from helpers.small_notebooks import FIGURE, TABLE, notebook
 
-from nokenlab.runs import provenance
+from nokenlab.cli import main
+from nokenlab.pages.results_page import write_index
+from nokenlab.runs import many_runs, provenance
+from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import numbered
 from nokenlab.runs.parameters import parse, read
 
-
-def test_a_record_says_what_was_run(tmp_path):
-    path = notebook(tmp_path, "story")
-    record = provenance.record(path, {"word": "x", "scale": 2.0}, {"scale": 2.0}, {})
-    assert record["notebook"] == "story" and record["title"] == "The story of story"
-    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert record["parameters"] == {"word": "x", "scale": 2.0}
-    assert record["command"] == "nokenlab run story.ipynb -p scale 2.0"
+CHANGED = "story: changed after its run: "
 
 
 @pytest.mark.parametrize("word", ["it's {x}", "", "-p", "犬 $HOME"])
@@ -55,3 +51,73 @@ def test_git_state(tmp_path, monkeypatch):
     (tmp_path / "results" / "t.csv").write_text("")
     state = provenance.git_state()
     assert len(state["commit"]) == 40 and state["dirty"] is False
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A results folder with one run, and the bytes of its files."""
+    place = tmp_path_factory.mktemp("changed")
+    folder = place / "results" / "story"
+    run_notebook(notebook(place, "story", TABLE, FIGURE), {}, folder)
+    return folder.parent, {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def results(ran):
+    """The same, restored after each test."""
+    results, files = ran
+    yield results
+    for name, content in files.items():
+        (results / "story" / name).write_bytes(content)
+
+
+def test_an_unchanged_run(results):
+    assert provenance.changed_runs(results) == []
+    assert CHANGED.split(": ")[1] not in write_index(results).read_text().lower()
+    files = json.loads((results / "story" / "run.json").read_text())["files"]
+    assert set(files) == {path.name for path in (results / "story").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["words.csv", "curve.png", "story.ipynb", "run.json"])
+@pytest.mark.parametrize("change", ["a bit", "the end", "all"])
+def test_any_change_of_any_file_is_noticed(results, name, change):
+    path = results / "story" / name
+    content = path.read_bytes()
+    middle = len(content) // 2
+    if change == "all":
+        path.unlink()
+    elif change == "the end":
+        path.write_bytes(content[:middle])
+    else:
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    if (name, change) == ("run.json", "all"):  # no run is there
+        assert provenance.changed_runs(results) == []
+        return
+    assert provenance.changed_runs(results) == [f"{CHANGED}{name}; run story again"]
+    if name != "run.json":
+        assert f"{name}**; the command above makes it again." in write_index(results).read_text()
+
+
+def test_a_value_in_the_record_is_noticed(results):
+    path = results / "story" / "run.json"
+    path.write_text(path.read_text().replace('"scale": 1.0', '"scale": 2.0'))
+    assert provenance.changed_runs(results) == [f"{CHANGED}run.json; run story again"]
+
+
+def test_a_record_without_digests_is_left_alone(results):
+    """Runs are older than it."""
+    path = results / "story" / "run.json"
+    record = json.loads(path.read_text())
+    del record["files"]
+    path.write_text(json.dumps(record))
+    (results / "story" / "words.csv").write_text("a\n")
+    assert provenance.changed_runs(results) == []
+
+
+def test_the_commands_say_it(results, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(many_runs, "run_many", lambda plan, *_: iter(plan))
+    (results / "story" / "words.csv").write_text("a\n")
+    other = notebook(tmp_path, "other", "print(1)")
+    for words in (["run", str(other)], ["site", str(tmp_path / "site")]):
+        assert main([*words, "--results", str(results)]) == 0
+        assert f"nokenlab: {CHANGED}words.csv; run story again\n" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 import psutil
 import pytest
 from helpers import faults
-from helpers.kills import kill_drivers
 from helpers.sweeps import Place
 
 
@@ -43,4 +42,4 @@ def test_a_results_folder_that_vanishes_is_one_line(place, capsys):
 
 def test_a_driver_killed_at_random_moments(place):
     place.spec("grid: {scale: [0, 1, 2]}")
-    assert kill_drivers(place, 2)["kills"] == 2
+    assert faults.kill_drivers(place, 2)["kills"] == 2
