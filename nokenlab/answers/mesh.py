@@ -7,7 +7,7 @@ import pandas as pd
 
 
 def mesh(table: pd.DataFrame) -> np.ndarray:
-    """The rows at the corners of each piece of the plane, anticlockwise: (squares, 4), or (triangles, 3)."""
+    """The rows at the corners of each piece, anticlockwise: (squares, 4), or (triangles, 3)."""
     side = math.isqrt(len(table))
     if side**2 != len(table) or table["y"].round(9).nunique() != side:
         return small_triangles(len(table))
@@ -16,7 +16,7 @@ def mesh(table: pd.DataFrame) -> np.ndarray:
 
 
 def small_triangles(points: int) -> np.ndarray:
-    """The smallest triangles between the so many points of a `triangle`, as its rows: (triangles, 3)."""
+    """The smallest triangles between the points of a `triangle`, each as three rows: (triangles, 3)."""
     row = {weights: number for number, weights in enumerate(lattice(math.isqrt(2 * points) - 1))}
     up = [(row[a, b, c], row[a - 1, b + 1, c], row[a - 1, b, c + 1]) for a, b, c in row if a]
     down = [(row[a, b, c], row[a, b + 1, c - 1], row[a - 1, b + 1, c]) for a, b, c in row if a and c]

@@ -1,6 +1,6 @@
 """Planes in the embedding space: a map on which distances are those of the space, and the tokens near it.
 
-Every point of a plane is one vector, and no other.
+Each point of a plane is exactly one vector.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from nokenlab.embedder import Embedder
 from nokenlab.nokens import shell
 from nokenlab.prompt import word_vector
 
-CENTROID = "centroid"  # a corner by this name is the mean of all tokens
+CENTROID = "centroid"  # a corner of this name is the mean of all tokens
 FLAT = 1e-4  # a triangle's height, as a share of its longest side, below which it is a line
 Numbers = float | Sequence[float] | Tensor
 
 
 @dataclass(frozen=True)
 class Corner:
-    """A corner of the triangle: its name, its place on the map, and what a reader should know of it."""
+    """A corner of the triangle: its name, its coordinates on the map, and a note for the reader."""
 
     label: str
     x: float
@@ -32,26 +32,25 @@ class Corner:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """A plane in the embedding space, (x, y) on the map being origin + x·axes[0] + y·axes[1].
+    """A plane in the embedding space: (x, y) on the map is the vector origin + x·axes[0] + y·axes[1].
 
     origin: (width,); axes: (2, width), orthonormal; both float32 on the CPU. x and y are distances in the
-    embedding space. kind: "words", "principal", "random nokens" or "random tokens".
+    embedding space.
     """
 
     origin: Tensor
     axes: Tensor
     corners: tuple[Corner, Corner, Corner]
-    kind: str = "words"
 
     def vector(self, x: Numbers, y: Numbers) -> Tensor:
         """The nokens at points of the map, (points, width), float32 on the CPU."""
         return self.origin + _points(x, y).float() @ self.axes
 
     def weights(self, x: Numbers, y: Numbers) -> Tensor:
-        """How much of each corner is in a point, (points, 3): they sum to 1, and none is negative inside."""
+        """The weights of the corners at points, (points, 3): they sum to 1, and none is negative inside."""
         points = _points(x, y)  # (points, 2)
-        at = [[corner.x, corner.y, 1.0] for corner in self.corners]
-        corners = torch.tensor(at, dtype=torch.float64)  # weights @ corners is (x, y, 1)
+        rows = [[corner.x, corner.y, 1.0] for corner in self.corners]
+        corners = torch.tensor(rows, dtype=torch.float64)  # weights @ corners is (x, y, 1)
         return (torch.cat([points, torch.ones(len(points), 1)], dim=1) @ corners.inverse()).float()
 
     def reach(self, margin: float) -> float:
@@ -67,25 +66,25 @@ def _points(x: Numbers, y: Numbers) -> Tensor:
 def plane_through(lab: Embedder, corners: Sequence[str]) -> Plane:
     """The plane through three words' tokens; "centroid" is the mean of all tokens.
 
-    The first corner is at the left, the second at the right of it, the third above; the origin is their
-    mean. Of a word of several tokens the last one is taken, and the corner's note says so. Raises ValueError,
-    in one line, for other than three corners, for two that are the same token, and for three on one line.
+    The first corner is on the left, the second on its right, the third above; the origin is their mean. A
+    word of several tokens is represented by its last one, as the corner's note says. Raises ValueError for
+    other than three corners, for two with the same token, and for three on one line.
     """
     if isinstance(corners, str) or len(corners) != 3:
         raise ValueError(f"a plane needs three corners, words or {CENTROID!r}; got {corners!r}")
     names = [str(corner).strip() for corner in corners]
     if not all(names):
         raise ValueError(f"a corner is empty; three words or {CENTROID!r} are needed, got {list(corners)!r}")
-    found = [_corner(lab, name) for name in names]
-    return _plane(names, torch.stack([vector for vector, _ in found]), [note for _, note in found], "words")
+    vectors, notes = zip(*(_corner(lab, name) for name in names), strict=True)
+    return _plane(names, torch.stack(vectors), notes)
 
 
 def _corner(lab: Embedder, name: str) -> tuple[Tensor, str]:
-    """A corner's vector (width,), and a note."""
+    """A corner's vector (width,), and its note."""
     if name == CENTROID:
         return lab.space.centroid.cpu(), "the mean of all tokens"
-    ids = lab.ids(f" {name}")
-    note = f"{name!r} is {len(ids)} tokens; its last, {lab.token(ids[-1].item())!r}, stands for it"
+    ids = lab.ids(f" {name}").tolist()
+    note = f"{name!r} is {len(ids)} tokens; its last, {lab.token(ids[-1])!r}, stands for it"
     return word_vector(lab, name), note if len(ids) > 1 else ""
 
 
@@ -97,63 +96,48 @@ def random_plane(lab: Embedder, seed: int, kind: str = "random nokens") -> Plane
     if kind == "random tokens":
         order = torch.randperm(len(lab.space), generator=torch.Generator().manual_seed(seed))
         names = [lab.token(id) for id in lab.space.ids[order[:3]].tolist()]
-        return _plane(names, lab.space.vectors[order[:3]].float().cpu(), [f"random, seed {seed}"] * 3, kind)
-    c, distance = lab.space.centroid.cpu(), lab.space.median_distance
+        return _plane(names, lab.space.vectors[order[:3]].float().cpu(), [f"random, seed {seed}"] * 3)
     seeds = range(3 * seed, 3 * seed + 3)
-    names = [f"noken {number}" for number in seeds]
-    return _plane(names, shell(c, seeds, distance), [f"random, seed {n}" for n in seeds], kind)
+    names, notes = [f"noken {number}" for number in seeds], [f"random, seed {number}" for number in seeds]
+    return _plane(names, shell(lab.space.centroid.cpu(), seeds, lab.space.median_distance), notes)
 
 
-def principal_plane(lab: Embedder) -> Plane:
-    """The plane about the centroid along which tokens differ most: their two first principal directions.
-
-    Its corners are the centroid, and the points one median token's distance along either direction.
-    """
-    distance, (_, directions) = lab.space.median_distance, lab.space.principal
-    corners = (
-        Corner(CENTROID, 0.0, 0.0, "the mean of all tokens"),
-        Corner("direction 1", distance, 0.0, "along which tokens differ most"),
-        Corner("direction 2", 0.0, distance, "along which they differ most after it"),
-    )
-    return Plane(lab.space.centroid.cpu(), directions[:2], corners, "principal")
-
-
-def _plane(names: Sequence[str], vectors: Tensor, notes: Sequence[str], kind: str) -> Plane:
+def _plane(names: Sequence[str], vectors: Tensor, notes: Sequence[str]) -> Plane:
     """The plane through three vectors (3, width); see `plane_through`."""
     a, b, c = vectors.double()
     sides = [(b - a).norm(), (c - b).norm(), (a - c).norm()]
-    for (one, other), side in zip(((0, 1), (1, 2), (2, 0)), sides, strict=True):
+    for (first, second), side in zip(((0, 1), (1, 2), (2, 0)), sides, strict=True):
         if side <= FLAT * max(sides):
-            said = f"{names[one]!r} and {names[other]!r} are one vector (of a word its last token counts)"
-            raise ValueError(f"{said}; three different corners are needed")
+            both = f"{names[first]!r} and {names[second]!r}"
+            raise ValueError(f"{both} are one vector (a word's last token counts); three are needed")
     along = (b - a) / sides[0]
     up = (c - a) - ((c - a) @ along) * along
     if up.norm() <= FLAT * max(sides):
-        raise ValueError(f"{', '.join(names)} lie on one line, so no one plane goes through them")
+        raise ValueError(f"{', '.join(names)} lie on one line, so no single plane goes through them")
     axes, origin = torch.stack([along, up / up.norm()]), vectors.double().mean(0)
-    at = ((vectors.double() - origin) @ axes.T).tolist()  # (3, 2)
-    corners = tuple(Corner(name, *xy, note) for name, xy, note in zip(names, at, notes, strict=True))
-    return Plane(origin.float(), axes.float(), corners, kind)
+    points = ((vectors.double() - origin) @ axes.T).tolist()  # (3, 2)
+    corners = tuple(Corner(name, *xy, note) for name, xy, note in zip(names, points, notes, strict=True))
+    return Plane(origin.float(), axes.float(), corners)
 
 
 def corner_vectors(plane: Plane) -> Tensor:
     """The vectors of the three corners, (3, width)."""
-    return plane.vector(*([getattr(corner, axis) for corner in plane.corners] for axis in "xy"))
+    return plane.vector([corner.x for corner in plane.corners], [corner.y for corner in plane.corners])
 
 
 def near_tokens(lab: Embedder, plane: Plane, count: int = 30, margin: float = 0.5) -> pd.DataFrame:
-    """The real tokens nearest to the plane, of those that lie above the map of this margin; nearest first.
+    """The real tokens nearest to the plane, of those above the map of this margin; nearest first.
 
-    Columns: token, id, x, y (the foot of its perpendicular on the map), off (its distance from the plane).
-    The corners' own tokens are left out.
+    Columns: token, id, x, y (the token's perpendicular projection on the map), off (its distance from the
+    plane). The corners' own tokens are left out.
     """
     space, device = lab.space, lab.space.vectors.device
     offsets = space.vectors.float() - plane.origin.to(device)  # (tokens, width)
     xy = offsets @ plane.axes.T.to(device)  # (tokens, 2)
     off = (offsets.square().sum(-1) - xy.square().sum(-1)).clamp_min(0).sqrt()
     corners = torch.tensor([[corner.x, corner.y] for corner in plane.corners], device=device)
-    own = (torch.cdist(xy, corners).amin(-1) < 1e-3) & (off < 1e-2)  # rounding keeps it above 0
-    inside = ((xy.abs().amax(-1) <= plane.reach(margin)) & ~own).nonzero().squeeze(1)
+    is_corner = (torch.cdist(xy, corners).amin(-1) < 1e-3) & (off < 1e-2)  # rounding keeps it above 0
+    inside = ((xy.abs().amax(-1) <= plane.reach(margin)) & ~is_corner).nonzero().squeeze(1)
     best = inside[off[inside].argsort(stable=True)[:count]]
     ids = space.ids[best.cpu()].tolist()
     table = pd.DataFrame({"token": [space.text(id) for id in ids], "id": ids})
@@ -161,13 +145,13 @@ def near_tokens(lab: Embedder, plane: Plane, count: int = 30, margin: float = 0.
 
 
 def nearest_tokens(lab: Embedder, plane: Plane, x: Tensor, y: Tensor) -> list[str]:
-    """The real token that points most nearly the same way as each point of the plane, x and y (points,).
+    """The real token with the largest cosine to each point of the plane, x and y (points,).
 
-    A cosine's numerator is linear in x and y, and its row's own length does not change which is largest.
+    A cosine's numerator is linear in x and y, and a point's own length does not change which is largest.
     """
     space, basis = lab.space, torch.cat([plane.origin[None], plane.axes])  # (3, width)
-    towards = space.vectors.float() @ basis.T.to(space.vectors.device)  # (tokens, 3)
-    towards = towards / space.norms.clamp_min(1e-12)[:, None]
-    points = torch.stack([torch.ones_like(x), x, y], dim=1).to(towards)  # (points, 3)
-    best = torch.cat([(some @ towards.T).argmax(dim=1) for some in points.split(256)]).cpu()
+    products = space.vectors.float() @ basis.T.to(space.vectors.device)  # (tokens, 3)
+    products = products / space.norms.clamp_min(1e-12)[:, None]
+    points = torch.stack([torch.ones_like(x), x, y], dim=1).to(products)  # (points, 3)
+    best = torch.cat([(part @ products.T).argmax(dim=1) for part in points.split(256)]).cpu()
     return [space.text(id) for id in space.ids[best].tolist()]

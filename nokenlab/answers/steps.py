@@ -21,7 +21,7 @@ def processors(lab: Lab, temperature: float, top_k: int, min_new_tokens: int = 0
 
 
 def choices(lab: Lab, step: Step, k: int = 10) -> pd.DataFrame:
-    """The k likeliest tokens of one row's step, and what the logits processors make of them.
+    """The k likeliest tokens of one row of a step, with what the logits processors make of them.
 
     Columns: rank, token, id, probability (the model's own), chance (after the processors; 0 if ruled out).
     """

@@ -12,26 +12,30 @@ SCALES = ("true token", "article", "token norm", "real token")
 
 
 def real_tokens(lab: Embedder, seeds: Sequence[int]) -> Tensor:
-    """The embeddings of random real tokens, one a seed, (seeds, width). Row i depends on seeds[i] alone."""
-    count = len(lab.space)
-    rows = [torch.randint(count, (), generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+    """The embeddings of random real tokens, one per seed, (seeds, width). Row i depends on seeds[i] alone."""
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    rows = [torch.randint(len(lab.space), (), generator=generator) for generator in generators]
     return lab.space.vectors[torch.stack(rows).to(lab.device)]
 
 
 def substitutes(lab: Embedder, prompt: str, position: int, seeds: Sequence[int]) -> dict[str, Tensor]:
     """What to put at `position` of a prompt, by scale: each (seeds, width), float32.
 
-    "true token" (1, width) is what stands there; "article" is standard normal, with a norm of about
-    sqrt(width); "token norm" has the same directions at the length of a typical token; "real token" is the
-    embedding of a random token. Raises ValueError for an empty prompt, a position outside it, seeds that
-    are none or come twice.
+    "true token" (1, width) is the token itself; "article" is standard normal, with a norm of about
+    sqrt(width); "token norm" has the same directions at the norm of a typical token; "real token" is the
+    embedding of a random token. Raises ValueError for an empty prompt, a position outside it, and seeds that
+    are invalid or repeated.
     """
     seeds = list(seeds)
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"a seed comes twice in {seeds}; give each once")
+        raise ValueError(f"a seed is repeated in {seeds}; give each once")
     nokens = random_nokens(lab.width, seeds)
     embeddings = lab.embed(prompt)  # (1, tokens, width)
     replace(embeddings, position, nokens)  # refuses a position outside the prompt
-    true, short = embeddings[0, position][None], rescale(nokens, lab.space.median_norm)
-    found = (true, nokens, short, real_tokens(lab, seeds))
-    return {scale: rows.float().cpu() for scale, rows in zip(SCALES, found, strict=True)}
+    vectors = {
+        "true token": embeddings[0, position][None],
+        "article": nokens,
+        "token norm": rescale(nokens, lab.space.median_norm),
+        "real token": real_tokens(lab, seeds),
+    }
+    return {scale: rows.float().cpu() for scale, rows in vectors.items()}

@@ -1,12 +1,11 @@
-"""Colours of a map of answers: no territory has that of one which touches it, where seven suffice."""
+"""Colours of a map of answers: territories that touch differ in colour, where seven colours suffice."""
 
 import pandas as pd
-from matplotlib.colors import to_hex, to_rgb
 
 from nokenlab.answers.mesh import mesh
 from nokenlab.style import OKABE_ITO
 
-STRONG, PALE = 0.25, 0.68  # how much white is in the colour of a corner's own answer, and of any other
+STRONG, PALE = 0.25, 0.68  # the share of white in the colour of a corner's own answer, and of any other
 
 
 def colours(*maps: pd.DataFrame) -> dict[str, str]:
@@ -15,17 +14,23 @@ def colours(*maps: pd.DataFrame) -> dict[str, str]:
     The corners' own answers choose first, in strong colours, then the others, the largest first.
     """
     table = pd.concat(maps, ignore_index=True)
-    own, areas = set(table["territory"][table["corner"] != ""]), table["territory"].value_counts()
-    beside, hues = {name: set() for name in areas.index}, {}
-    for one in maps:
-        for together in map(set, one["territory"].to_numpy()[mesh(one)]):
-            for name in together if len(together) > 1 else ():
-                beside[name] |= together - {name}
-    for name in sorted(areas.index, key=lambda name: (name not in own, -areas[name], name)):
-        near, used = [hues.get(other) for other in beside[name]], list(hues.values())
+    of_corners, areas = set(table["territory"][table["corner"] != ""]), table["territory"].value_counts()
+    touching: dict[str, set[str]] = {name: set() for name in areas.index}
+    for territory_map in maps:
+        for names in map(set, territory_map["territory"].to_numpy()[mesh(territory_map)]):
+            for name in names:
+                touching[name] |= names - {name}
+    hues: dict[str, int] = {}
+    for name in sorted(areas.index, key=lambda name: (name not in of_corners, -areas[name], name)):
+        near, used = [hues.get(other) for other in touching[name]], list(hues.values())
         hues[name] = min(range(7), key=lambda hue: (near.count(hue), used.count(hue), hue))
-    return {name: _with_white(OKABE_ITO[hue], STRONG if name in own else PALE) for name, hue in hues.items()}
+    return {
+        name: _with_white(OKABE_ITO[hue], STRONG if name in of_corners else PALE)
+        for name, hue in hues.items()
+    }
 
 
 def _with_white(colour: str, share: float) -> str:
-    return to_hex([share + (1 - share) * value for value in to_rgb(colour)])
+    """A colour, as #rrggbb, mixed with a share of white."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 * (share + (1 - share) * channel)):02x}" for channel in channels)
