@@ -1,22 +1,22 @@
-"""Players of clips: written as WAV files, shown one beside its name or behind a slider."""
+"""Players of clips: written as WAV files, shown beside their names or behind a slider."""
 
 import html
 from collections.abc import Sequence
 
+from IPython.display import HTML, Audio
 from torch import Tensor
 
 from nokenlab.music.sound import wav
+from nokenlab.panels import face, markup
 
 
-def keep(out, clips: Tensor, names: Sequence[str], rate: int) -> list:
+def keep(out, clips: Tensor, names: Sequence[str], rate: int) -> list[Audio]:
     """Write each clip (clips, samples) through `out.audio`; returns their players."""
     return [out.audio(wav(clip, rate), name) for clip, name in zip(clips, names, strict=True)]
 
 
-def players(audio: Sequence, labels: Sequence[str]):
-    """Players, as `keep` returns them, one a line beside its label."""
-    from IPython.display import HTML
-
+def players(audio: Sequence[Audio], labels: Sequence[str]) -> HTML:
+    """Players, as `keep` returns them, one per line beside its label."""
     rows = [
         f'<tr><td style="text-align:left">{html.escape(label)}</td>'
         f'<td><audio controls src="{player.src_attr()}"></audio></td></tr>'
@@ -25,17 +25,7 @@ def players(audio: Sequence, labels: Sequence[str]):
     return HTML(f"<table>{''.join(rows)}</table>")
 
 
-def slider(audio: Sequence, p: Sequence[float]):
-    """A slider over p that shows the player, as `keep` returns them, of the clip at p.
-
-    It needs no kernel: it works in a saved page too.
-    """
-    import ipywidgets as w
-
-    clips = [w.Audio(value=player.data, autoplay=False, loop=False) for player in audio]
-    clips = w.Stack(clips, selected_index=0)
-    names = w.Stack([w.HTML(f"p = {value:g}") for value in p], selected_index=0)
-    handle = w.IntSlider(min=0, max=len(audio) - 1, readout=False, description="a to b")
-    for shown in (clips, names):
-        w.jslink((handle, "value"), (shown, "selected_index"))
-    return w.VBox([w.HBox([handle, names]), clips])
+def slider(audio: Sequence[Audio], p: Sequence[float]) -> HTML:
+    """A slider over p that shows the player, as `keep` returns them, of the clip at p. It needs no kernel."""
+    table = players(audio, [f"p = {value:g}" for value in p]).data
+    return HTML(markup.STYLE + face.page("clip_slider", table))

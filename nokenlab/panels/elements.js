@@ -2,17 +2,51 @@
 
 /** An element with a class and a text. */
 function element(tag, kind = "", text = "") {
-  const made = document.createElement(tag);
-  made.className = kind;
-  made.textContent = text;
-  return made;
+  const created = document.createElement(tag);
+  created.className = kind;
+  created.textContent = text;
+  return created;
 }
 
-/** A button that does something when it is pressed. */
-function button(text, pressed, title = "") {
-  const made = Object.assign(element("button", "nk-button", text), { type: "button", title });
-  made.onclick = pressed;
-  return made;
+/** A button and what happens when it is pressed. */
+function button(text, onPress, title = "") {
+  const created = Object.assign(element("button", "nk-button", text), { type: "button", title });
+  created.onclick = onPress;
+  return created;
+}
+
+/** Parts side by side, wrapped onto further lines where the page is narrow. */
+function row(...parts) {
+  const created = element("div", "nk-row");
+  created.append(...parts);
+  return created;
+}
+
+/** A label around an input. */
+function labelled(name, input, kind = "") {
+  const label = element("label", `nk-label ${kind}`, name);
+  label.append(input);
+  return label;
+}
+
+/** A text box, or with `options` a drop-down list: {name, tip} or a text each. */
+function field(name, value, settings = {}, options = []) {
+  const created = element(options.length ? "select" : "input", "nk-field");
+  for (const option of options) {
+    const { name: text = option, tip: title = "" } = option;
+    created.append(Object.assign(element("option", "", text), { title }));
+  }
+  return Object.assign(created, { name, autocomplete: "off", spellcheck: false }, settings, { value });
+}
+
+/** A slider over `count` positions with its label, and an <output> for its value. */
+function labelledRange(name, count, value, onInput) {
+  const range = Object.assign(element("input"), { type: "range", min: 0, max: count - 1, step: 1 });
+  const label = labelled(name, range, "nk-slider"), readout = element("output");
+  range.value = value; // after max, which would limit it
+  range.oninput = onInput;
+  label.append(readout);
+  return { label, range, readout };
 }
 
 /** Set a text if it differs. */
@@ -20,26 +54,85 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** A slider over places, and a button that plays it to its end in `time` milliseconds. `turn` shows a place. */
+/** A text that nobody sees and screen readers read out, without interrupting. */
+function spokenStatus() {
+  const status = element("div", "nk-unseen");
+  status.setAttribute("role", "status");
+  return status;
+}
+
+/** Fill a table with a head and rows of texts. @param {string[]} names @param {string[][]} rows */
+function fillTable(table, names, rows) {
+  const line = (tag, texts) => {
+    const created = element("tr");
+    created.append(...texts.map((text) => element(tag, "", text)));
+    return created;
+  };
+  table.replaceChildren(line("th", names), ...rows.map((texts) => line("td", texts)));
+}
+
+/** A prompt, and after it what the model says. */
+class Answer {
+  constructor(before = "") {
+    this.box = element("div", "nk-answer");
+    this.before = element("span", "nk-before", before);
+    this.text = element("span", "nk-text");
+    this.text.dir = "auto";
+    this.nothing = element("span", "nk-quiet", " (nothing: the model ended the text)");
+    this.cursor = element("span", "", "▌");
+    this.cursor.ariaHidden = "true";
+    this.box.append(this.before, this.text, this.nothing, this.cursor);
+  }
+
+  /** @param {boolean} running  whether more will come */
+  show(text, running = false) {
+    say(this.text, text);
+    this.nothing.hidden = running || text !== "";
+    this.cursor.hidden = !running;
+  }
+}
+
+/** Tokens with their probabilities, each with a bar. */
+class Bars {
+  constructor() {
+    this.box = element("div", "nk-bars");
+    this.rows = [];
+  }
+
+  /** @param {string[]} tokens @param {number[]} probabilities @param {number} most  of a full bar */
+  show(tokens, probabilities, most = 1) {
+    if (this.rows.length !== tokens.length) {
+      this.rows = tokens.map(() => [element("span", "nk-token"), element("span", "nk-number"), element("div", "nk-bar")]);
+      this.box.replaceChildren(...this.rows.flat());
+    }
+    this.rows.forEach(([token, number, bar], i) => {
+      say(token, tokens[i]);
+      say(number, probabilities[i].toFixed(3));
+      bar.style.transform = `scaleX(${Math.min(Math.max(probabilities[i] / most, 0.004), 1)})`;
+    });
+  }
+}
+
+/** A slider over positions, and a button that plays it to its end in `time` milliseconds; `show` shows a position. */
 class Player {
-  constructor(name, title, time, turn) {
-    Object.assign(this, { name, time, turn });
+  constructor(name, title, time, show) {
+    Object.assign(this, { name, time, show });
     this.range = Object.assign(element("input"), { type: "range", min: 0, step: 1, value: 0 });
-    this.range.oninput = () => { this.pause(); turn(this.place); };
+    this.range.oninput = () => { this.pause(); show(this.position); };
     this.button = button("▶", () => (this.playing ? this.pause() : this.start()), title);
     this.button.ariaLabel = name;
   }
 
-  get place() { return Number(this.range.value); }
+  get position() { return Number(this.range.value); }
 
   get last() { return Number(this.range.max); }
 
   start() {
     this.playing = setInterval(() => {
-      if (this.place >= this.last || !this.range.isConnected) this.pause();
-      else this.turn(this.place + 1);
+      if (this.position >= this.last || !this.range.isConnected) this.pause();
+      else this.show(this.position + 1);
     }, Math.max(20, this.time / (this.last + 1)));
-    if (this.place === this.last) this.turn(0);
+    if (this.position === this.last) this.show(0);
     this.button.textContent = "⏸";
     this.button.ariaLabel = "Pause";
   }
@@ -52,8 +145,8 @@ class Player {
   }
 }
 
-/** Arrows and Enter are the parts' own, not JupyterLab's, which looks at what has the focus. */
-function ownKeys(el) {
+/** Leave arrow keys and Enter to the face's own parts: JupyterLab looks at what has the focus. */
+function keepKeys(el) {
   const parts = el.querySelectorAll("canvas, input, select, button");
   parts.forEach((part) => { part.dataset.lmSuppressShortcuts = "true"; });
 }

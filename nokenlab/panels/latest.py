@@ -1,4 +1,4 @@
-"""A thread where the newest wish wins."""
+"""A thread on which a newer request cancels the older."""
 
 import atexit
 import threading
@@ -12,7 +12,7 @@ from nokenlab.errors import first_line
 
 
 class Superseded(Exception):
-    """Raised at a token in a job that a newer one, or Stop, has made stale."""
+    """Raised at a token of a job that a newer job or Stop has cancelled."""
 
 
 _all = WeakSet()
@@ -21,15 +21,15 @@ _all = WeakSet()
 @atexit.register
 def _end_all() -> None:
     for latest in list(_all):
-        latest.end()  # Python cannot end a thread that torch has: it would abort
+        latest.end()  # a thread inside torch cannot be ended by Python: it would abort
 
 
 class Latest:
-    """Runs the newest job on a thread of its own; an older one ends at its next token.
+    """Runs the newest job on a thread of its own; an older job ends at its next token.
 
-    A job is called with `check`, which it calls at each token; there it is ended by `Superseded`. A job
-    starts when there has been no newer one for `pause` seconds. Any other error goes to `failed` as one
-    line. `counts`: jobs asked, skipped (never started), finished, cancelled (ended at a token), failed.
+    A job is called with `check`, which it calls at each token and which raises `Superseded` to end it. A job
+    starts when no newer one has come for `pause` seconds. Any other error goes to `failed` as one line.
+    `counts`: jobs asked, skipped (never started), finished, cancelled (ended at a token), failed.
     """
 
     def __init__(self, failed: Callable[[str], None], pause: float = 0.05):
@@ -44,7 +44,7 @@ class Latest:
         with self._changed:
             self.counts["asked"] += 1
             self.counts["skipped"] += self._waiting is not None
-            # what it sends belongs to who asked: ipykernel sends what comes back to the same thread
+            # the job runs in the caller's context: ipykernel sends its messages as replies to that caller
             self._newest, self._waiting = self._newest + 1, partial(copy_context().run, job)
             self._changed.notify_all()
             if self._thread is None:
@@ -57,7 +57,7 @@ class Latest:
             return self._changed.wait_for(lambda: self._thread is None, timeout)
 
     def end(self, timeout: float = 60) -> bool:
-        """End what runs at its next token and start nothing that waits; False as `join` says it."""
+        """End what runs at its next token and start nothing that waits; False as for `join`."""
         with self._changed:
             self._newest, self._waiting = self._newest + 1, None
             self._changed.notify_all()
@@ -68,13 +68,14 @@ class Latest:
             self._run(*taken)
 
     def _take(self) -> tuple[Callable, int] | None:
+        """The waiting job and its number, once no newer one has come for a pause; None where none waits."""
         with self._changed:
             while self._waiting:
-                seen = self._newest
-                if not self._changed.wait_for(lambda seen=seen: self._newest != seen, self._pause):
+                number = self._newest
+                if not self._changed.wait_for(lambda seen=number: self._newest != seen, self._pause):
                     job, self._waiting = self._waiting, None
-                    return job, seen
-            self._thread = None  # the next wish starts another
+                    return job, number
+            self._thread = None  # the next job starts another
             self._changed.notify_all()
         return None
 
@@ -96,6 +97,6 @@ class Latest:
 
 
 def message(error: Exception) -> str:
-    """The first line of an error; its kind too, unless it is one made for people to read."""
-    said = first_line(str(error))
-    return said if isinstance(error, ValueError) else f"{type(error).__name__}: {said}"
+    """The first line of an error, after its type unless it is a ValueError, which is written for people."""
+    line = first_line(str(error))
+    return line if isinstance(error, ValueError) else f"{type(error).__name__}: {line}"

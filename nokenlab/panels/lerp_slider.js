@@ -1,38 +1,38 @@
-// A slider from one prompt to another: every blend is answered beforehand, so that it only turns pages.
+// A slider from one prompt to another: every blend is answered in advance, so moving it only looks answers up.
 
 /**
- * A way between the prompts, from lerp_slider_view.py.
+ * An interpolation between the prompts, from lerp_slider.py.
  * @typedef {Object} View
  * @property {[string, string]} prompts
- * @property {string} before  what both prompts say, ▢ for what is blended
- * @property {number[]} p  places of the slider, ascending
+ * @property {string} before  the text that both prompts share, ▢ for what is blended
+ * @property {number[]} p  positions of the slider, ascending
  * @property {{letter: string, colour: string, from: number, to: number, left: number, right: number,
  *   response: string}[]} plateaus  runs of one answer: the first and the last p, and where the answer flips
- * @property {number[]} of  of each p, a number into `plateaus`
+ * @property {number[]} of  for each p an index of `plateaus`
  * @property {?{after: string, token: string[], probability: (?number[])[]}} leading  next tokens at each p
  */
 
 const PLAY = 6000; // milliseconds from one end to the other
 
-/** A number with six digits, as Python's `g` has it. */
+/** A number with six digits, like Python's `g`. */
 const short = (value) => String(Number(value.toPrecision(6)));
 
-/** How far p is on the way, in percent; half way where its ends are one. @param {View} view */
+/** Where p is on the strip, in percent; the middle where there is only one p. @param {View} view */
 function percent(view, p) {
   const low = view.p[0], high = view.p.at(-1);
   return high > low ? 100 * (p - low) / (high - low) : 50;
 }
 
-/** A block a plateau, the letter of its answer in it. @param {View} view */
+/** The block of a plateau, with the letter of its answer. @param {View} view */
 function block(view, { left, right, colour, letter, response }) {
   const start = percent(view, left), width = percent(view, right) - start;
-  const made = element("span", "", width > 2 ? letter : "");
-  made.style.cssText = `left:${start}%;width:${width}%;background:${colour}55`;
-  made.title = `${letter}: ${response}`;
-  return made;
+  const created = element("span", "", width > 2 ? letter : "");
+  created.style.cssText = `left:${start}%;width:${width}%;background:${colour}55`;
+  created.title = `${letter}: ${response}`;
+  return created;
 }
 
-/** A slider, its parts and where it stands. */
+/** A slider and its parts. */
 class Face {
   constructor(model, el) {
     this.model = model;
@@ -40,48 +40,38 @@ class Face {
     el.classList.add("nk", "nk-lerp");
     if (this.live) el.append(...this.buildPrompts());
     el.append(this.buildControls(), ...this.buildPage());
-    ownKeys(el);
-    model.on("change:views", () => this.viewed());
+    keepKeys(el);
+    model.on("change:views", () => this.showView());
     model.on("change:progress", () => showProgress(this.progress, model.get("progress")));
-    this.viewed();
+    this.showView();
   }
 
   // - the parts
 
   buildPrompts() {
     const [a, b] = this.model.get("prompts");
-    const first = element("div", "nk-lerp-row"), second = element("div", "nk-lerp-row");
-    this.inputs = [["from, p = 0", a, first], ["to, p = 1", b, second]].map(([name, text, row]) => {
-      const label = element("label", "nk-lerp-prompt", name), input = element("input");
-      input.value = text;
-      label.append(input);
-      row.append(label);
-      return input;
-    });
+    this.inputs = [field("prompt_a", a), field("prompt_b", b)];
     this.progress = element("progress");
-    this.progress.setAttribute("aria-label", "passes of the blend");
-    const go = button("Blend", () => this.blend(), "answer all blends of the two prompts");
-    const halt = button("Stop", () => this.model.send({ stop: true }), "end a blend that is being made");
-    second.append(go, halt, this.progress);
-    return [first, second];
+    this.progress.ariaLabel = "passes of the blend";
+    const start = button("Blend", () => this.blend(), "answer all blends of the two prompts");
+    const stop = button("Stop", () => this.model.send({ stop: true }), "end the blending that runs");
+    const [first, second] = ["from, p = 0", "to, p = 1"].map((name, i) =>
+      labelled(name, this.inputs[i], "nk-wide nk-lerp-prompt"));
+    return [row(first), row(second, start, stop, this.progress)];
   }
 
   buildControls() {
-    const row = element("div", "nk-lerp-row"), ways = element("div", "nk-lerp-ways");
-    ways.setAttribute("role", "group");
-    ways.setAttribute("aria-label", "way");
-    this.ways = this.model.get("ways").map(({ name, tip }) => {
-      const made = button(name, () => this.choose(name), tip);
-      ways.append(made);
-      return made;
-    });
-    this.player = new Player("Play", "slide by itself", PLAY, (index) => this.turn(index));
-    const label = element("label", "nk-lerp-p", "p");
+    const group = element("div", "nk-lerp-ways");
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", "interpolation");
+    this.buttons = this.model.get("ways").map(({ name, tip }) => button(name, () => this.choose(name), tip));
+    group.append(...this.buttons);
+    this.player = new Player("Play", "slide by itself", PLAY, (index) => this.show(index));
     this.range = this.player.range;
     this.readout = element("output");
-    label.append(this.range, this.readout);
-    row.append(ways, this.player.button, label);
-    return row;
+    const label = labelled("p", this.range, "nk-slider");
+    label.append(this.readout);
+    return row(group, this.player.button, label);
   }
 
   buildPage() {
@@ -89,30 +79,26 @@ class Face {
     this.strip = element("div", "nk-strip");
     this.strip.setAttribute("role", "img");
     this.pointer = element("span", "", "▲");
-    this.mark = element("div", "nk-mark");
-    this.mark.ariaHidden = "true"; // the slider says it
-    this.mark.append(this.pointer);
-    this.where = element("div", "nk-quiet nk-place");
-    this.before = element("span", "nk-before");
-    this.text = element("span", "nk-text");
-    this.text.dir = "auto";
-    this.nothing = element("span", "nk-quiet", " (nothing: the model ended the text)");
-    const answer = element("div", "nk-answer"), page = element("div", "nk-lerp-page");
-    answer.append(this.before, this.text, this.nothing);
+    const mark = element("div", "nk-mark");
+    mark.ariaHidden = "true"; // the slider says the same
+    mark.append(this.pointer);
+    this.details = element("div", "nk-quiet nk-place");
+    this.answer = new Answer();
     this.head = element("div", "nk-quiet");
-    this.bars = element("div", "nk-bars");
-    page.append(this.where, answer, this.head, this.bars);
+    this.bars = new Bars();
+    const page = element("div", "nk-lerp-page");
+    page.append(this.details, this.answer.box, this.head, this.bars.box);
     this.missing = element("div", "nk-quiet");
-    this.whole = [this.strip, this.mark, page];
-    return [this.title, this.missing, ...this.whole];
+    this.parts = [this.title, this.strip, mark, page]; // what is seen once there are answers
+    return [this.title, this.missing, this.strip, mark, page];
   }
 
   // - what happens
 
-  /** Show a way; one that was not blended yet is blended. */
-  choose(way) {
-    this.model.set("way", way); // is not saved: the kernel need not know, and may be gone
-    this.viewed();
+  /** Show an interpolation; one without answers is blended. */
+  choose(name) {
+    this.model.set("way", name); // is not saved: the kernel does not need it, and may be gone
+    this.showView();
     if (!this.view && this.live) this.blend();
   }
 
@@ -120,48 +106,39 @@ class Face {
     this.model.send({ blend: this.inputs.map((input) => input.value), way: this.model.get("way") });
   }
 
-  /** The way is another one, or was answered. */
-  viewed() {
-    const way = this.model.get("way"), view = this.view = this.model.get("views")[way];
-    this.ways.forEach((button) => { button.ariaPressed = String(button.textContent === way); });
+  /** Show the chosen interpolation, which may have changed or been answered. */
+  showView() {
+    const name = this.model.get("way"), view = this.view = this.model.get("views")[name];
+    this.buttons.forEach((button) => { button.ariaPressed = String(button.textContent === name); });
     this.player.pause();
-    for (const part of [this.title, ...this.whole]) part.hidden = !view;
+    for (const part of this.parts) part.hidden = !view;
     this.range.disabled = this.player.button.disabled = !view;
     this.missing.hidden = Boolean(view);
-    say(this.missing, `Nothing blended along ${way} yet: press Blend.`);
+    say(this.missing, `No answers for ${name} yet: press Blend.`);
     if (!view) return;
-    const [a, b] = view.prompts, leading = view.leading;
-    say(this.title, `${way}: from “${a}” to “${b}”`);
-    say(this.before, view.before);
+    const [a, b] = view.prompts, ends = [view.p[0], view.p.at(-1)].map(short), after = view.leading?.after;
+    say(this.title, `${name}: from “${a}” to “${b}”`);
+    say(this.answer.before, view.before);
     this.strip.replaceChildren(...view.plateaus.map((plateau) => block(view, plateau)));
-    const ends = [view.p[0], view.p.at(-1)].map(short);
     this.strip.ariaLabel = `${view.plateaus.length} plateaus from p = ${ends[0]} to ${ends[1]}`;
-    say(this.head, leading?.after ? `Next token, once all blends have said “${leading.after}”:` : "Next token after the prompt:");
-    this.rows = (leading?.token ?? []).map((token) =>
-      [element("span", "nk-token", token), element("span", "nk-number"), element("div", "nk-bar")]);
-    this.bars.replaceChildren(...this.rows.flat());
+    say(this.head, after ? `Next token, once all blends have said “${after}”:` : "Next token after the prompt:");
     this.range.max = view.p.length - 1;
-    this.turn(Math.min(this.model.get("index"), view.p.length - 1));
+    this.show(Math.min(this.model.get("index"), view.p.length - 1));
   }
 
-  /** Turn to the page of a place. Needs no kernel. */
-  turn(index) {
-    const { view } = this, p = view.p[index], plateau = view.plateaus[view.of[index]], shown = short(p);
+  /** Show the answer at a position of the slider. Needs no kernel. */
+  show(index) {
+    const { view } = this, plateau = view.plateaus[view.of[index]], p = short(view.p[index]);
     this.model.set("index", index); // is not saved, as above
     this.range.value = index;
-    this.range.setAttribute("aria-valuetext", `p = ${shown}, answer ${plateau.letter}: ${plateau.response}`);
-    say(this.readout, shown);
-    this.pointer.style.left = `${percent(view, p)}%`;
-    say(this.where, `p = ${shown} · answer ${plateau.letter}, the same from ${short(plateau.from)} to ${short(plateau.to)}`);
-    say(this.text, plateau.response);
-    this.nothing.hidden = plateau.response !== "";
-    const probability = view.leading?.probability[index];
-    this.head.hidden = this.bars.hidden = !probability;
-    probability?.forEach((value, i) => {
-      const [, number, bar] = this.rows[i];
-      say(number, value.toFixed(3));
-      bar.style.transform = `scaleX(${value})`;
-    });
+    this.range.setAttribute("aria-valuetext", `p = ${p}, answer ${plateau.letter}: ${plateau.response}`);
+    say(this.readout, p);
+    this.pointer.style.left = `${percent(view, view.p[index])}%`;
+    say(this.details, `p = ${p} · answer ${plateau.letter}, the same from ${short(plateau.from)} to ${short(plateau.to)}`);
+    this.answer.show(plateau.response);
+    const probabilities = view.leading?.probability[index];
+    this.head.hidden = this.bars.box.hidden = !probabilities;
+    if (probabilities) this.bars.show(view.leading.token, probabilities);
   }
 }
 

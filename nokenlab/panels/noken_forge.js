@@ -1,46 +1,32 @@
-// A noken is learned: its loss falls, and what the model says with it changes. With no kernel that is replayed.
+// A noken is learned: its loss falls, and what the model says with it changes. Without a kernel that is replayed.
 
 /**
- * What is learned, from noken_forge_view.py.
- * @typedef {Object} Wish
+ * What to learn, a `Task` of noken_forge.py.
+ * @typedef {Object} Task
  * @property {string} prompt  with one <noken>
- * @property {string} target  what is to be said after it
+ * @property {string} target  what the model should say after it
  * @property {string} start  "centroid", "random" or a word
  * @property {number} seed  of a random start
  * @property {string} constraint  a name of `constraints`
- * @property {string} word  which some constraints are about
- * @property {number} distance  which one of them is about
+ * @property {string} word  which some constraints need
+ * @property {number} distance  which one of them needs
  * @property {number} steps
  *
  * The noken after a step.
  * @typedef {Object} Point
  * @property {number} step  0 for the start
- * @property {number} nll  of the target, nats a token
- * @property {boolean} exact  whether the target is what the model says
+ * @property {number} nll  of the target, nats per token
+ * @property {boolean} exact  whether the model says the target
  * @property {number} norm
  * @property {string} nearest  real token
  * @property {number} cosine  to it
- * @property {?string} text  what the model says; null where it was not asked
+ * @property {?string} text  what the model says; null where it was not generated
  */
 
 const REPLAY = 8000; // milliseconds of a replay
-const REST = 1000; // milliseconds after which a text that has not changed is told to those who listen
+const REST = 1000; // milliseconds after which an unchanged text is read out to those who listen
 
-/** A label around something. */
-function labelled(name, part, kind = "") {
-  const label = element("label", `nk-forge-label ${kind}`, name);
-  label.append(part);
-  return label;
-}
-
-/** An input or select with a name for the form, and what it stands at. */
-function field(name, value, settings = {}, choices = []) {
-  const made = element(choices.length ? "select" : "input", "nk-field");
-  made.append(...choices.map((text) => element("option", "", text)));
-  return Object.assign(made, { name, autocomplete: "off", spellcheck: false }, settings, { value });
-}
-
-/** The points between two changes of the text: where each begins and ends, and its text. @param {Point[]} points */
+/** The ranges of points with the same text. @param {Point[]} points */
 function plateaus(points) {
   const runs = [];
   points.forEach(({ text }, i) => {
@@ -51,7 +37,14 @@ function plateaus(points) {
   return runs;
 }
 
-/** The loss over the steps, with a mark that stands at one of them. */
+/** How many characters of a text agree with the target, from the first on. */
+function agreeing(text, target) {
+  const characters = [...text], wanted = [...target];
+  const differs = characters.findIndex((character, i) => character !== wanted[i]);
+  return differs < 0 ? text.length : characters.slice(0, differs).join("").length;
+}
+
+/** The loss over the steps, with a mark at one of them. */
 class Curve {
   constructor() {
     this.box = element("div", "nk-forge-plot");
@@ -59,35 +52,35 @@ class Curve {
     this.box.innerHTML = `<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
       <polyline class="nk-forge-line" points=""></polyline></svg>`;
     this.line = this.box.querySelector("polyline");
-    [this.top, this.bottom, this.end, this.rule, this.dot] = ["top", "bottom", "end", "rule", "dot"].map((part) => {
-      const made = element("span", `nk-forge-${part}`);
-      made.ariaHidden = "true";
-      this.box.append(made);
-      return made;
-    });
+    for (const part of ["top", "bottom", "end", "rule", "dot"]) {
+      this[part] = element("span", `nk-forge-${part}`);
+      this[part].ariaHidden = "true";
+      this.box.append(this[part]);
+    }
     this.bottom.textContent = "0";
   }
 
   /** @param {Point[]} points */
   draw(points) {
+    const first = points[0], last = points.at(-1);
     this.points = points;
-    this.last = Math.max(points.at(-1).step, 1);
-    this.most = Math.max(...points.map(({ nll }) => nll), 0.1);
-    this.line.setAttribute("points", points.map((point) => this.at(point).join(",")).join(" "));
-    say(this.top, `${this.most.toFixed(2)} nats a token`);
-    say(this.end, `step ${points.at(-1).step}`);
-    const [from, to] = [points[0], points.at(-1)];
-    this.box.ariaLabel = `Loss: ${from.nll.toFixed(2)} nats a token at step ${from.step}, ${to.nll.toFixed(2)} at step ${to.step}`;
+    this.steps = Math.max(last.step, 1);
+    this.highest = Math.max(...points.map(({ nll }) => nll), 0.1);
+    this.line.setAttribute("points", points.map((point) => this.percent(point).join(",")).join(" "));
+    say(this.top, `${this.highest.toFixed(2)} nats per token`);
+    say(this.end, `step ${last.step}`);
+    this.box.ariaLabel =
+      `Loss: ${first.nll.toFixed(2)} nats per token at step ${first.step}, ${last.nll.toFixed(2)} at step ${last.step}`;
   }
 
   /** Where a point is, in percent from the left and from the top. @param {Point} point */
-  at({ step, nll }) {
-    return [100 * step / this.last, 100 - 100 * nll / this.most].map((value) => Number(value.toFixed(2)));
+  percent({ step, nll }) {
+    return [100 * step / this.steps, 100 - 100 * nll / this.highest].map((value) => Number(value.toFixed(2)));
   }
 
   /** Put the mark on a point. @param {Point} point */
   mark(point) {
-    const [left, top] = this.at(point);
+    const [left, top] = this.percent(point);
     this.rule.style.left = this.dot.style.left = `${left}%`;
     this.dot.style.top = `${top}%`;
   }
@@ -95,17 +88,17 @@ class Curve {
   /** The blocks of a strip below it, one for each text. */
   blocks(runs) {
     return runs.map(({ from, to, text }, i) => {
-      const left = this.at(this.points[from])[0];
-      const right = this.at(this.points[Math.min(to + 1, this.points.length - 1)])[0];
-      const made = element("span", i % 2 ? "nk-forge-odd" : "");
-      made.style.cssText = `left:${left}%;width:${right - left}%`;
-      made.title = text;
-      return made;
+      const [left] = this.percent(this.points[from]);
+      const [right] = this.percent(this.points[Math.min(to + 1, this.points.length - 1)]);
+      const block = element("span", i % 2 ? "nk-forge-odd" : "");
+      block.style.cssText = `left:${left}%;width:${right - left}%`;
+      block.title = text;
+      return block;
     });
   }
 }
 
-/** A forge, its parts and which step is on show. */
+/** A forge, its parts and the step that is shown. */
 class Face {
   constructor(model, el) {
     this.model = model;
@@ -114,71 +107,73 @@ class Face {
     el.classList.add("nk", "nk-forge");
     if (this.live) el.append(this.buildForm());
     el.append(this.buildPage(), this.buildKept());
-    ownKeys(el);
-    model.on("change:points", () => this.grown());
+    keepKeys(el);
+    model.on("change:points", () => this.update());
     model.on("change:kept", () => this.showKept());
     if (this.live) model.on("change:progress", () => showProgress(this.progress, model.get("progress")));
-    this.grown();
+    this.update();
     this.showKept();
   }
 
   // - the parts
 
-  /** What is learned is chosen here. */
+  /** Where the task is chosen. */
   buildForm() {
-    const wish = this.model.get("wish"), form = this.form = element("form", "nk-forge-form");
-    const row = (...parts) => { const made = element("div", "nk-forge-row"); made.append(...parts); return made; };
-    form.append(row(
-      labelled("prompt", field("prompt", wish.prompt), "nk-forge-wide"),
-      labelled("to say", field("target", wish.target), "nk-forge-wide"),
-    ), row(...this.buildStart(wish), ...this.buildConstraint(wish),
-      labelled("steps", field("steps", wish.steps, { type: "number", min: 1, step: 1 }))));
+    const task = this.model.get("task"), form = this.form = element("form");
     this.progress = element("progress");
     this.progress.ariaLabel = "steps taken";
-    const go = Object.assign(element("button", "nk-button", "Start"), { title: "learn anew, from the start" });
-    form.append(row(
-      go,
-      button("Stop", () => this.model.send({ stop: true }), "end learning at its next step"),
-      button("Go on", () => this.model.send({ go_on: Number(form.elements.steps.value) }), "as if it had never stopped"),
-      this.progress,
-    ));
-    form.onsubmit = (event) => { event.preventDefault(); this.model.send({ learn: this.wish() }); };
+    const start = Object.assign(element("button", "nk-button", "Start"), { title: "learn from the start" });
+    const stop = button("Stop", () => this.model.send({ stop: true }), "end learning at its next step");
+    const goOn = button("Go on", () => this.model.send({ go_on: Number(form.elements.steps.value) }), "take more steps");
+    form.append(
+      row(
+        labelled("prompt", field("prompt", task.prompt), "nk-wide"),
+        labelled("target", field("target", task.target), "nk-wide"),
+      ),
+      row(
+        ...this.buildStart(task),
+        ...this.buildConstraint(task),
+        labelled("steps", field("steps", task.steps, { type: "number", min: 1, step: 1 })),
+      ),
+      row(start, stop, goOn, this.progress),
+    );
+    form.onsubmit = (event) => { event.preventDefault(); this.model.send({ learn: this.task() }); };
     return form;
   }
 
   buildStart({ start, seed }) {
-    const named = ["centroid", "random"], other = !named.includes(start);
-    const from = field("from", other ? "a word" : start, {}, [...named, "a word"]);
-    const word = labelled("word", field("start", other ? start : "dog"));
-    const dice = labelled("seed", field("seed", seed, { type: "number", min: 0, step: 1 }));
+    const names = ["centroid", "random", "a word"], isWord = !names.includes(start);
+    const from = field("from", isWord ? "a word" : start, {}, names);
+    const word = labelled("word", field("start", isWord ? start : "dog"));
+    const number = labelled("seed", field("seed", seed, { type: "number", min: 0, step: 1 }));
     const show = from.onchange = () => {
       word.hidden = from.value !== "a word";
-      dice.hidden = from.value !== "random";
+      number.hidden = from.value !== "random";
     };
     show();
-    return [labelled("from", from), word, dice];
+    return [labelled("from", from), word, number];
   }
 
-  buildConstraint(wish) {
-    const kinds = this.model.get("constraints");
-    const held = field("constraint", wish.constraint, {}, kinds.map(({ name }) => name));
-    const word = labelled("word", field("word", wish.word));
-    const far = labelled("within", field("distance", wish.distance, { type: "number", min: 0, step: "any" }));
-    const show = held.onchange = () => {
-      const { needs, tip } = kinds.find(({ name }) => name === held.value);
-      held.title = tip;
+  buildConstraint(task) {
+    const constraints = this.model.get("constraints");
+    const select = field("constraint", task.constraint, {}, constraints);
+    const word = labelled("word", field("word", task.word));
+    const distance = labelled("within", field("distance", task.distance, { type: "number", min: 0, step: "any" }));
+    const show = select.onchange = () => {
+      const { needs, tip } = constraints.find(({ name }) => name === select.value);
+      select.title = tip;
       word.hidden = !needs.includes("word");
-      far.hidden = !needs.includes("distance");
+      distance.hidden = !needs.includes("distance");
     };
     show();
-    return [labelled("constraint", held), word, far];
+    return [labelled("constraint", select), word, distance];
   }
 
-  /** What the form stands at. @returns {Wish} */
-  wish() {
+  /** The task as the form has it. @returns {Task} */
+  task() {
     const { prompt, target, from, start, seed, constraint, word, distance, steps } = this.form.elements;
-    const number = (part) => part.value.trim() === "" ? null : Number(part.value);
-    const space = /[\w>]$/.test(prompt.value) && /^\w/.test(target.value) ? " " : ""; // nobody sees one in a box
+    const number = (input) => input.value.trim() === "" ? null : Number(input.value);
+    const space = /[\w>]$/.test(prompt.value) && /^\w/.test(target.value) ? " " : ""; // nobody sees it in a box
     return {
       prompt: prompt.value, target: space + target.value, start: from.value === "a word" ? start.value : from.value,
       seed: number(seed), constraint: constraint.value, word: word.value, distance: number(distance), steps: number(steps),
@@ -191,25 +186,18 @@ class Face {
     this.title = element("div", "nk-quiet nk-forge-title");
     this.curve = new Curve();
     this.strip = element("div", "nk-forge-strip");
-    this.strip.ariaHidden = "true"; // the slider says it
-    this.player = new Player("Replay", "see it learn again", REPLAY, (index) => this.turn(index));
+    this.strip.ariaHidden = "true"; // the slider says the same
+    this.player = new Player("Replay", "see it learn again", REPLAY, (index) => this.show(index));
     this.range = this.player.range;
     this.range.ariaLabel = "step";
-    this.where = element("div", "nk-quiet nk-place");
-    const row = element("div", "nk-forge-row");
-    row.append(this.player.button, this.where);
-    left.append(this.curve.box, this.strip, this.range, row);
-    this.source = element("div", "nk-quiet nk-source");
-    this.before = element("span", "nk-before");
-    this.text = element("span", "nk-text");
-    this.text.dir = "auto";
-    this.nothing = element("span", "nk-quiet", " (nothing: the model ended the text)");
+    this.details = element("div", "nk-quiet nk-place");
+    left.append(this.curve.box, this.strip, this.range, row(this.player.button, this.details));
+    this.answer = new Answer();
     this.exact = element("span", "nk-forge-exact", " ✓ exactly");
-    const answer = element("div", "nk-answer");
-    answer.append(this.before, this.text, this.nothing, this.exact);
-    this.status = element("div", "nk-forge-unseen");
-    this.status.setAttribute("role", "status"); // which is polite
-    right.append(answer, this.source, this.status);
+    this.answer.box.append(this.exact);
+    this.source = element("div", "nk-quiet nk-source");
+    this.status = spokenStatus();
+    right.append(this.answer.box, this.source, this.status);
     page.append(this.title, left, right);
     return page;
   }
@@ -219,13 +207,11 @@ class Face {
     this.table = element("table");
     this.table.ariaLabel = "kept nokens";
     if (this.live) {
-      const row = element("div", "nk-forge-row"), name = field("name", ""), path = field("path", "nokens.safetensors");
-      row.append(
-        labelled("name", name), button("Keep", () => { this.model.send({ keep: name.value }); name.value = ""; },
-          "put the noken of the last step in the table"),
-        labelled("file", path), button("Save", () => this.model.send({ save: path.value }), "write the kept nokens to a file"),
-      );
-      box.append(row);
+      const name = field("name", ""), path = field("path", "nokens.safetensors");
+      const keep = button("Keep", () => { this.model.send({ keep: name.value }); name.value = ""; },
+        "put the noken of the last step in the table");
+      const save = button("Save", () => this.model.send({ save: path.value }), "write the kept nokens to a file");
+      box.append(row(labelled("name", name), keep, labelled("file", path), save));
     }
     box.append(this.table);
     return box;
@@ -233,58 +219,48 @@ class Face {
 
   // - what happens
 
-  /** There are other points, or more of them. */
-  grown() {
+  /** There are more points, or those of another task. */
+  update() {
     const before = this.points?.length ?? 0, points = this.points = this.model.get("points");
     const run = this.model.get("run"), last = points.length - 1;
-    this.page.hidden = last < 0;
-    if (last < 0) return;
-    const anew = points.length < before, newest = this.index >= before - 1;
-    if (anew) this.player.pause();
-    if (!this.player.playing && (anew || newest)) this.index = last;
+    const isNew = points.length < before, showsLast = this.index >= before - 1;
+    if (isNew) this.player.pause();
+    if (!this.player.playing && (isNew || showsLast)) this.index = last;
     this.runs = plateaus(points);
     this.curve.draw(points);
     this.strip.replaceChildren(...this.curve.blocks(this.runs));
     say(this.title, run.told);
-    say(this.before, run.before);
+    say(this.answer.before, run.before);
     this.range.max = last;
-    this.turn(this.index);
+    this.show(this.index);
   }
 
   /** Show the noken after a step. Needs no kernel. */
-  turn(index) {
+  show(index) {
     this.index = index;
     const point = this.points[index], { text } = this.runs.findLast(({ from }) => from <= index);
-    const told = `step ${point.step} · ${point.nll.toFixed(3)} nats a token`;
+    const details = `step ${point.step} · ${point.nll.toFixed(3)} nats per token`;
     this.range.value = index;
-    this.range.setAttribute("aria-valuetext", `${told}: ${text}`);
+    this.range.setAttribute("aria-valuetext", `${details}: ${text}`);
     this.curve.mark(point);
-    this.nothing.hidden = text !== "";
     this.exact.hidden = !point.exact;
-    say(this.where, told);
+    say(this.details, details);
     say(this.source, `norm ${point.norm.toFixed(2)} · nearest token “${point.nearest}”, cosine ${point.cosine.toFixed(3)}`);
-    if (this.text.textContent === text) return;
-    const target = this.model.get("run").target, agreed = [...text].findIndex((sign, i) => sign !== [...target][i]);
-    const said = agreed < 0 ? text.length : [...text].slice(0, agreed).join("").length;
-    this.text.replaceChildren(element("strong", "", text.slice(0, said)), text.slice(said));
+    if (this.answer.text.textContent === text && this.resting) return;
+    this.answer.show(text);
+    const length = agreeing(text, this.model.get("run").target);
+    this.answer.text.replaceChildren(element("strong", "", text.slice(0, length)), text.slice(length));
     clearTimeout(this.resting);
     this.resting = setTimeout(() => say(this.status, `Step ${point.step}: ${text}`), REST);
   }
 
   showKept() {
-    const kept = this.model.get("kept"), head = element("tr");
+    const kept = this.model.get("kept");
     this.table.hidden = !kept.length;
-    if (!kept.length) return;
-    head.append(...Object.keys(kept[0]).map((name) => element("th", "", name)));
-    const rows = kept.map((row) => {
-      const line = element("tr");
-      line.append(...Object.values(row).map((text) => element("td", "", String(text))));
-      return line;
-    });
-    this.table.replaceChildren(head, ...rows);
+    if (kept.length) fillTable(this.table, Object.keys(kept[0]), kept.map((row) => Object.values(row).map(String)));
   }
 
-  /** The page has no place for it any more. */
+  /** The page removes the face. */
   end() {
     this.player.pause();
     clearTimeout(this.resting);

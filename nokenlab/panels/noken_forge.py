@@ -1,37 +1,87 @@
-"""A noken is learned in view: its loss falls and its text changes, until the model says what it should."""
+"""A noken is learned while you watch: its loss falls, its text changes, until the model says the target."""
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import NamedTuple
 
 import ipywidgets as w
 import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab import constraints
+from nokenlab.answers.planes import CENTROID
+from nokenlab.errors import check_seeds
 from nokenlab.lab import Lab
 from nokenlab.learning import Learner
-from nokenlab.panels import face
-from nokenlab.panels import noken_forge_view as views
-from nokenlab.panels import noken_forge_wish as wishes
-from nokenlab.panels.noken_forge_wish import Wish
-from nokenlab.panels.panel import Panel, watched
-from nokenlab.prompt import fill
+from nokenlab.nokens import random_nokens
+from nokenlab.panels import face, markup
+from nokenlab.panels.panel import Panel, check_one_noken, check_prompt, watched
+from nokenlab.prompt import NOKEN, fill, word_vector
+from nokenlab.runs import show
 from nokenlab.saved_nokens import save_nokens
 
-EVERY = 2  # steps after which the model is asked what it says now
-MORE = 8  # tokens that are written beyond the target's
+RANDOM = "random"  # a start by this name is a random noken at token norm
+MOST_STEPS = 1000  # at a time; each is a point of the curve
+EVERY = 2  # steps after which the model's text is generated again
+MORE = 8  # tokens that are generated beyond the target's
+SHOWN = 12  # texts in the table without scripts
+COLUMNS = ["name", "nll", "text", "nearest", "cosine", "norm", "target", "constraint"]  # of kept nokens
+
+
+@dataclass(frozen=True)
+class Task:
+    """One noken to learn: with it at <noken> in `prompt` the model should say `target`.
+
+    start: "centroid", "random" (drawn with `seed`) or a word. constraint: a name of `constraints.BY_NAME`;
+    `word` and `distance` (in the embedding space) are for those that need them.
+    """
+
+    prompt: str
+    target: str
+    start: str
+    seed: int
+    constraint: str
+    word: str
+    distance: float
+    steps: int
+
+
+class Kind(NamedTuple):
+    """A constraint: a few words for people, what it needs of a task, and the function that makes it."""
+
+    tip: str
+    needs: tuple[str, ...]
+    make: Callable[[Lab, Task], constraints.Constraint | None]
+
+
+CONSTRAINTS = {
+    "free": Kind("anywhere in the embedding space", (), lambda lab, task: None),
+    "at token norm": Kind(
+        "as long as a typical token", (), lambda lab, task: constraints.at_norm(lab.space.median_norm)
+    ),
+    "near a word": Kind(
+        "no farther from the word than that",
+        ("word", "distance"),
+        lambda lab, task: constraints.near(task.word, task.distance),
+    ),
+    "on tokens": Kind("what is fed is always a real token", (), lambda lab, task: constraints.on_tokens()),
+    "pinned": Kind(
+        "the nearest token is always the word", ("word",), lambda lab, task: constraints.pinned(task.word)
+    ),
+}
 
 
 class NokenForge(Panel):
     """Learn the noken with which the model says `target` after `prompt`, which has one <noken>.
 
-    `start`, `seed`, `constraint`, `word` and `distance` (by default half a typical token's from the centroid)
-    are as in `Wish`. Learning runs on a thread of its own; `noken` is the vector as it is now. Those kept are
-    `nokens` by name and, with what is known of them, the table `kept`; `lab.with_nokens(**forge.nokens)`
-    makes each a word for every other panel. What was learned when it is shown is replayed where no kernel is.
-    Raises ValueError as `Learner` does, for a wish that cannot be met.
+    `start`, `seed`, `constraint`, `word` and `distance` (by default half a median token's from the centroid)
+    are as in `Task`. Learning runs on a thread of its own; `noken` is the current vector. Kept nokens are
+    in `nokens` by name, and in the table `kept`; `lab.with_nokens(**forge.nokens)` makes each a word for
+    every other panel. Without a kernel the panel replays what was learned when it was first shown.
+    Raises ValueError for a task that cannot be learned.
     """
 
     def __init__(
@@ -40,7 +90,7 @@ class NokenForge(Panel):
         prompt: str,
         target: str,
         *,
-        start: str = "centroid",
+        start: str = CENTROID,
         seed: int = 0,
         constraint: str = "free",
         word: str = "dog",
@@ -48,9 +98,10 @@ class NokenForge(Panel):
         steps: int = 100,
     ):
         super().__init__(lab)
-        far = round(lab.space.median_distance / 2, 2) if distance is None else distance
+        if distance is None:
+            distance = round(lab.space.median_distance / 2, 2)
         self.face, self.kept, self.nokens = None, pd.DataFrame(), {}
-        self._begin(Wish(prompt, target, start, seed, constraint, word, far, steps), lambda *_: None)
+        self._begin(Task(prompt, target, start, seed, constraint, word, distance, steps), lambda *_: None)
 
     @property
     def noken(self) -> Tensor:
@@ -58,21 +109,21 @@ class NokenForge(Panel):
         return self.learner.vectors[0]
 
     def learn(self, steps: int | None = None) -> None:
-        """Take so many steps more, by default those of the wish, and wait for them; for a cell.
+        """Take more steps, by default those of the task, and wait for them; for a cell.
 
-        Raises ValueError for steps that are none. Ctrl-C ends it and keeps what is learned.
+        Raises ValueError for an invalid number. Ctrl-C ends it and keeps what is learned.
         """
-        self._wait_for(partial(self._go_on, self.wish.steps if steps is None else steps))
+        self._wait_for(partial(self._go_on, self.task.steps if steps is None else steps))
 
     def keep(self, name: str = "") -> None:
-        """Keep the noken after the last step, by default as noken1, noken2, …; what is learned ends there.
+        """Keep the current noken, by default as noken1, noken2, …; this ends learning.
 
-        Raises ValueError for a name that is taken or is no word.
+        Raises ValueError for a name that is taken or not an identifier.
         """
         self._wait_for(partial(self._keep, name))
 
     def stop(self, *_) -> None:
-        """End learning at its next step, and ask what the model says then."""
+        """End learning at its next step, and generate the text for it."""
         self.latest.ask(self._stopped)
 
     def save(self, path: str) -> None:
@@ -80,32 +131,43 @@ class NokenForge(Panel):
         if not self.nokens:
             raise ValueError("nothing is kept yet; keep a noken first")
         prompts = self.kept["prompt"].unique().tolist()
+        prompt = prompts[0] if len(prompts) == 1 else None
         vectors = torch.stack(list(self.nokens.values()))  # (kept, width)
-        save_nokens(
-            path, self.lab, vectors, prompt=prompts[0] if len(prompts) == 1 else None, table=self.kept
-        )
+        save_nokens(path, self.lab, vectors, prompt=prompt, table=self.kept)
 
     def build(self) -> list[w.Widget]:
-        state = self._state() | {"wish": asdict(self.wish), "constraints": views.constraints()}
+        choices = [
+            {"name": name, "tip": kind.tip, "needs": list(kind.needs)} for name, kind in CONSTRAINTS.items()
+        ]
+        state = self._state() | {"task": asdict(self.task), "constraints": choices}
         self.face = face.live("noken_forge", **state, progress=[0, 0])
-        self.face.on_msg(lambda widget, content, buffers: self._hear(content))
+        self.face.on_msg(lambda widget, content, buffers: self._receive(content))
         return [self.face]
 
     def twin(self) -> str:
-        return face.page("noken_forge", views.still(self.wish, self.points), **self._state())
+        return face.page("noken_forge", still(self.task, self.points), **self._state())
 
     def _state(self) -> dict:
-        return {"run": views.run(self.wish), "points": self.points, "kept": views.kept(self.kept)}
+        return {"run": about(self.task), "points": self.points, "kept": self._kept_rows()}
 
-    def _show(self, **state) -> None:
-        """Give the face, if there is one, another state."""
-        for key, value in state.items() if self.face else ():
-            setattr(self.face, key, value)
+    def _kept_rows(self) -> list[dict[str, str]]:
+        """The table of kept nokens as the face shows it."""
+        rows = self.kept.to_dict("records")
+        return [
+            {name: f"{row[name]:.3g}" if isinstance(row[name], float) else row[name] for name in COLUMNS}
+            for row in rows
+        ]
 
-    def _hear(self, content: dict) -> None:
-        """A wish from the page."""
+    def _update(self, **state) -> None:
+        """Change the state of the face, where the panel is shown."""
+        if self.face is not None:
+            for key, value in state.items():
+                setattr(self.face, key, value)
+
+    def _receive(self, content: dict) -> None:
+        """A message from the page."""
         if "learn" in content:
-            self.latest.ask(partial(self._learn, Wish(**content["learn"])))
+            self.latest.ask(partial(self._learn, Task(**content["learn"])))
         elif "go_on" in content:
             self.latest.ask(partial(self._go_on, content["go_on"]))
         elif "keep" in content:
@@ -115,107 +177,200 @@ class NokenForge(Panel):
         else:
             self.stop()
 
-    # - jobs: the newest ends the others at their next step
-
     def _wait_for(self, job: Callable) -> None:
         """Run a job and wait for it; its error is raised here."""
-        failed = []
+        errors = []
 
-        def told(check) -> None:
+        def caught(check) -> None:
             try:
                 job(check)
             except ValueError as error:
-                failed.append(error)
+                errors.append(error)
 
-        self.latest.ask(told)
+        self.latest.ask(caught)
         try:
             while not self.latest.join():
                 pass
         except KeyboardInterrupt:
             self.stop()
             raise
-        if failed:
-            raise failed[0]
+        if errors:
+            raise errors[0]
 
-    def _learn(self, wish: Wish, check: Callable) -> None:
+    # - jobs: a newer one cancels the older at its next step
+
+    def _learn(self, task: Task, check: Callable) -> None:
         self.say("looking at the start …")
-        self._begin(wish, check)
-        self._go_on(wish.steps, check)
+        self._begin(task, check)
+        self._go_on(task.steps, check)
 
-    def _begin(self, wish: Wish, check: Callable) -> None:
-        """Stand at the start of a wish."""
-        learner = wishes.learner(self.lab, wish)
-        point = self._point(learner)
-        point["text"] = self._said(wish, learner, check)
+    def _begin(self, task: Task, check: Callable) -> None:
+        """Stand at the start of a task."""
+        learner = new_learner(self.lab, task)
+        point = self._next_point(learner)
+        point["text"] = self._generated(task, learner, check)
         check()
-        self.wish, self.learner, self.points = wish, learner, [point]
-        self._show(run=views.run(wish), points=self.points)
+        self.task, self.learner, self.points = task, learner, [point]
+        self._update(run=about(task), points=self.points)
 
     def _go_on(self, steps: int, check: Callable) -> None:
-        """So many steps more, or until the model says the target."""
-        wishes.check_steps(steps)
+        """Take so many more steps, or fewer if the model says the target."""
+        check_steps(steps)
         try:
             for step in range(1, steps + 1):
                 if self.learner.done:
                     break
                 check()
-                self.points = [*self.points, self._point(self.learner)]
-                self._show(points=self.points, progress=[step, steps])
-                self.say(f"learning: step {step} of {steps} at most")
+                self.points = [*self.points, self._next_point(self.learner)]
+                self._update(points=self.points, progress=[step, steps])
+                self.say(f"learning: step {step} of at most {steps}")
                 if self.learner.steps % EVERY == 0:
-                    self._ask(check)
-            self._ask(check)
+                    self._add_text(check)
+            self._add_text(check)
         finally:
-            self._show(progress=[0, 0])
-        self.say(self._ended())
+            self._update(progress=[0, 0])
+        self.say(self._summary())
 
-    def _ended(self) -> str:
-        step, exact = self.points[-1]["step"], self.points[-1]["exact"]
-        if exact:
-            return f"the model says it exactly, after {step} steps"
-        told = (
-            "its gradient is no longer finite, so it ends here" if self.learner.done else "Go on takes more"
-        )
-        return f"{step} steps taken; not exact yet: {told}"
+    def _summary(self) -> str:
+        point = self.points[-1]
+        if point["exact"]:
+            return f"the model says it exactly, after {point['step']} steps"
+        if self.learner.done:
+            return f"{point['step']} steps taken; not exact, and it ends here: its gradient is not finite"
+        return f"{point['step']} steps taken; not exact yet: Go on takes more"
 
-    def _point(self, learner: Learner) -> dict:
-        """The noken after one more step, the first time at its start: a `Point` of noken_forge.js."""
+    def _next_point(self, learner: Learner) -> dict:
+        """The noken after one more step, first at its start: a `Point` of noken_forge.js, without text."""
         line = learner.step().iloc[0]
         if not math.isfinite(line["nll"]):
-            raise ValueError("the loss is no longer finite; start anew, from somewhere else")
-        return views.point(line)
+            raise ValueError("the loss is no longer finite; begin again from another start")
+        numbers = {key: round(float(line[key]), 4) for key in ("nll", "norm", "cosine")}
+        nearest = markup.visible(line["nearest"])
+        return {
+            "step": int(line["step"]),
+            "exact": bool(line["exact"]),
+            "nearest": nearest,
+            **numbers,
+            "text": None,
+        }
 
-    def _ask(self, check: Callable) -> None:
-        """Ask what the model says after the last step, unless it was asked."""
-        if self.points[-1]["text"] is not None:
-            return
-        text = self._said(self.wish, self.learner, check)
-        self.points = [*self.points[:-1], self.points[-1] | {"text": text}]
-        self._show(points=self.points)
+    def _add_text(self, check: Callable) -> None:
+        """Generate the text of the last point, unless it has one."""
+        if self.points[-1]["text"] is None:
+            text = self._generated(self.task, self.learner, check)
+            self.points = [*self.points[:-1], self.points[-1] | {"text": text}]
+            self._update(points=self.points)
 
-    def _said(self, wish: Wish, learner: Learner, check: Callable) -> str:
-        """What the model says with the noken as it is now."""
-        prompt = fill(self.lab, wish.prompt, learner.vectors)
-        tokens = len(self.lab.ids(wish.target)) + MORE
+    def _generated(self, task: Task, learner: Learner, check: Callable) -> str:
+        """What the model says with the current noken."""
+        prompt = fill(self.lab, task.prompt, learner.vectors)
+        tokens = len(self.lab.ids(task.target)) + MORE
         return watched(self.lab, check).generate(prompt, tokens)[0]
 
     def _stopped(self, check: Callable) -> None:
-        self._ask(check)
+        self._add_text(check)
         self.say(f"stopped after {self.points[-1]['step']} steps")
 
     def _keep(self, name: str, check: Callable) -> None:
-        name = name or next(
-            f"noken{n}" for n in range(1, len(self.nokens) + 2) if f"noken{n}" not in self.nokens
-        )
+        if not name:
+            names = (f"noken{number}" for number in range(1, len(self.nokens) + 2))
+            name = next(name for name in names if name not in self.nokens)
         if name in self.nokens:
             raise ValueError(f"{name!r} is kept already; choose another name")
-        self.lab.with_nokens(**{name: self.noken})  # refuses what is no name
-        self._ask(check)
+        self.lab.with_nokens(**{name: self.noken})  # refuses an invalid name
+        self._add_text(check)
         self.nokens[name] = self.noken
-        self.kept = pd.DataFrame([*self.kept.to_dict("records"), views.row(name, self.wish, self.points[-1])])
-        self._show(kept=views.kept(self.kept))
-        self.say(f"{name} is kept; lab.with_nokens(**forge.nokens) knows it as <{name}>")
+        task = self.task
+        row = {"name": name, "prompt": task.prompt, "target": task.target, "start": start_name(task)}
+        row |= {"constraint": constraint_name(task)} | self.points[-1]
+        self.kept = pd.DataFrame([*self.kept.to_dict("records"), row])
+        self._update(kept=self._kept_rows())
+        self.say(f"{name} is kept; in lab.with_nokens(**forge.nokens) it is the word <{name}>")
 
     def _save(self, path: str, check: Callable) -> None:
         self.save(path)
         self.say(f"{len(self.nokens)} saved to {path}")
+
+
+# --- the task
+
+
+def check_task(lab: Lab, task: Task) -> None:
+    """Raise ValueError, in one line, for a task that cannot be learned; `Learner` checks the rest."""
+    check_prompt(lab, task.prompt)
+    check_one_noken(task.prompt)
+    if task.constraint not in CONSTRAINTS:
+        raise ValueError(f"constraint {task.constraint!r} is not one of {', '.join(CONSTRAINTS)}")
+    if not task.target:
+        raise ValueError("the target is empty; write what the model should say after the prompt")
+    check_prompt(lab, task.target, "the target")
+    if not task.start.strip():
+        raise ValueError("the start is empty; write a word")
+    needed = CONSTRAINTS[task.constraint].needs
+    if "word" in needed and not task.word.strip():
+        raise ValueError("the word is empty; write a word")
+    if "distance" in needed and not (isinstance(task.distance, int | float) and task.distance > 0):
+        raise ValueError(f"within must be a distance above 0, got {task.distance}")
+    if task.start == RANDOM:
+        check_seeds([task.seed])
+    check_steps(task.steps)
+
+
+def check_steps(steps: int) -> None:
+    """Raise ValueError for an invalid number of steps."""
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps must be a whole number from 1 to {MOST_STEPS:,}, got {steps}")
+
+
+def start_vector(lab: Lab, task: Task) -> Tensor:
+    """Where learning starts, (width,), float32 on the CPU."""
+    if task.start == CENTROID:
+        return lab.space.centroid.cpu()
+    if task.start == RANDOM:
+        return random_nokens(lab.width, task.seed, norm=lab.space.median_norm)[0]
+    return word_vector(lab, task.start.strip())
+
+
+def new_learner(lab: Lab, task: Task) -> Learner:
+    """The learner of a task, before its first step. Raises ValueError as `check_task` and `Learner` do."""
+    check_task(lab, task)
+    constraint = CONSTRAINTS[task.constraint].make(lab, task)
+    starts = start_vector(lab, task)[None]
+    with lab.lock:  # it runs the part of the prompt before the noken
+        return Learner(lab, task.prompt, [task.target], starts=starts, constraint=constraint)
+
+
+# --- what the page shows
+
+
+def about(task: Task) -> dict:
+    """The task for the face: before (the prompt), target, and told, a line about it."""
+    before = task.prompt.replace(NOKEN, "▢")
+    line = f"“{before}” should go on with “{task.target}” · from {start_name(task)} · {constraint_name(task)}"
+    return {"before": before, "target": task.target, "told": line}
+
+
+def start_name(task: Task) -> str:
+    """The start, with the seed of a random one."""
+    return f"random {task.seed}" if task.start == RANDOM else task.start
+
+
+def constraint_name(task: Task) -> str:
+    """The constraint, with the word and the distance that it needs."""
+    parts, needs = [task.constraint], CONSTRAINTS[task.constraint].needs
+    if "word" in needs:
+        parts.append(repr(task.word))
+    if "distance" in needs:
+        parts.append(f"within {task.distance:g}")
+    return " ".join(parts)
+
+
+def still(task: Task, points: list[dict]) -> str:
+    """The different texts while it was learned, each at its first step, as a table in HTML."""
+    table = pd.DataFrame([point for point in points if point["text"] is not None])
+    table = table[table["text"] != table["text"].shift()]
+    if len(table) > SHOWN:  # the last ones matter most
+        table = pd.concat([table.head(1), table.tail(SHOWN - 1)])
+    return (
+        markup.quiet(about(task)["told"]) + show.table(table[["step", "nll", "norm", "nearest", "text"]]).data
+    )

@@ -1,114 +1,104 @@
-// A prompt's hidden states, layer by token: what each says when it is read out, and what lies between two says.
+// A prompt's hidden states, layer by token: what each says when it is read out, and what a state between two says.
 
 /**
- * What does not change, and the table, from state_reader_view.py. Cells are numbered by layer, then token.
+ * What does not change, and the table, from state_reader.py. Cells are numbered by layer, then token.
  * @typedef {Object} View
- * @property {string} before  what is asked, ▢ for the state
+ * @property {string} before  the prompt that reads out, ▢ for the state
  * @property {string[]} tokens
  * @property {number} layers  and one: the last row is what leaves the last layer
  * @property {{name: string, tip: string}[]} readings
  *
  * @typedef {Object} Cells
- * @property {string} reading  the way in which these were read out
+ * @property {string} reading  how these were read out
+ * @property {string[]} text  the first token of each cell, as text
  * @property {[string, number][][]} leading  of each cell: the likeliest next tokens and their probabilities
- * @property {number[]} norm  of what was put into the prompt
+ * @property {number[]} norm  of the vector that was put into the prompt
  *
- * What is on show: a cell [layer, token], or p of the way to another one.
- * @typedef {{reading: string, from: number[], to: ?number[], p: number, way: string}} Place
+ * What is shown: a cell [layer, token], or a point between two cells.
+ * @typedef {{reading: string, from: number[], to: ?number[], p: number, interpolation: string}} Selection
  */
 
 const PLAY = 6000; // milliseconds from one state to the other
 const STEPS = 20; // of the slider
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+const HELP = "Click a cell, or move with the arrow keys and press Enter, to read out that state. "
+  + "Drag it onto another cell, or press “Slide to…” and choose one, to slide from state to state.";
 
-const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-/** A select with a label. */
-function choice(name, options, chosen) {
-  const label = element("label", "nk-state-label", name), select = element("select");
-  select.append(...options.map(({ name: text, tip }) => Object.assign(element("option", "", text), { title: tip })));
-  select.onchange = () => chosen(select.value);
-  label.append(select);
-  return { label, select };
-}
-
-/** A reader, its parts and the place that is on show. */
+/** A reader, its parts and the selection. */
 class Face {
   constructor(model, el) {
     this.model = model;
     this.live = model.get("live");
     this.view = model.get("view");
-    this.place = model.get("place");
+    this.selection = model.get("selection");
     el.classList.add("nk", "nk-state");
     const frame = element("div", "nk-state-frame");
     frame.append(this.buildTable());
     el.append(this.buildPage(), frame);
-    ownKeys(el);
-    model.on("change:answer", () => this.tell());
-    model.on("change:cells", () => { this.paint(); this.tell(); });
+    keepKeys(el);
+    model.on("change:answer", () => this.showAnswer());
+    model.on("change:cells", () => { this.paint(); this.showAnswer(); });
     this.paint();
-    this.tell();
+    this.showAnswer();
   }
 
   // - the parts
 
   buildPage() {
-    const page = element("div", "nk-state-page"), answer = element("div", "nk-answer");
-    this.where = element("div", "nk-quiet nk-place");
-    this.text = element("span", "nk-text");
-    this.text.dir = "auto";
-    this.cursor = element("span", "", "▌");
-    this.cursor.ariaHidden = "true";
-    answer.append(element("span", "nk-before", this.view.before), this.text, this.cursor);
+    const page = element("div", "nk-state-page");
+    this.details = element("div", "nk-quiet nk-place");
+    this.answer = new Answer(this.view.before);
     this.source = element("div", "nk-quiet nk-source");
-    this.bars = element("div", "nk-bars");
-    this.status = element("div", "nk-state-unseen");
-    this.status.setAttribute("role", "status");
-    const how = `Read out ${this.place.reading}. Click a cell, or move by arrows and press Enter.`;
-    page.append(...(this.live ? this.buildControls() : [element("div", "nk-quiet", how)]));
-    page.append(this.where, answer, this.source, this.bars, this.status);
+    this.bars = new Bars();
+    this.status = spokenStatus();
+    const help = `Read out ${this.selection.reading}. Click a cell, or move with the arrow keys and press Enter.`;
+    page.append(...(this.live ? this.buildControls() : [element("div", "nk-quiet", help)]));
+    page.append(this.details, this.answer.box, this.source, this.bars.box, this.status);
     return page;
   }
 
   buildControls() {
-    const read = element("div", "nk-state-row"), slide = element("div", "nk-state-row");
-    this.reading = choice("read out", this.view.readings, (reading) => this.put({ reading }));
-    this.way = choice("way", this.model.get("ways"), (way) => this.put({ way }));
-    this.aim = button("Slide to…", () => this.aimAt(this.aim.ariaPressed !== "true"), "then choose another cell");
-    this.aimAt(false);
-    this.player = new Player("Play", "slide by itself", PLAY, (step) => this.put({ p: step / STEPS }));
+    const { reading, interpolation } = this.selection;
+    const readings = field("reading", reading, {}, this.view.readings);
+    readings.onchange = () => this.select({ reading: readings.value });
+    this.interpolations = field("interpolation", interpolation, {}, this.model.get("interpolations"));
+    this.interpolations.onchange = () => this.select({ interpolation: this.interpolations.value });
+    this.aim = button("Slide to…", () => this.setAiming(!this.aiming), "then choose another cell");
+    this.setAiming(false);
+    this.player = new Player("Play", "slide by itself", PLAY, (step) => this.select({ p: step / STEPS }));
     this.player.range.max = STEPS;
-    const label = element("label", "nk-state-slider", "p");
-    label.append(this.player.range);
-    read.append(this.reading.label);
-    slide.append(this.aim, this.way.label, this.player.button, label);
-    const how = "Click a cell, or move by arrows and press Enter: read that state out. Drag it onto another cell, or press"
-      + " “Slide to…” and choose one: slide from state to state.";
-    return [read, slide, element("div", "nk-quiet", how)];
+    return [
+      row(labelled("read out", readings)),
+      row(this.aim, labelled("interpolation", this.interpolations), this.player.button,
+        labelled("p", this.player.range, "nk-slider")),
+      element("div", "nk-quiet", HELP),
+    ];
   }
 
   buildTable() {
     const { view } = this, table = element("table"), head = element("tr");
-    table.ariaLabel = "hidden states: rows are layers, columns tokens";
+    table.ariaLabel = "hidden states: rows are layers, columns are tokens";
     head.append(element("th", "", "layer"), ...view.tokens.map((token) => element("th", "", token)));
     table.append(head);
     this.cells = [];
     for (let layer = 0; layer < view.layers; layer++) {
-      const row = element("tr");
-      row.append(element("th", "", layer < view.layers - 1 ? String(layer) : "out"));
-      view.tokens.forEach((_, token) => row.append(this.buildCell([layer, token])));
-      table.append(row);
+      const line = element("tr");
+      line.append(element("th", "", layer < view.layers - 1 ? String(layer) : "out"));
+      view.tokens.forEach((_, token) => line.append(this.buildCell([layer, token])));
+      table.append(line);
     }
     return table;
   }
 
   buildCell(cell) {
     const outside = element("td"), inside = button("", () => this.choose(cell));
-    inside.onkeydown = (event) => this.move(event, cell);
-    inside.onpointerdown = (event) => { this.held = event.pointerType === "mouse" ? cell : null; };
+    inside.onkeydown = (event) => this.moveFocus(event, cell);
+    inside.onpointerdown = (event) => { this.dragged = event.pointerType === "mouse" ? cell : null; };
     inside.onpointerup = () => {
-      if (this.held && !same(this.held, cell)) this.slide(this.held, cell);
-      this.held = null;
+      if (this.dragged && !same(this.dragged, cell)) this.slide(this.dragged, cell);
+      this.dragged = null;
     };
     outside.append(inside);
     this.cells.push(inside);
@@ -118,92 +108,92 @@ class Face {
   // - what happens
 
   choose(cell) {
-    if (this.aim?.ariaPressed === "true") this.slide(this.place.from, cell);
-    else this.put({ from: cell, to: null, p: 0 });
+    if (this.aiming) this.slide(this.selection.from, cell);
+    else this.select({ from: cell, to: null, p: 0 });
   }
 
   slide(from, to) {
     if (!this.live || same(from, to)) return;
-    this.aimAt(false);
-    this.put({ from, to, p: 0 });
+    this.setAiming(false);
+    this.select({ from, to, p: 0 });
   }
 
   /** Whether the cell that is chosen next is where to slide to. */
-  aimAt(on) { this.aim.ariaPressed = String(on); }
+  setAiming(aiming) {
+    this.aiming = aiming;
+    this.aim.ariaPressed = String(aiming);
+  }
 
-  move(event, [layer, token]) {
-    const by = ARROWS[event.key];
-    if (!by) return;
+  moveFocus(event, [layer, token]) {
+    const step = ARROWS[event.key];
+    if (!step) return;
     event.preventDefault();
     event.stopPropagation();
-    const row = layer + by[0], column = token + by[1];
-    const inside = row >= 0 && column >= 0 && row < this.view.layers && column < this.view.tokens.length;
-    if (inside) this.cells[this.number([row, column])].focus();
+    const cell = [layer + step[0], token + step[1]];
+    const exists = cell[0] >= 0 && cell[1] >= 0 && cell[0] < this.view.layers && cell[1] < this.view.tokens.length;
+    if (exists) this.cells[this.number(cell)].focus();
   }
 
   number([layer, token]) { return layer * this.view.tokens.length + token; }
 
-  /** Show another place, and ask what is said there. */
-  put(change) {
-    this.place = { ...this.place, ...change };
+  /** Change the selection, and ask the kernel what is said there. */
+  select(change) {
+    this.selection = { ...this.selection, ...change };
     if (change.from) this.player?.pause();
-    this.model.set("place", this.place);
+    this.model.set("selection", this.selection);
     this.model.save_changes();
     this.paint();
-    this.tell();
+    this.showAnswer();
   }
 
   // - what is seen
 
   /** Where a cell is, in words. */
   named([layer, token]) {
-    const where = layer < this.view.layers - 1 ? `what enters layer ${layer}` : "what leaves the last layer";
-    return `${where} at “${this.view.tokens[token]}”`;
+    const state = layer < this.view.layers - 1 ? `what enters layer ${layer}` : "what leaves the last layer";
+    return `${state} at “${this.view.tokens[token]}”`;
   }
 
   /** The table. */
   paint() {
-    const { from, to, p } = this.place, { leading } = this.model.get("cells"), many = this.view.tokens.length;
+    const { from, to, p } = this.selection, { leading } = this.model.get("cells"), columns = this.view.tokens.length;
     this.cells.forEach((cell, i) => {
       const [token, probability] = leading[i][0];
       say(cell, token);
       cell.style.setProperty("--p", `${(100 * probability).toFixed(0)}%`);
-      cell.title = `${this.named([Math.floor(i / many), i % many])}: ${token} ${probability.toFixed(3)}`;
+      cell.title = `${this.named([Math.floor(i / columns), i % columns])}: ${token} ${probability.toFixed(3)}`;
       cell.ariaLabel = cell.title;
       cell.tabIndex = i === this.number(from) ? 0 : -1;
       cell.classList.toggle("nk-state-from", i === this.number(from));
       cell.classList.toggle("nk-state-to", Boolean(to) && i === this.number(to));
     });
     if (!this.live) return;
-    this.player.range.disabled = this.player.button.disabled = this.way.select.disabled = !to;
+    this.player.range.disabled = this.player.button.disabled = this.interpolations.disabled = !to;
     this.player.range.value = Math.round(p * STEPS);
   }
 
-  /** What is known of this place: from the kernel, or its first token from the table. */
-  known() {
-    const answer = this.model.get("answer"), cells = this.model.get("cells"), { from, to, p, reading } = this.place;
-    if (answer && same(answer.place, this.place)) return answer;
+  /** The answer for the selection: from the kernel, or its first token from the table, or null. */
+  currentAnswer() {
+    const answer = this.model.get("answer"), cells = this.model.get("cells");
+    const { from, to, p, reading } = this.selection;
+    if (answer && same(answer.selection, this.selection)) return answer;
     const end = p === 0 ? from : p === 1 ? to : null;
     if (!end || cells.reading !== reading) return null;
-    const i = this.number(end), leading = cells.leading[i];
-    return { text: leading[0][0].replaceAll("␣", " "), leading, norm: cells.norm[i], nearest: [], going: false };
+    const i = this.number(end);
+    return { text: cells.text[i], leading: cells.leading[i], norm: cells.norm[i], nearest: [], running: false };
   }
 
-  tell() {
-    const known = this.known(), { from, to, p } = this.place;
-    say(this.where, to ? `p = ${p} of the way from ${this.named(from)} to ${this.named(to)}` : this.named(from));
-    this.cursor.hidden = Boolean(known) && !known.going;
-    if (!known) return;
-    say(this.text, known.text);
-    const near = known.nearest.map(([token, cosine]) => `\u2068${token}\u2069 ${cosine.toFixed(2)}`).join(", ");
-    const into = Number.isInteger(known.into) ? `put into layer ${known.into} · ` : "";
-    say(this.source, `${into}norm ${known.norm.toFixed(1)}${near && ` · nearest tokens by cosine: ${near}`}`);
-    this.bars.replaceChildren(...known.leading.flatMap(([token, probability]) => {
-      const bar = element("div", "nk-bar");
-      bar.style.width = `${100 * probability}%`;
-      return [element("span", "nk-token", token), element("span", "nk-number", probability.toFixed(3)), bar];
-    }));
-    if (!known.going) say(this.status, `${this.where.textContent}: ${known.text}`);
+  showAnswer() {
+    const answer = this.currentAnswer(), { from, to, p } = this.selection;
+    say(this.details, to ? `p = ${p} from ${this.named(from)} to ${this.named(to)}` : this.named(from));
+    if (!answer) this.answer.cursor.hidden = false;
+    if (!answer) return;
+    this.answer.show(answer.text, answer.running);
+    const nearest = answer.nearest.map(([token, cosine]) => `\u2068${token}\u2069 ${cosine.toFixed(2)}`).join(", ");
+    const into = Number.isInteger(answer.into) ? `put into layer ${answer.into} · ` : "";
+    say(this.source, `${into}norm ${answer.norm.toFixed(1)}${nearest && ` · nearest tokens by cosine: ${nearest}`}`);
+    this.bars.show(...[0, 1].map((part) => answer.leading.map((pair) => pair[part])));
+    if (!answer.running) say(this.status, `${this.details.textContent}: ${answer.text}`);
   }
 }
 

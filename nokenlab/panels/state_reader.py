@@ -1,45 +1,85 @@
-"""A prompt's hidden states as a table of what each says when it is read out; between any two, a slider."""
+"""A prompt's hidden states, each as the token that it says when read out, and a slider between any two."""
 
+from collections.abc import Callable
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import ipywidgets as w
+import pandas as pd
 from torch import Tensor
 
+from nokenlab import measures
 from nokenlab.interpolation import INTERPOLATIONS, between
 from nokenlab.lab import Lab
-from nokenlab.panels import face, markup, state_reader_view
-from nokenlab.panels.panel import Panel
-from nokenlab.panels.state_reader_view import READINGS
+from nokenlab.nokens import rescale
+from nokenlab.panels import face, markup
+from nokenlab.panels.panel import Panel, check_prompt, with_ids
+from nokenlab.prompt import NOKEN
 from nokenlab.readout import patching
+from nokenlab.runs import show
 
-MOST = 24  # tokens of a prompt: each is a column, and has a state in each layer to be read out
-NEAREST = 3  # tokens
-ALONG = ["lerp", "slerp"]  # of INTERPOLATIONS those that need no centroid: hidden states have none
+MOST_TOKENS = 24  # of a prompt: each is a column, with a state in each layer to be read out
+NEAREST = 3  # tokens that are shown
+LEADING = 5  # next tokens that are shown
+WITHOUT_CENTROID = ["lerp", "slerp"]  # of INTERPOLATIONS: hidden states have no centroid
+
+
+class Reading(NamedTuple):
+    """Where states are put to be read out.
+
+    `prepare` takes states (rows, width) and their layers, and returns the vectors to put in and the layers to
+    put them into; None instead of layers means the embedding slot.
+    """
+
+    tip: str
+    prepare: Callable[[Lab, Tensor, list[int]], tuple[Tensor, list[int] | None]]
+
+
+READINGS = {
+    "into the same layer": Reading(
+        "the state replaces what enters the same layer at ▢", lambda lab, states, layers: (states, layers)
+    ),
+    "as an embedding, raw": Reading(
+        "the state is the embedding at ▢, at its own norm", lambda lab, states, layers: (states, None)
+    ),
+    "as an embedding, at token norm": Reading(
+        "the state is the embedding at ▢, at the norm of a token's embedding",
+        lambda lab, states, layers: (rescale(states, lab.space.median_norm), None),
+    ),
+}
 
 
 class StateReader(Panel):
     """What a prompt's hidden states say, layer by token; click one, or slide from one to another.
 
-    Each is put in the place of the <noken> of `asked`: into the layer that it comes from, or in the embedding
+    Each state is put where `asked` has its <noken>: into the layer that it comes from, or in the embedding
     slot, raw or at token norm. The table has the first token that each says, and needs no kernel. What a
     state says in `max_new_tokens`, and what lies between two, is read out live; between two layers it goes
-    into the layer that is nearest on the way.
+    into the nearest.
     Raises ValueError for a prompt that is empty or too long for a table, and as `patching.read_out` does.
     """
 
     def __init__(self, lab: Lab, prompt: str, asked: str = patching.READ_OUT, max_new_tokens: int = 4):
         super().__init__(lab)
-        if (tokens := len(lab.ids(prompt))) > MOST:
-            raise ValueError(f"this prompt has {tokens} tokens; this panel takes up to {MOST}; shorten it")
+        check_prompt(lab, prompt, most=MOST_TOKENS)
         self.prompt, self.asked, self.max_new_tokens = prompt, asked, max_new_tokens
         self.states = lab.states(prompt)  # (layers + 1, tokens, width)
-        for _ in patching.read_out(lab, self.states[0, :1], asked, 0, max_new_tokens):
-            break  # it has said what is wrong with them
+        next(patching.read_out(lab, self.states[0, :1], asked, 0, max_new_tokens))  # raises for a bad prompt
 
     @cached_property
     def view(self) -> dict:
-        """What does not change."""
-        return state_reader_view.view(self.lab, self.prompt, self.states, self.asked)
+        """What does not change: a `View` of state_reader.js."""
+        readings = list(READINGS)
+        if (
+            self.states.shape[2] != self.lab.space.width
+        ):  # the model's embeddings are narrower than its states
+            readings = readings[:1]
+        return {
+            "before": self.asked.replace(NOKEN, "▢"),
+            "tokens": [markup.visible(token) for token in self.lab.tokens(self.prompt)["token"]],
+            "layers": len(self.states),
+            "readings": [{"name": name, "tip": READINGS[name].tip} for name in readings],
+        }
 
     @cached_property
     def cells(self) -> dict:
@@ -48,59 +88,107 @@ class StateReader(Panel):
 
     def build(self) -> list[w.Widget]:
         self.face = face.live("state_reader", **self._state(), answer={})
-        self.face.observe(lambda change: self._ask(), "place")
+        self.face.observe(lambda change: self._ask(), "selection")
         self._ask()
         return [self.face]
 
     def twin(self) -> str:
-        return face.page("state_reader", state_reader_view.still(self.view, self.cells), **self._state())
+        return face.page("state_reader", still(self.view, self.cells), **self._state())
 
-    def between(self, place: dict) -> tuple[Tensor, int]:
-        """The state at a place (`Place` in state_reader.js), (1, width), and the layer that it belongs to."""
-        (layer, token), (other, last) = place["from"], place["to"] or place["from"]
-        a, b, p = self.states[layer, token], self.states[other, last], place["p"]
-        return between(a, b, [p], place["way"], self.lab.space.centroid), round(layer + p * (other - layer))
+    def selected(self, selection: dict) -> tuple[Tensor, int]:
+        """The state of a `Selection` of state_reader.js, (1, width), and the layer that it belongs to."""
+        first_layer, first_token = selection["from"]
+        last_layer, last_token = selection["to"] or selection["from"]
+        a, b, p = self.states[first_layer, first_token], self.states[last_layer, last_token], selection["p"]
+        state = between(a, b, [p], selection["interpolation"], self.lab.space.centroid)
+        return state, round(first_layer + p * (last_layer - first_layer))
 
     def _state(self) -> dict:
-        ways = [{"name": way, "tip": INTERPOLATIONS[way].tip} for way in ALONG]
-        middle = [len(self.states) // 2, self.states.shape[1] - 1]
-        place = {"reading": self.cells["reading"], "from": middle, "to": None, "p": 0, "way": ALONG[0]}
-        return {"view": self.view, "cells": self.cells, "ways": ways, "place": place}
+        interpolations = [{"name": name, "tip": INTERPOLATIONS[name].tip} for name in WITHOUT_CENTROID]
+        selection = {
+            "reading": self.cells["reading"],
+            "from": [len(self.states) // 2, self.states.shape[1] - 1],  # the last token, in a middle layer
+            "to": None,
+            "p": 0,
+            "interpolation": WITHOUT_CENTROID[0],
+        }
+        return {
+            "view": self.view,
+            "cells": self.cells,
+            "interpolations": interpolations,
+            "selection": selection,
+        }
 
     def _cells(self, reading: str) -> dict:
-        return state_reader_view.cells(self.lab, self.states, self.asked, reading)
+        """What each state says first: `Cells` in `state_reader.js`."""
+        layers = [layer for layer in range(len(self.states)) for _ in self.states[layer]]
+        vectors, layers = READINGS[reading].prepare(
+            self.lab, self.states.flatten(0, 1), layers
+        )  # (cells, width)
+        logits = patching.read_logits(self.lab, vectors, self.asked, layers)
+        return {
+            "reading": reading,
+            "text": [self.lab.token(id) for id in logits.argmax(-1).tolist()],
+            "leading": leading(self.lab, logits),
+            "norm": vectors.float().norm(dim=-1).tolist(),
+        }
 
     def _ask(self) -> None:
-        self.latest.ask(partial(self._answer, self.face.place))
+        self.latest.ask(partial(self._answer, self.face.selection))
 
-    def _answer(self, place: dict, check) -> None:
-        """What the state at a place says; then the table, if it is read out in another way than before."""
+    def _answer(self, selection: dict, check) -> None:
+        """What the selected state says; then the table, if the reading has changed."""
         self.say()
-        self._read(place, check)
-        if self.face.cells["reading"] != place["reading"]:
-            found = self._cells(place["reading"])
+        self._read(selection, check)
+        if self.face.cells["reading"] != selection["reading"]:
+            cells = self._cells(selection["reading"])
             check()
-            self.face.cells = found
+            self.face.cells = cells
 
-    def _read(self, place: dict, check) -> None:
-        """Write what the state at a place says, token by token."""
-        state, layer = self.between(place)
-        put, into = READINGS[place["reading"]].put(self.lab, state, [layer])
-        shown = {"place": place, "into": into and into[0], "norm": put.float().norm().item()}
-        shown["nearest"] = self._nearest(put)
-        ids: list[int] = []
-        for step in patching.read_out(self.lab, put, self.asked, into, self.max_new_tokens):
+    def _read(self, selection: dict, check) -> None:
+        """Write what the selected state says, token by token."""
+        state, layer = self.selected(selection)
+        vector, layers = READINGS[selection["reading"]].prepare(self.lab, state, [layer])
+        answer = {
+            "selection": selection,
+            "into": layers[0] if layers else None,
+            "norm": vector.float().norm().item(),
+            "nearest": self._nearest(vector),
+        }
+        steps = patching.read_out(self.lab, vector, self.asked, layers, self.max_new_tokens)
+        for step, ids in with_ids(self.lab, steps):
             check()
-            ids.extend(id for id in step.ids.tolist() if id not in self.lab.eos_ids)
             if step.index == 0:
-                shown["leading"] = state_reader_view.leading(self.lab, step.logits)
-            self.face.answer = shown | {"text": self.lab.text(ids), "going": True}
+                (answer["leading"],) = leading(self.lab, step.logits)
+            answer["text"] = self.lab.text(ids)
+            self.face.answer = answer | {"running": True}
         check()
-        self.face.answer = shown | {"text": self.lab.text(ids), "going": False}
+        self.face.answer = answer | {"running": False}
 
-    def _nearest(self, put: Tensor) -> list[list]:
+    def _nearest(self, vector: Tensor) -> list[list]:
         """The tokens nearest to a vector (1, width) and their cosines; none where embeddings are narrower."""
-        if put.shape[1] != self.lab.space.width:
+        if vector.shape[1] != self.lab.space.width:
             return []
-        near = self.lab.space.nearest(put, NEAREST)
-        return [[markup.visible(t), cosine] for t, cosine in zip(near["token"], near["cosine"], strict=True)]
+        nearest = self.lab.space.nearest(vector, NEAREST)
+        pairs = zip(nearest["token"], nearest["cosine"], strict=True)
+        return [[markup.visible(token), cosine] for token, cosine in pairs]
+
+
+def leading(lab: Lab, logits: Tensor) -> list[list[list]]:
+    """The `LEADING` most probable next tokens of each row of logits (rows, vocab): [token, probability]."""
+    best = measures.leading(lab, logits, LEADING)
+    pairs = [[markup.visible(token), p] for token, p in zip(best["token"], best["probability"], strict=True)]
+    return [pairs[i : i + LEADING] for i in range(0, len(pairs), LEADING)]
+
+
+def still(view: dict, cells: dict) -> str:
+    """What each state says first, one row per layer, in HTML."""
+    tokens, last = len(view["tokens"]), view["layers"] - 1
+    texts = [f"{token} {probability:.2f}" for (token, probability), *_ in cells["leading"]]
+    rows = [
+        [str(layer) if layer < last else "out", *texts[layer * tokens : (layer + 1) * tokens]]
+        for layer in range(view["layers"])
+    ]
+    columns = ["layer", *(f"{i} {token}" for i, token in enumerate(view["tokens"]))]
+    about = f"What each state says first in “{view['before']}”, {cells['reading']}, and its probability."
+    return markup.quiet(about) + show.table(pd.DataFrame(rows, columns=columns)).data

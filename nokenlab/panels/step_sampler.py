@@ -18,16 +18,17 @@ from nokenlab.panels import markup
 from nokenlab.panels.latest import Superseded
 from nokenlab.panels.panel import Panel, check_prompt, row
 
-TOP = 10  # choices on show
-HOW = (
-    "Click a token to force it. Beside it the model's probability (full bar), and the chance to be "
+TOP = 10  # choices that are shown
+LARGEST = 10**6  # seed that can be chosen
+HELP = (
+    "Click a token to force it. Beside it: the model's probability (full bar), and the chance of being "
     "drawn after temperature, top-k and top-p (hollow bar)."
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the next step depends on, besides the steps taken. The dice of step n are seeded by `seed` + n."""
+    """What the next step depends on, besides the steps taken. Step n draws with the seed `seed` + n."""
 
     prompt: str
     temperature: float
@@ -38,11 +39,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Taken:
-    """A step taken: a token by its id, or a noken by its seed; how, and the model's probability of it."""
+    """A step taken: likeliest, drawn or forced (`number` is the token's id), or noken (its seed)."""
 
-    how: str  # likeliest, drawn, forced or noken
+    kind: str
     number: int
-    probability: float | None = None
+    probability: float | None = None  # the model's, of a token
 
 
 class StepSampler(Panel):
@@ -64,116 +65,120 @@ class StepSampler(Panel):
         self.start = self.settings = Settings(prompt, temperature, top_k)
         self.position, self.noken = position, noken
         self.path: list[Taken] = []
-        self.wishes: deque = deque()  # clicks not yet followed; the newest job follows them all
-        self._known: tuple = (None, None)  # a state and its step
+        self.actions: deque[tuple] = deque()  # clicks that no job has done yet; the newest job does them all
+        self._cached: tuple = (None, None)  # settings and path, and the model's step after them
 
     def build(self) -> list[w.Widget]:
-        number = w.Layout(width="150px")
-        self.prompt = w.Text(
-            self.start.prompt,
-            description="prompt",
-            layout=w.Layout(width="min(100%, 640px)"),
-            continuous_update=False,
-        )
-        self.dice = w.BoundedIntText(self.start.seed, 0, 10**6, description="dice seed", layout=number)
-        self.feed = w.BoundedIntText(0, 0, 10**6, description="noken seed", layout=number)
+        start, wide, number = self.start, w.Layout(width="min(100%, 640px)"), w.Layout(width="150px")
+        self.prompt = w.Text(start.prompt, description="prompt", layout=wide, continuous_update=False)
+        self.seed = w.BoundedIntText(start.seed, 0, LARGEST, description="draw seed", layout=number)
+        self.noken_seed = w.BoundedIntText(0, 0, LARGEST, description="noken seed", layout=number)
         sliders = self._sliders()
-        for control in (self.prompt, *sliders, self.dice):
+        for control in (self.prompt, *sliders, self.seed):
             control.observe(self._changed, "value")
         buttons = [
             self._button("Likeliest", "step-forward", "take the likeliest token", lambda: ("likeliest",)),
             self._button("Draw", "random", "draw a token by the chances below", lambda: ("drawn",)),
             self._button("Undo", "undo", "take back the last step", lambda: ("undo",)),
-            self.dice,
-            self._button("Feed noken", "bolt", "feed a random noken", lambda: ("noken", self.feed.value)),
-            self.feed,
+            self.seed,
+            self._button(
+                "Feed noken", "bolt", "feed a random noken", lambda: ("noken", self.noken_seed.value)
+            ),
+            self.noken_seed,
         ]
         self.text = w.HTML(layout=w.Layout(width="100%"))
         self.picks = [w.Button(layout=w.Layout(width="170px")) for _ in range(TOP)]
         self.bars = [w.HTML(layout=w.Layout(flex="1 1 auto")) for _ in range(TOP)]
         for rank, pick in enumerate(self.picks):
             pick.on_click(partial(self._force, rank))
-        self._show(self.start)
-        choices = (w.HBox(pair) for pair in zip(self.picks, self.bars, strict=True))
-        return [self.prompt, row(*sliders), row(*buttons), self.text, w.HTML(markup.quiet(HOW)), *choices]
+        self._show(start)
+        choices = [w.HBox(pair) for pair in zip(self.picks, self.bars, strict=True)]
+        return [self.prompt, row(*sliders), row(*buttons), self.text, w.HTML(markup.quiet(HELP)), *choices]
 
     def _sliders(self) -> list[w.Widget]:
-        start, third = self.start, w.Layout(width="min(100%, 300px)")
+        start, layout = self.start, w.Layout(width="min(100%, 300px)")
         self.temperature = w.FloatSlider(
-            start.temperature, min=0.1, max=3, step=0.1, description="temperature", layout=third
+            start.temperature, min=0.1, max=3, step=0.1, description="temperature", layout=layout
         )
-        self.top_k = w.IntSlider(start.top_k, 1, max(100, start.top_k), description="top-k", layout=third)
-        self.top_p = w.FloatSlider(start.top_p, min=0.05, max=1, step=0.05, description="top-p", layout=third)
+        self.top_k = w.IntSlider(start.top_k, 1, max(100, start.top_k), description="top-k", layout=layout)
+        self.top_p = w.FloatSlider(
+            start.top_p, min=0.05, max=1, step=0.05, description="top-p", layout=layout
+        )
         sliders = [self.temperature, self.top_k, self.top_p]
         for slider in sliders:
             slider.style.description_width = "90px"
         return sliders
 
+    def _button(self, name: str, icon: str, tip: str, action) -> w.Button:
+        button = w.Button(description=name, icon=icon, tooltip=tip, layout=w.Layout(width="120px"))
+        button.on_click(lambda _: self._ask(action()))
+        return button
+
     def twin(self) -> str:
         table = steps.choices(self.lab, self._step(self.start), TOP)
-        said = markup.quiet("The likeliest next tokens, with the model's probabilities:")
-        return self._written(self.start) + said + markup.bars(table["token"], table["probability"])
-
-    def _button(self, name: str, icon: str, tip: str, wish) -> w.Button:
-        button = w.Button(description=name, icon=icon, tooltip=tip, layout=w.Layout(width="120px"))
-        button.on_click(lambda _: self._ask(wish()))
-        return button
+        about = markup.quiet("The likeliest next tokens, with the model's probabilities:")
+        return self._written(self.start) + about + markup.bars(table["token"], table["probability"])
 
     def _force(self, rank: int, _) -> None:
         self._ask(("forced", self.offered[rank]))
 
     def _changed(self, change) -> None:
-        self._ask(*[("restart",)] * (change["owner"] is self.prompt))
+        if change["owner"] is self.prompt:
+            self._ask(("restart",))
+        else:
+            self._ask()
 
-    def _ask(self, *wishes: tuple) -> None:
+    def _ask(self, *actions: tuple) -> None:
         settings = Settings(
             self.prompt.value,
-            round(self.temperature.value, 2),  # the page snaps 0.8 to 0.8000000000000002
+            round(self.temperature.value, 2),  # the page rounds 0.8 to 0.8000000000000002
             self.top_k.value,
             round(self.top_p.value, 2),
-            self.dice.value,
+            self.seed.value,
         )
-        if wishes or settings != self.settings:
+        if actions or settings != self.settings:
             self.settings = settings
-            self.wishes.extend(wishes)
+            self.actions.extend(actions)
             self.latest.ask(partial(self._follow, settings))
 
     def _follow(self, settings: Settings, check) -> None:
+        """Do all actions that wait, and show what comes next."""
         try:
             check_prompt(self.lab, settings.prompt)
-            while self.wishes:
+            while self.actions:
                 check()
-                self._take(settings, *self.wishes.popleft())
+                self._take(settings, *self.actions.popleft())
             self._show(settings)
             self.say(f"{len(self.path)} steps taken")
         except Superseded:
             raise
         except Exception:
-            self.wishes.clear()
+            self.actions.clear()
             raise
 
-    def _take(self, settings: Settings, how: str, number: int | None = None) -> None:
-        if how == "restart":
+    def _take(self, settings: Settings, kind: str, number: int | None = None) -> None:
+        if kind == "restart":
             self.path.clear()
-        elif how == "undo":
+        elif kind == "undo":
             del self.path[-1:]
-        elif how == "noken":
-            self.path.append(Taken(how, number))
+        elif kind == "noken":
+            self.path.append(Taken(kind, number))
         else:
             step = self._step(settings)
-            id = {"likeliest": step.scores.argmax().item(), "drawn": step.ids.item(), "forced": number}[how]
-            self.path.append(Taken(how, id, step.probabilities[0, id].item()))
+            ids = {"likeliest": step.scores.argmax().item(), "drawn": step.ids.item(), "forced": number}
+            id = ids[kind]
+            self.path.append(Taken(kind, id, step.probabilities[0, id].item()))
 
     def _step(self, settings: Settings) -> Step:
         """The model's next step after the prompt and the path."""
         state = (settings, tuple(self.path))
-        if self._known[0] != state:
-            rules = steps.processors(self.lab, settings.temperature, settings.top_k)
-            rules.append(TopPLogitsWarper(settings.top_p))
-            seed = settings.seed + len(self.path)
-            step = next(self.lab.sample(self._embeddings(settings), 1, seeds=[seed], processors=rules))
-            self._known = (state, step)
-        return self._known[1]
+        if self._cached[0] != state:
+            processors = steps.processors(self.lab, settings.temperature, settings.top_k)
+            processors.append(TopPLogitsWarper(settings.top_p))
+            seeds = [settings.seed + len(self.path)]
+            step = next(self.lab.sample(self._embeddings(settings), 1, seeds=seeds, processors=processors))
+            self._cached = (state, step)
+        return self._cached[1]
 
     def _embeddings(self, settings: Settings) -> Tensor:
         """Everything fed so far, (1, tokens, width)."""
@@ -184,7 +189,7 @@ class StepSampler(Panel):
 
     def _fed(self, taken: Taken) -> Tensor:
         """What a step put into the model, (1, 1, width)."""
-        if taken.how == "noken":
+        if taken.kind == "noken":
             noken = random_nokens(self.lab.width, taken.number, norm=self.lab.space.median_norm)
             return noken[None].to(self.lab.device, self.lab.dtype)
         return self.lab.embed_ids(torch.tensor([[taken.number]]))
@@ -199,19 +204,20 @@ class StepSampler(Panel):
             bar.value = markup.chance(choice.probability, choice.chance)
 
     def _written(self, settings: Settings) -> str:
+        """The text so far, ▢ for each noken, with a chip below for each step."""
         before = settings.prompt
         if self.noken is not None:
             tokens = self.lab.tokens(before)["token"].tolist()
             tokens[self.position] = "▢"
             before = "".join(tokens)
-        written = [
-            "▢" * len(list(run)) if noken else self.lab.text([t.number for t in run])
-            for noken, run in groupby(self.path, key=lambda t: t.how == "noken")
-        ]
-        chips = [self._chip(t) for t in self.path]
-        return markup.answer("".join(written), before, going=True) + markup.block("".join(chips))
+        text = ""
+        for is_noken, group in groupby(self.path, key=lambda taken: taken.kind == "noken"):
+            numbers = [taken.number for taken in group]
+            text += "▢" * len(numbers) if is_noken else self.lab.text(numbers)
+        chips = "".join(self._chip(taken) for taken in self.path)
+        return markup.answer(text, before, running=True) + markup.block(chips)
 
     def _chip(self, taken: Taken) -> str:
-        if taken.how == "noken":
+        if taken.kind == "noken":
             return markup.chip("▢", f"noken {taken.number}")
-        return markup.chip(self.lab.token(taken.number), f"{taken.how} {taken.probability:.2g}")
+        return markup.chip(self.lab.token(taken.number), f"{taken.kind} {taken.probability:.2g}")

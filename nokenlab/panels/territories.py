@@ -1,28 +1,32 @@
-"""A map of answers with a noken to drag: what the model says there, from the map at once and then exactly."""
+"""A map of answers with a noken to drag: what the model says there, at once from the map and then exactly."""
 
+import json
 import math
 from functools import cached_property, partial
 
 import ipywidgets as w
+import numpy as np
 import pandas as pd
 
 from nokenlab import measures
-from nokenlab.answers import territory_map as experiment
-from nokenlab.answers.planes import Plane, plane_through
+from nokenlab.answers import territory_map
+from nokenlab.answers.planes import Plane, near_tokens, plane_through
 from nokenlab.lab import Lab
-from nokenlab.panels import face, territories_view
-from nokenlab.panels.panel import Panel, check_prompt, watched
-from nokenlab.prompt import fill
+from nokenlab.panels import face, markup
+from nokenlab.panels.panel import Panel, check_one_noken, check_prompt, watched, with_ids
+from nokenlab.prompt import NOKEN, fill
+from nokenlab.runs import show
 
-LINE = 33  # places on a line that is answered exactly
+LINE = 33  # points of a line that is answered exactly
+SHOWN = 12  # territories in the table without scripts
 
 
 class Territories(Panel):
-    """Drag a noken over a map of answers, along a line to a corner too, and change the corners.
+    """Drag a noken over a map of answers, or along a line to a corner, and change the corners.
 
-    `table` is from `territories.territory_map` of this prompt and plane, with answers of `max_new_tokens`.
-    `near` tokens that lie near the plane are points on the map. Needs no kernel but for exact texts and
-    other corners. Raises ValueError for a table of another plane, and as `nl.fill` does for a prompt.
+    `table` is from `territory_map.territory_map` of this prompt and plane, with answers of `max_new_tokens`.
+    `near` tokens that lie near the plane are dots on the map. Only exact texts and other corners need a
+    kernel. Raises ValueError for a table of another plane, and for a prompt without one <noken>.
     """
 
     def __init__(
@@ -36,40 +40,36 @@ class Territories(Panel):
     ):
         super().__init__(lab)
         check_prompt(lab, prompt)
-        fill(lab, prompt, plane.origin)
-        territories_view.check_map(plane, table)
+        check_one_noken(prompt)
+        check_map(plane, table)
         self.prompt, self.plane, self.table = prompt, plane, table
         self.max_new_tokens, self.near = max_new_tokens, near
 
     @cached_property
     def view(self) -> dict:
         """The map as it first stands."""
-        return territories_view.view(self.lab, self.prompt, self.plane, self.table, self.near)
+        return view(self.lab, self.prompt, self.plane, self.table, self.near)
 
     @property
     def path(self) -> pd.DataFrame:
-        """Where the noken has been, and what was said there."""
+        """Where the noken has been, and what the model said there."""
         return pd.DataFrame(self.face.path)
 
     def build(self) -> list[w.Widget]:
         self.face = face.live("territories", **self._state(), exact={}, line={}, progress=[0, 0])
-        self.face.observe(lambda change: self._ask_exact(), "place")
-        self.face.on_msg(lambda widget, content, buffers: self._hear(content))
+        self.face.observe(lambda change: self.latest.ask(partial(self._exact, *self.face.place)), "place")
+        self.face.on_msg(lambda widget, content, buffers: self._receive(content))
         return [self.face]
 
     def twin(self) -> str:
-        return face.page("territories", territories_view.still(self.prompt, self.table), **self._state())
+        return face.page("territories", still(self.prompt, self.table), **self._state())
 
     def _state(self) -> dict:
         corner = self.plane.corners[0]
         return {"map": self.view, "place": [corner.x, corner.y], "path": []}
 
-    def _ask_exact(self) -> None:
-        x, y = self.face.place
-        self.latest.ask(partial(self._exact, x, y))
-
-    def _hear(self, content: dict) -> None:
-        """A wish from the page."""
+    def _receive(self, content: dict) -> None:
+        """A message from the page."""
         if "corners" in content:
             self.latest.ask(partial(self._new_map, content["corners"]))
         elif "line" in content:
@@ -78,79 +78,138 @@ class Territories(Panel):
             self.stop()
 
     def _exact(self, x: float, y: float, check) -> None:
-        """Write what is said at a place, token by token."""
+        """Write what the model says at a point, token by token."""
         self.say()
-        ids, shown = [], {"place": [x, y]}
+        answer = {"place": [x, y]}
         prompt = fill(self.lab, self.prompt, self.plane.vector(x, y))
-        for step in watched(self.lab, check).sample(prompt, self.max_new_tokens):
-            ids.extend(id for id in step.ids.tolist() if id not in self.lab.eos_ids)
+        steps = watched(self.lab, check).sample(prompt, self.max_new_tokens)
+        for step, ids in with_ids(self.lab, steps):
             if step.index == 0:
-                shown["entropy"] = measures.entropy(step.logits).item()
-                best = measures.leading(self.lab, step.logits, experiment.LEADING)
-                shown["leading"] = best[["token", "probability"]].to_numpy().tolist()
-            self.face.exact = shown | {"text": self.lab.text(ids), "going": True}
-        shown["territory"] = self._territory(self.lab.text(ids[: self._told_by]))
+                best = measures.leading(self.lab, step.logits, territory_map.LEADING)
+                pairs = zip(best["token"], best["probability"], strict=True)
+                answer["leading"] = [[markup.visible(token), probability] for token, probability in pairs]
+                answer["entropy"] = measures.entropy(step.logits).item()
+            answer["text"] = self.lab.text(ids)
+            self.face.exact = answer | {"going": True}
         check()
-        self.face.exact = shown | {"text": self.lab.text(ids), "going": False}
+        self.face.exact = answer | {"going": False, "territory": self._territory(ids)}
 
-    @property
-    def _told_by(self) -> int:
-        return int(self.table["told_by"].iloc[0])
-
-    def _territory(self, begins: str) -> str:
-        """The territory of the map in which answers begin so, "" where none does."""
-        found = self.table["territory"][self.table["begins"] == begins]
-        return found.iloc[0] if len(found) else ""
+    def _territory(self, ids: list[int]) -> str:
+        """The territory of the map whose answers begin like these ids, "" where there is none."""
+        begins = self.lab.text(ids[: int(self.table["told_by"].iloc[0])])
+        letters = self.table["territory"][self.table["begins"] == begins]
+        return letters.iloc[0] if len(letters) else ""
 
     def _exact_line(self, start: list[float], corner: int, check) -> None:
-        """Answer the places on the line from `start` to a corner."""
-        end, (x, y) = self.plane.corners[corner], start
-        p = [i / (LINE - 1) for i in range(LINE)]
-        vectors = self.plane.vector([x + s * (end.x - x) for s in p], [y + s * (end.y - y) for s in p])
-        lab = self._counted(self.max_new_tokens, f"answering {LINE} places on the line", check)
-        try:
-            said = experiment.answered(lab, self.prompt, vectors, self.max_new_tokens)
-        finally:
-            self.face.progress = [0, 0]
-        begins = [self.lab.text(ids[: self._told_by]) for ids in said["ids"]]
+        """Answer the points of the line from `start` to a corner."""
+        (x, y), end = start, self.plane.corners[corner]
+        vectors = self.plane.vector(np.linspace(x, end.x, LINE), np.linspace(y, end.y, LINE))  # (LINE, width)
+        with self.counted(self.max_new_tokens, f"answering {LINE} points of the line", check) as lab:
+            answers = territory_map.answered(lab, self.prompt, vectors, self.max_new_tokens)
         self.face.line = {
             "from": start,
             "corner": corner,
-            "territory": [self._territory(text) for text in begins],
-            "response": said["response"].tolist(),
+            "territory": [self._territory(ids) for ids in answers["ids"]],
+            "response": answers["response"].tolist(),
         }
-        self.say(f"{LINE} places on the line answered")
+        self.say(f"{LINE} points of the line answered")
 
     def _new_map(self, words: list[str], check) -> None:
         """Answer the map through three other corners."""
         self.say()
         plane, cells = plane_through(self.lab, words), math.isqrt(len(self.table))
-        batches = -(-(cells**2 + 3) // self.lab.rows_at_once)
-        said = f"answering {cells**2:,} nokens"
-        lab = self._counted(batches * self.max_new_tokens, said, check)
-        margin = territories_view.margin_of(self.plane, self.table)
-        try:
-            table = experiment.territory_map(
+        batches, margin = math.ceil((cells**2 + 3) / self.lab.rows_at_once), margin_of(self.plane, self.table)
+        with self.counted(batches * self.max_new_tokens, f"answering {cells**2:,} nokens", check) as lab:
+            table = territory_map.territory_map(
                 lab, self.prompt, plane, cells, self.max_new_tokens, margin, progress=False
             )
-            view = territories_view.view(lab, self.prompt, plane, table, self.near)
-        finally:
-            self.face.progress = [0, 0]
+            new = view(lab, self.prompt, plane, table, self.near)
         check()
-        self.plane, self.table, self.view = plane, table, view
-        self.face.exact, self.face.line, self.face.map = {}, {}, view
+        self.plane, self.table, self.view = plane, table, new
+        self.face.exact, self.face.line, self.face.map = {}, {}, new
         notes = " · ".join(corner.note for corner in plane.corners if corner.note)
         self.say(notes or f"{cells**2:,} nokens answered")
 
-    def _counted(self, passes: int, said: str, check) -> Lab:
-        """The lab, each token counted on the page, of `passes` at most."""
-        self.face.progress = done = [0, passes]
 
-        def at_token(step) -> None:
-            nonlocal done
-            check()
-            done = [done[0] + 1, passes]
-            self.face.progress = done
-            self.say(f"{said}: pass {done[0]} of {passes} at most")
+def check_map(plane: Plane, table: pd.DataFrame) -> None:
+    """Raise ValueError unless `table` is a `territory_map` of this plane."""
+    side = math.isqrt(len(table))
+    square = side**2 == len(table) and side > 1 and table["x"].iloc[:side].is_monotonic_increasing
+    if not square or table["y"].round(9).nunique() != side:
+        raise ValueError(f"the table must be of territory_map, cells × cells rows; got {len(table)} rows")
+    weights = table[["weight_a", "weight_b", "weight_c"]].to_numpy(dtype=float)
+    if not np.allclose(plane.weights(table["x"], table["y"]).numpy(), weights, atol=1e-3):
+        raise ValueError("the table is of another plane; give the plane that territory_map had")
 
-        return watched(self.lab, at_token)
+
+def margin_of(plane: Plane, table: pd.DataFrame) -> float:
+    """The `margin` that a `territory_map` was made with."""
+    return float(table["x"].max()) / plane.reach(0) - 1
+
+
+def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -> dict:
+    """The map for the face, with `count` tokens near the plane: `Territories` of `territories.js`."""
+    from nokenlab.answers.territory_colours import colours  # imports matplotlib
+
+    colour = colours(table)
+    first = table.drop_duplicates("territory").set_index("territory")
+    letters = table["territory"].value_counts().index.tolist()  # the largest first
+    before, after = prompt.split(NOKEN)
+    near = near_tokens(lab, plane, count, margin_of(plane, table))
+    return {
+        "before": before,
+        "after": after,
+        "corners": [
+            {"label": markup.spelled(c.label), "x": c.x, "y": c.y, "note": c.note} for c in plane.corners
+        ],
+        "reach": float(table["x"].max()),
+        "side": math.isqrt(len(table)),
+        "territories": [
+            {
+                "letter": letter,
+                "colour": colour[letter],
+                "corner": first.at[letter, "corner"],
+                "begins": first.at[letter, "begins"],
+            }
+            for letter in letters
+        ],
+        "territory": table["territory"].map(letters.index).tolist(),
+        "response": _coded(table["response"]),
+        "nearest": _coded(table["nearest"].map(markup.visible)),
+        "entropy": table["entropy"].round(3).tolist(),
+        "leading": _leading(table["leading"]),
+        "near": {
+            "token": [markup.spelled(token.strip()) for token in near["token"]],
+            "x": near["x"].round(4).tolist(),
+            "y": near["y"].round(4).tolist(),
+        },
+    }
+
+
+def _leading(column: pd.Series) -> dict:
+    """The leading next tokens of each cell, from that column of a `territory_map`.
+
+    token: the different ones; of: for each cell the indices of its own in `token`; probability: theirs.
+    """
+    rows = [json.loads(text) for text in column]  # one per cell: pairs of a token and its probability
+    tokens = _coded(pd.Series([markup.visible(token) for row in rows for token, _ in row]))
+    return {
+        "token": tokens["text"],
+        "of": np.reshape(tokens["of"], (len(rows), -1)).tolist(),
+        "probability": [[probability for _, probability in row] for row in rows],
+    }
+
+
+def _coded(column: pd.Series) -> dict[str, list]:
+    """A column with each different text once: text[of[i]] is that of row i."""
+    of, text = pd.factorize(column)
+    return {"text": text.tolist(), "of": of.tolist()}
+
+
+def still(prompt: str, table: pd.DataFrame) -> str:
+    """The largest territories as a table, in HTML."""
+    groups = table.groupby("territory", sort=False)
+    rows = groups.agg(cells=("x", "size"), corner=("corner", "first"), answer=("response", "first"))
+    rows = rows.reset_index().sort_values("cells", ascending=False, kind="stable")
+    about = f"“{prompt}”: {len(rows)} territories, the largest first; corner: whose own answer it is."
+    return markup.quiet(about) + show.table(rows.head(SHOWN)).data

@@ -9,7 +9,7 @@ from nokenlab.panels import markup
 from nokenlab.panels.panel import Panel
 from nokenlab.runs import show
 
-SHOWN = 300  # tokens; a page of more is no use
+SHOWN = 300  # tokens; more would be a wall of frames
 
 
 class TokenView(Panel):
@@ -20,9 +20,8 @@ class TokenView(Panel):
         self.first = text
 
     def build(self) -> list[w.Widget]:
-        self.text = w.Textarea(
-            self.first, description="text", rows=3, layout=w.Layout(width="min(100%, 640px)")
-        )
+        layout = w.Layout(width="min(100%, 640px)")
+        self.text = w.Textarea(self.first, description="text", rows=3, layout=layout)
         self.tokens = w.HTML(self.twin())
         self.text.observe(lambda change: self.latest.ask(partial(self._show, change["new"])), "value")
         return [self.text, self.tokens]
@@ -32,14 +31,15 @@ class TokenView(Panel):
 
     def _show(self, text: str, check) -> None:
         self.say()
-        self.tokens.value = "" if not text else self.tokens.value
+        if not text:
+            self.tokens.value = ""
         self.tokens.value = _frames(self.lab, text)
 
 
 def _frames(lab: Embedder, text: str) -> str:
-    """The tokens of a text as the notebook shows them, a frame each; of a long text the first ones."""
-    pieces = lab.tokens(text).assign(text=text)
-    if len(pieces) > SHOWN:
-        said = f"the first {SHOWN} of {len(pieces):,} tokens are shown"
-        pieces = pieces.head(SHOWN).assign(text=said)
-    return markup.block(show.token_frames(pieces).data)
+    """The tokens of a text as the notebook shows them, one frame each; of a long text the first ones."""
+    tokens = lab.tokens(text).assign(text=text)
+    if len(tokens) > SHOWN:
+        title = f"the first {SHOWN} of {len(tokens):,} tokens are shown"
+        tokens = tokens.head(SHOWN).assign(text=title)
+    return markup.block(show.token_frames(tokens).data)

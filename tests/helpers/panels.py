@@ -1,13 +1,14 @@
 """What the tests of panels share."""
 
 import html
+import json
 import re
 from pathlib import Path
 
 import pandas as pd
 
 import nokenlab as nl
-from nokenlab.answers import blends as lerp
+from nokenlab.answers import blends
 
 HELPERS = Path(__file__).parent
 EVIL = "<script>alert('x')</script> & <b>\"bold\"</b>"
@@ -17,25 +18,35 @@ WORST = (  # what ends scripts, tags, lines and strings
 )
 A, B = "White whippets are", "Black whippets are"
 P = [0.0, 0.25, 0.5, 1.0]
-WAIT = 60  # seconds, for what takes none
+WAIT = 60  # seconds, at most
 
 
 def text_of(markup: str) -> str:
     """What a reader sees of the model's text in a panel's HTML."""
-    (said,) = re.findall(r'<span class="nk-text">(.*?)</span>', markup, re.DOTALL)
-    return html.unescape(said)
+    (text,) = re.findall(r'<span class="nk-text">(.*?)</span>', markup, re.DOTALL)
+    return html.unescape(text)
 
 
 def is_escaped(markup: str) -> bool:
-    """Whether no part of EVIL, which is in it, is HTML, and no quote of it ends an attribute early."""
-    whole = "&lt;script&gt;" in markup and "<script" not in markup and "<b>" not in markup
-    return whole and not re.search(r'="[^"]*"[^ >/]', markup)
+    """Whether EVIL, which is in the markup, adds no tag, and no quote of it ends an attribute early."""
+    if "&lt;script&gt;" not in markup or "<script" in markup or "<b>" in markup:
+        return False
+    return not re.search(r'="[^"]*"[^ >/]', markup)
+
+
+def page_state(panel) -> dict:
+    """The state in a panel's page without a kernel. It can end no script, and the page is always the same."""
+    page = panel.twin()
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    state = json.loads(data)
+    assert "<" not in data and data.isascii() and not state["live"] and panel.twin() == page
+    return state
 
 
 def lerp_slider(lab):
-    """A lerp slider with both ways, and its two tables."""
-    sweep = pd.concat([lerp.blend(lab, A, B, P, way, 4) for way in ("lerp", "slerp")])
-    leading = pd.concat([lerp.leading_along(lab, A, B, P, way, walk=3) for way in ("lerp", "slerp")])
+    """A lerp slider with two interpolations, and its two tables."""
+    sweep = pd.concat([blends.blend(lab, A, B, P, name, 4) for name in ("lerp", "slerp")])
+    leading = pd.concat([blends.leading_along(lab, A, B, P, name, walk=3) for name in ("lerp", "slerp")])
     return nl.LerpSlider(lab, A, B, sweep, leading, 4), sweep, leading
 
 

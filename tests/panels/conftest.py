@@ -1,11 +1,15 @@
 """One JupyterLab, one page and one kernel for all panels in a browser; all of it goes after these tests."""
 
+import nbformat
 import pytest
 from helpers import jupyterlab
 from helpers.jupyterlab import output
 from helpers.panels import HELPERS
+from helpers.tiny_models import tiny_lab
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
+from nokenlab.pages.export import export_page
 from nokenlab.panels import face
 
 expect.set_options(timeout=jupyterlab.SLOW)
@@ -17,6 +21,12 @@ FORGET = """async () => {
         one.dispose();
     }
 }"""
+
+
+@pytest.fixture(scope="session")
+def tiny(lab):
+    """One tiny random model: what a panel does with it is the same for every architecture."""
+    return tiny_lab("llama", lab.tokenizer)
 
 
 @pytest.fixture(scope="package")
@@ -56,6 +66,27 @@ def page(browser, request, errors, tmp_path):
         yield from watched(page, request, errors, tmp_path)
     finally:
         page.close()
+
+
+@pytest.fixture
+def offline(page, errors):
+    """The page, on which anything that is fetched is an error."""
+    local = ("file:", "data:", "blob:")
+    page.on("request", lambda r: r.url.startswith(local) or errors.append(f"asked for {r.url}"))
+    return page
+
+
+@pytest.fixture
+def exported(offline, tmp_path):
+    """Opens the exported page of a notebook that shows these outputs."""
+
+    def open_(*outputs: dict):
+        cells = [new_code_cell("0", outputs=[new_output("display_data", data)]) for data in outputs]
+        nbformat.write(new_notebook(cells=cells), tmp_path / "shown.ipynb")
+        offline.goto(export_page(tmp_path / "shown.ipynb", tmp_path / "shown.html").as_uri())
+        return offline
+
+    return open_
 
 
 @pytest.fixture

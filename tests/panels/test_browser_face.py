@@ -1,21 +1,20 @@
-"""Faces in a browser: in an exported page, in a saved notebook, and beside a kernel that hears them."""
-
-from pathlib import Path
+"""Faces in a browser: in an exported page, in a saved notebook, and with a kernel that listens."""
 
 import nbformat
 import pytest
+import torch
 from helpers.jupyterlab import KERNEL, output, write_notebook
 from helpers.panels import HELPERS, WORST
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
-from nokenlab.pages.export import export_page
-from nokenlab.panels import face
+import nokenlab as nl
+from nokenlab.panels import clip_players, face
 
 LIVE = f"""
 from pathlib import Path
 from nokenlab.panels import face
-own, face.FOLDER = face.FOLDER, Path({str(HELPERS)!r})
+folder, face.FOLDER = face.FOLDER, Path({str(HELPERS)!r})
 ###
 one = face.live("probe", name="one", count=0, text="")
 sent = []
@@ -24,16 +23,16 @@ one
 ###
 face.live("probe", name="two", count=5, text="")
 ###
-face.FOLDER = own  # the kernel goes on
+face.FOLDER = folder  # other notebooks use this kernel
 """
 
 
-def two_faces(folder: Path) -> Path:
-    """A notebook that was run somewhere: two faces that stand in one page."""
-    pages = [face.page("probe", "<p>still</p>", name=name, count=0, text=WORST) for name in ("one", "two")]
-    cells = [new_code_cell("0", outputs=[new_output("display_data", {"text/html": html})]) for html in pages]
-    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / "faces.ipynb")
-    return folder / "faces.ipynb"
+def two_pages() -> list[dict]:
+    """Two faces as a run shows them."""
+    names = ("one", "two")
+    return [
+        {"text/html": face.page("probe", "<p>still</p>", name=name, count=0, text=WORST)} for name in names
+    ]
 
 
 def press_both(page) -> None:
@@ -46,18 +45,25 @@ def press_both(page) -> None:
     assert [span.text_content() for span in page.locator(".probe-text").all()] == [WORST] * 2
 
 
-def test_faces_in_an_exported_page_need_no_kernel_and_no_network(probe, page, tmp_path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(export_page(two_faces(tmp_path), tmp_path / "page.html").as_uri())
+def test_faces_in_an_exported_page_need_no_kernel_and_no_network(probe, exported):
+    page = exported(*two_pages())
     press_both(page)
     expect(page.get_by_text("still")).to_have_count(2)
     expect(page.get_by_text("still").first).to_be_hidden()
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+
+
+def test_a_slider_over_clips_shows_the_player_at_p(exported):
+    audio = clip_players.keep(nl.Results(), torch.rand(3, 800) - 0.5, ["a", "b", "c"], 8000)
+    page = exported({"text/html": clip_players.slider(audio, [0, 0.5, 1]).data})
+    for player, label in zip(audio, ["p = 0", "p = 0.5", "p = 1"], strict=True):
+        expect(page.locator("audio:visible")).to_have_attribute("src", player.src_attr())
+        expect(page.locator("output")).to_have_text(label)
+        page.get_by_role("slider").press("ArrowRight")
 
 
 def test_faces_in_a_saved_notebook_are_tables_until_it_is_trusted(probe, server, root, tab):
-    two_faces(root)
+    cells = [new_code_cell("0", outputs=[new_output("display_data", page)]) for page in two_pages()]
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "faces.ipynb")
     server.show(tab, "faces.ipynb")
     expect(tab.get_by_text("still")).to_have_count(2)
     expect(tab.get_by_text("still").first).to_be_visible()

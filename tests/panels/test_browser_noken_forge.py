@@ -2,17 +2,12 @@
 
 import re
 
-import nbformat
 from helpers.browser import exact
 from helpers.jupyterlab import write_notebook
-from helpers.tiny_models import tiny_lab
-from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.pages.export import export_page
 from nokenlab.panels.noken_forge import MORE
-from nokenlab.prompt import fill
 
 EVIL = "</script><script>document.title = 'taken over'</script> <noken> is"
 TARGET = " qx7 <b>zv</b> jk &amp; wq 93 hm"  # which is not learned soon
@@ -28,11 +23,8 @@ forge
 def test_it_is_seen_learning(opened, server, root, tab, lab):
     write_notebook(LIVE, root / "forge.ipynb")
     panel = opened("forge.ipynb")("NokenForge")
-    line, text, status = (
-        panel.locator(".nk-forge-line"),
-        panel.locator(".nk-text"),
-        panel.locator(".nk-place"),
-    )
+    line, text = panel.locator(".nk-forge-line"), panel.locator(".nk-text")
+    details = panel.locator(".nk-place")
 
     def press(name: str) -> None:
         panel.get_by_role("button", name=name, exact=True).click()
@@ -51,42 +43,37 @@ def test_it_is_seen_learning(opened, server, root, tab, lab):
     press("Stop")
     expect(panel.get_by_text("stopped after")).to_be_visible()
     points = kernel("forge.points")
-    expect(status).to_contain_text(f"step {points[-1]['step']} · {points[-1]['nll']:.3f} nats a token")
+    expect(details).to_contain_text(f"step {points[-1]['step']} · {points[-1]['nll']:.3f} nats per token")
     expect(text).to_have_text(exact(points[-1]["text"]))
     assert points[-1]["nll"] < points[0]["nll"] and points[-1]["step"] < 1000
 
     slider = panel.get_by_role("slider")
     slider.press("Home")  # is the slider's, not JupyterLab's
-    expect(status).to_contain_text("step 0 ·")
+    expect(details).to_contain_text("step 0 ·")
     expect(text).to_have_text(exact(first))
     panel.get_by_label("name").fill("barker")
     press("Keep")
     expect(panel.get_by_role("table", name="kept nokens")).to_contain_text("barker")
     assert kernel("list(forge.nokens)") == ["barker"]
-    panel.get_by_label("to say").fill("")
+    panel.get_by_label("target").fill("")
     press("Start")
-    expect(panel.get_by_role("alert")).to_contain_text("nothing to say")
+    expect(panel.get_by_role("alert")).to_contain_text("target is empty")
     panel.get_by_label("steps", exact=True).fill("1")
     press("Go on")
     expect(panel.get_by_text("Go on takes more")).to_be_visible()
     assert kernel("forge.points[-1]['step']") == points[-1]["step"] + 1
 
 
-def test_it_is_replayed_on_a_page_without_kernel_or_network(lab, page, tmp_path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    lab = tiny_lab("llama", lab.tokenizer)
-    forge = nl.NokenForge(lab, EVIL, TARGET, steps=4)
+def test_it_is_replayed_on_a_page_without_kernel_or_network(tiny, exported):
+    forge = nl.NokenForge(tiny, EVIL, TARGET, steps=4)
     forge.learn()
-    output = new_output("display_data", {"text/html": forge.twin()})
-    nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "forge.ipynb")
-    page.goto(export_page(tmp_path / "forge.ipynb", tmp_path / "forge.html").as_uri())
+    page = exported({"text/html": forge.twin()})
     expect(page.locator(".nk-still")).to_be_hidden()
     text, slider = page.locator(".nk-text"), page.get_by_role("slider")
     assert len(forge.points) == 5 and page.get_by_role("button").count() == 1
     expect(text).to_have_text(exact(forge.points[-1]["text"]))
-    tokens = len(lab.ids(TARGET)) + MORE
-    assert forge.points[-1]["text"] == lab.generate(fill(lab, EVIL, forge.noken), tokens)[0]
+    tokens = len(tiny.ids(TARGET)) + MORE
+    assert forge.points[-1]["text"] == tiny.generate(nl.fill(tiny, EVIL, forge.noken), tokens)[0]
     slider.press("Home")
     for point in forge.points:
         if point["text"] is not None:
@@ -97,4 +84,3 @@ def test_it_is_replayed_on_a_page_without_kernel_or_network(lab, page, tmp_path)
     page.get_by_role("button", name="Replay").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.locator(".nk-place")).to_contain_text("step 1 ·")
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]

@@ -1,16 +1,12 @@
 """The reader of states in a browser: clicked and dragged in a real JupyterLab, and on a page alone."""
 
-import nbformat
 from helpers.browser import exact
 from helpers.jupyterlab import write_notebook
-from helpers.tiny_models import tiny_lab
-from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.interpolation import between
 from nokenlab.nokens import rescale
-from nokenlab.pages.export import export_page
 from nokenlab.readout.patching import READ_OUT, read_texts
 
 PROMPT = "The old <b>box"
@@ -31,26 +27,26 @@ def cells(panel):
 def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, tab, root, lab):
     write_notebook(LIVE, root / "states.ipynb")
     panel, states = opened("states.ipynb")("StateReader"), lab.states(PROMPT)
-    many = states.shape[1]
-    where, text = panel.locator(".nk-place"), panel.locator(".nk-text")
+    tokens = states.shape[1]
+    details, text = panel.locator(".nk-place"), panel.locator(".nk-text")
 
-    def said(state, layer: int | None) -> str:
+    def text_of(state, layer: int | None) -> str:
         return read_texts(lab, state[None], READ_OUT, layer, 4)[0]
 
     def cell(layer: int, token: int):
-        return cells(panel).nth(layer * many + token)
+        return cells(panel).nth(layer * tokens + token)
 
     def shows(state, layer: int | None) -> None:
-        expect(text).to_have_text(exact(said(state, layer)))
+        expect(text).to_have_text(exact(text_of(state, layer)))
         expect(panel.locator(".nk-answer")).not_to_contain_text("▌", use_inner_text=True)
 
     shows(states[len(states) // 2, -1], len(states) // 2)  # as it first stands
     cell(3, 1).click()
-    expect(where).to_have_text("what enters layer 3 at “␣old”")
+    expect(details).to_have_text("what enters layer 3 at “␣old”")
     shows(states[3, 1], 3)
-    cell(3, 1).press("ArrowDown")  # is the table's, not JupyterLab's
+    cell(3, 1).press("ArrowDown")  # the table gets the key, not JupyterLab
     tab.keyboard.press("Enter")
-    expect(where).to_contain_text("layer 4 at")
+    expect(details).to_contain_text("layer 4 at")
     shows(states[4, 1], 4)
 
     cell(3, 1).drag_to(cell(20, 1))
@@ -58,9 +54,7 @@ def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, tab, root, l
     slider.focus()
     for _ in range(4):
         slider.press("ArrowRight")
-    expect(where).to_contain_text(
-        "p = 0.2 of the way from what enters layer 3 at “␣old” to what enters layer 20"
-    )
+    expect(details).to_contain_text("p = 0.2 from what enters layer 3 at “␣old” to what enters layer 20")
     (state,) = between(states[3, 1], states[20, 1], [0.2], "lerp", lab.space.centroid)
     shows(state, 6)
     expect(panel.locator(".nk-source")).to_contain_text(f"put into layer 6 · norm {state.norm():.1f}")
@@ -69,21 +63,17 @@ def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, tab, root, l
 
     panel.get_by_role("button", name="Slide to").click()
     cell(0, 0).press("Enter")
-    expect(where).to_contain_text(
-        "p = 0 of the way from what enters layer 3 at “␣old” to what enters layer 0 at “The”"
+    expect(details).to_contain_text(
+        "p = 0 from what enters layer 3 at “␣old” to what enters layer 0 at “The”"
     )
     panel.get_by_role("button", name="Play").click()
-    expect(where).to_contain_text("p = 1 ")
+    expect(details).to_contain_text("p = 1 ")
     shows(rescale(states[0, 0], lab.space.median_norm), None)
 
 
-def test_a_page_without_kernel_or_network_has_the_table(lab, page, tmp_path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    panel = nl.StateReader(tiny_lab("llama", lab.tokenizer), PROMPT, EVIL)
-    output = new_output("display_data", {"text/html": panel.twin()})
-    nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "states.ipynb")
-    page.goto(export_page(tmp_path / "states.ipynb", tmp_path / "states.html").as_uri())
+def test_a_page_without_kernel_or_network_has_the_table(tiny, exported):
+    panel = nl.StateReader(tiny, PROMPT, EVIL)
+    page = exported({"text/html": panel.twin()})
     expect(page.locator(".nk-still")).to_be_hidden()
     assert page.locator(".nk-before").text_content().startswith("</script><script>document.title")
     assert cells(page).count() == len(panel.cells["leading"])
@@ -96,4 +86,3 @@ def test_a_page_without_kernel_or_network_has_the_table(lab, page, tmp_path):
         expect(page.locator(".nk-source")).to_contain_text(f"norm {panel.cells['norm'][i]:.1f}")
     expect(page.locator(".nk-place")).to_contain_text("what leaves the last layer at")
     assert page.get_by_role("slider").count() == 0  # what lies between needs a kernel
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]

@@ -1,30 +1,24 @@
 """The map of answers in a browser: dragged in a real JupyterLab, and on a page that has no kernel."""
 
-import nbformat
 import pandas as pd
 import pytest
 from helpers.browser import drag_over, exact, type_in
 from helpers.jupyterlab import write_notebook
 from helpers.sweeps import wait_for
-from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.answers import planes
-from nokenlab.answers import territory_map as experiment
-from nokenlab.pages.export import export_page
+from nokenlab.answers import planes, territory_map
 from nokenlab.panels import markup
-from nokenlab.prompt import fill
 
 TOKENS = 6
 EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"
 LIVE = f"""
 import nokenlab as nl
-from nokenlab.answers import planes
-from nokenlab.answers import territory_map as experiment
+from nokenlab.answers import planes, territory_map
 lab, prompt = nl.load(), {EVIL!r}
 plane = planes.plane_through(lab, ["dog", "king", "music"])
-table = experiment.territory_map(lab, prompt, plane, 7, {TOKENS}, progress=False)
+table = territory_map.territory_map(lab, prompt, plane, 7, {TOKENS}, progress=False)
 ###
 panel = nl.Territories(lab, prompt, plane, table, {TOKENS})
 panel
@@ -44,29 +38,29 @@ def test_dragging_with_a_kernel(opened, server, root, tab, lab, plane):
     def kernel() -> dict:
         return server.value(tab, "map.ipynb", VIEW)
 
-    def said(plane) -> str:
-        return lab.generate(fill(lab, EVIL, plane.vector(*kernel()["place"])), TOKENS)[0]
+    def text_at(plane) -> str:
+        return lab.generate(nl.fill(lab, EVIL, plane.vector(*kernel()["place"])), TOKENS)[0]
 
     here, text = panel.get_by_text("answered exactly here"), panel.locator(".nk-text")
     drag_over(panel, 100)
     expect(here).to_be_visible()
     expect(panel.locator(".nk-before")).to_contain_text("<script>document.title")
-    expect(text).to_have_text(exact(said(plane)))
+    expect(text).to_have_text(exact(text_at(plane)))
     wait_for(lambda: len(kernel()["path"]) > 3)  # the page sends it when it is drawn the next time
     after = kernel()
     assert after["counts"]["skipped"] + after["counts"].get("cancelled", 0) > 0
     assert after["counts"]["finished"] < 20
     panel.locator(".nk-terr-map").press("ArrowLeft")
     expect(here).to_be_visible()
-    expect(text).to_have_text(exact(said(plane)))
+    expect(text).to_have_text(exact(text_at(plane)))
     assert kernel()["place"] != after["place"]
     on_line, slider = panel.locator(".nk-place"), panel.get_by_role("slider")
     before = on_line.text_content()
-    slider.press("ArrowRight")  # is the slider's, not JupyterLab's
+    slider.press("ArrowRight")  # the slider gets the key, not JupyterLab
     expect(slider).to_have_value("1")
     expect(on_line).not_to_have_text(before)
     panel.get_by_role("button", name="Answer the line").click()
-    expect(panel.get_by_text("places on the line answered")).to_be_visible()
+    expect(panel.get_by_text("points of the line answered")).to_be_visible()
     type_in(panel, "left", "king")
     panel.get_by_role("button", name="Answer the map").click()
     expect(panel.get_by_role("alert")).to_contain_text("are one vector")
@@ -75,17 +69,13 @@ def test_dragging_with_a_kernel(opened, server, root, tab, lab, plane):
     expect(panel.get_by_text("'<b>cat' is")).to_be_visible()  # several tokens
     panel.locator(".nk-terr-map").press("ArrowUp")
     expect(here).to_be_visible()
-    expect(text).to_have_text(exact(said(planes.plane_through(lab, ["<b>cat", "king", "music"]))))
+    expect(text).to_have_text(exact(text_at(planes.plane_through(lab, ["<b>cat", "king", "music"]))))
 
 
-def test_dragging_on_a_page_without_kernel_or_network(lab, plane, page, tmp_path):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    table = experiment.territory_map(lab, EVIL, plane, 7, TOKENS, progress=False)
+def test_dragging_on_a_page_without_kernel_or_network(lab, plane, exported):
+    table = territory_map.territory_map(lab, EVIL, plane, 7, TOKENS, progress=False)
     panel = nl.Territories(lab, EVIL, plane, table, TOKENS, near=20_000)
-    output = new_output("display_data", panel._repr_mimebundle_())
-    nbformat.write(new_notebook(cells=[new_code_cell("0", outputs=[output])]), tmp_path / "map.ipynb")
-    page.goto(export_page(tmp_path / "map.ipynb", tmp_path / "map.html").as_uri())
+    page = exported(panel._repr_mimebundle_())
     canvas, text = page.locator(".nk-terr-map"), page.locator(".nk-text")
     expect(page.locator(".nk-still")).to_be_hidden()
     drag_over(page.locator(".nk-terr"), 300)
@@ -111,4 +101,3 @@ def test_dragging_on_a_page_without_kernel_or_network(lab, plane, page, tmp_path
     rows = pd.read_csv(download.value.path(), keep_default_na=False)
     assert len(rows) > 20 and set(rows["response"]) <= set(table["response"])
     assert set(rows["territory"]) <= set(table["territory"]) and set(rows["answered"]) == {"cell"}
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]

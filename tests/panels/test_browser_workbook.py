@@ -11,12 +11,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.answers import blends as lerp
-from nokenlab.answers import planes
-from nokenlab.pages.export import export_page
+from nokenlab.answers import blends, planes
 from nokenlab.panels import markup
 from nokenlab.panels.token_view import SHOWN
-from nokenlab.prompt import fill
 from workbook.random_nokens import tables as random_nokens
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -45,10 +42,10 @@ def cells_up_to_its_panel(name: str, panel: str, small: str) -> list:
     """The code cells of a notebook up to the one that shows its panel, with small parameters, no figures."""
     nb = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     cells = [cell for cell in nb.cells if cell.cell_type == "code"]
-    (here,) = [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])]
+    (start,) = [i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", [])]
     (end,) = [i for i, cell in enumerate(cells) if f"nl.{panel}(" in cell.source]
     sources = [re.sub(r"^out\.figure\(.*", "", cell.source, flags=re.MULTILINE) for cell in cells]
-    return [new_code_cell(code) for code in [*sources[: here + 1], small, *sources[here + 1 : end + 1]]]
+    return [new_code_cell(code) for code in [*sources[: start + 1], small, *sources[start + 1 : end + 1]]]
 
 
 def use_tokens(panel, lab) -> None:
@@ -73,15 +70,15 @@ def drag_explorer(panel, lab, prompt: str) -> None:
 
 
 def use_explorer(panel, lab, prompt: str) -> None:
-    said, done = panel.locator(".nk-text"), panel.get_by_text("the text is whole")
+    text, done = panel.locator(".nk-text"), panel.get_by_text("the text is complete")
     table = random_nokens.replacements(lab, prompt, 0, [0, 1], 8).set_index(["scale", "seed"])["response"]
-    expect(said).to_have_text(exact(table["token norm", 0]))
+    expect(text).to_have_text(exact(table["token norm", 0]))
     handle(panel, "seed").focus()
     handle(panel, "seed").press("ArrowRight")
-    expect(said).to_have_text(exact(table["token norm", 1]))
+    expect(text).to_have_text(exact(table["token norm", 1]))
     expect(done).to_be_visible()
     panel.get_by_label("by", exact=True).select_option("random, as the article has it")
-    expect(said).to_have_text(exact(table["article", 1]))
+    expect(text).to_have_text(exact(table["article", 1]))
     drag_explorer(panel, lab, prompt)
     for bad, message in {"": "prompt is empty", "word " * 2000: "shorten it"}.items():
         type_in(panel, "prompt", bad)
@@ -98,18 +95,18 @@ def use_explorer(panel, lab, prompt: str) -> None:
 
 
 def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
-    said, here = panel.locator(".nk-text"), panel.get_by_role("slider")
-    table = lerp.blend(lab, *prompts, p, "lerp", max_new_tokens)["response"].tolist()
-    here.focus()
-    for number, text in enumerate(table):
-        expect(said).to_have_text(exact(text))
+    text, slider = panel.locator(".nk-text"), panel.get_by_role("slider")
+    table = blends.blend(lab, *prompts, p, "lerp", max_new_tokens)["response"].tolist()
+    slider.focus()
+    for number, response in enumerate(table):
+        expect(text).to_have_text(exact(response))
         expect(panel.get_by_text(f"p = {p[number]:g} ·")).to_be_visible()
-        here.press("ArrowRight")
-    here.press("Home")
-    here.press("ArrowUp")  # is the slider's, not JupyterLab's
-    expect(said).to_have_text(exact(table[1]))
-    drag(here, 2000)
-    expect(said).to_have_text(exact(table[-1]))
+        slider.press("ArrowRight")
+    slider.press("Home")
+    slider.press("ArrowUp")  # the slider gets the key, not JupyterLab
+    expect(text).to_have_text(exact(table[1]))
+    drag(slider, 2000)
+    expect(text).to_have_text(exact(table[-1]))
     for a, b, message in [
         ("", prompts[1], "prompt is empty"),
         ("Red", "Red is the", "same number of tokens"),
@@ -123,20 +120,20 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
     type_in(panel, "to, p = 1", "Blue is the")
     panel.get_by_role("button", name="Blend").click()
     expect(panel.get_by_text(f"{len(p)} blends answered")).to_be_visible()
-    last = lerp.blend(lab, "Red is the", "Blue is the", p, "lerp", max_new_tokens)["response"].iloc[-1]
-    expect(said).to_have_text(exact(last))
+    last = blends.blend(lab, "Red is the", "Blue is the", p, "lerp", max_new_tokens)["response"].iloc[-1]
+    expect(text).to_have_text(exact(last))
     expect(panel.get_by_role("alert")).to_have_count(0)
     panel.get_by_role("button", name="slerp about c").click()  # blends by itself
     expect(panel.get_by_text("slerp about c: from “Red is the” to “Blue is the”")).to_be_visible()
-    here.press("ArrowLeft")
-    about = lerp.blend(lab, "Red is the", "Blue is the", p, "slerp about c", max_new_tokens)["response"]
-    expect(said).to_have_text(exact(about.iloc[-2]))
+    slider.press("ArrowLeft")
+    about = blends.blend(lab, "Red is the", "Blue is the", p, "slerp about c", max_new_tokens)["response"]
+    expect(text).to_have_text(exact(about.iloc[-2]))
     panel.get_by_role("button", name="lerp", exact=True).click()
 
 
 def use_slider_alone(panel, lab) -> None:
     """What is left of it without a kernel: the blends that were answered."""
-    table = lerp.blend(lab, "Red is the", "Blue is the", lerp.grid(5), "lerp", 6)["response"]
+    table = blends.blend(lab, "Red is the", "Blue is the", blends.grid(5), "lerp", 6)["response"]
     panel.get_by_role("slider").focus()
     panel.get_by_role("slider").press("Home")
     expect(panel.locator(".nk-text")).to_have_text(exact(table.iloc[0]))
@@ -146,17 +143,17 @@ def use_slider_alone(panel, lab) -> None:
 
 def use_sampler(panel, lab, prompt) -> None:
     """`prompt` is the embeddings, (1, tokens, width), that stand behind the panel's prompt."""
-    said, steps = panel.locator(".nk-text"), panel.get_by_text(re.compile("steps taken"))
+    text, steps = panel.locator(".nk-text"), panel.get_by_text(re.compile("steps taken"))
     for _ in range(3):
         panel.get_by_role("button", name="Likeliest").click()
     expect(steps).to_have_text("3 steps taken")
-    expect(said).to_have_text(exact(lab.generate(prompt, 3)[0]))
+    expect(text).to_have_text(exact(lab.generate(prompt, 3)[0]))
     second = lab.logits(prompt)[0].topk(2).indices[1].item()
     for _ in range(3):
         panel.get_by_role("button", name="Undo").click()
     expect(steps).to_have_text("0 steps taken")
     panel.get_by_role("button", name=markup.visible(lab.token(second)), exact=True).click()
-    expect(said).to_have_text(exact(lab.token(second)))
+    expect(text).to_have_text(exact(lab.token(second)))
     panel.get_by_role("button", name="Feed noken").click()
     panel.get_by_role("button", name="Draw").click()
     expect(steps).to_have_text("3 steps taken")
@@ -182,53 +179,47 @@ def test_panels_with_messages_on_the_main_thread(opened, server, lab, root, tab)
     expect(map_.get_by_text("answered exactly here")).to_be_visible()
     place = server.value(tab, "together.ipynb", "drawn.face.place")
     noken = planes.plane_through(lab, ["dog", "king", "music"]).vector(*place)
-    said = lab.generate(fill(lab, "The word <noken> means", noken), 6)[0]
-    expect(map_.locator(".nk-text")).to_have_text(exact(said))
+    answer = lab.generate(nl.fill(lab, "The word <noken> means", noken), 6)[0]
+    expect(map_.locator(".nk-text")).to_have_text(exact(answer))
     asked, finished = server.value(
         tab, "together.ipynb", "[drawn.latest.counts[kind] for kind in ('asked', 'finished')]"
     )
     assert finished < 20 and finished < asked  # most places were passed by
 
 
-def test_a_page_without_python_or_network(lab, page, tmp_path, monkeypatch):
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    p, prompts = lerp.grid(5), ("White whippets are", "Black whippets are")
-    tables = [lerp.blend(lab, *prompts, p, way, 4) for way in ("lerp", "slerp")]
-    leading = lerp.leading_along(lab, *prompts, p)
+def test_a_page_without_python_or_network(tiny, exported):
+    lab, p, prompts = tiny, blends.grid(5), ("White whippets are", "Black whippets are")
+    tables = [blends.blend(lab, *prompts, p, way, 4) for way in ("lerp", "slerp")]
+    leading = blends.leading_along(lab, *prompts, p)
     both = nl.LerpSlider(lab, *prompts, pd.concat(tables), leading, 4)
-    output = nbformat.v4.new_output("execute_result", both._repr_mimebundle_(), execution_count=1)
-    nbformat.write(new_notebook(cells=[new_code_cell("slider", outputs=[output])]), tmp_path / "note.ipynb")
-    file = export_page(tmp_path / "note.ipynb", tmp_path / "page.html")
-    page.goto(file.as_uri())
-    letter = lerp.letters(tables[-1]["response"])[tables[-1]["response"].iloc[-1]]
-    said, slider = page.locator(".nk-text"), page.get_by_role("slider")
+    page = exported(both._repr_mimebundle_())
+    letter = blends.letters(tables[-1]["response"])[tables[-1]["response"].iloc[-1]]
+    text, slider = page.locator(".nk-text"), page.get_by_role("slider")
     for table in tables:
-        page.get_by_role("group", name="way").get_by_role(
+        page.get_by_role("group", name="interpolation").get_by_role(
             "button", name=table["way"].iloc[0], exact=True
         ).click()
         slider.focus()
         slider.press("Home")
-        for text in table["response"]:
-            expect(said).to_have_text(exact(text))
+        for response in table["response"]:
+            expect(text).to_have_text(exact(response))
             slider.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", f"p = 1, answer {letter}: {text}")
+    expect(slider).to_have_attribute("aria-valuetext", f"p = 1, answer {letter}: {response}")
     assert page.get_by_role("button", name="Blend").count() == page.get_by_role("textbox").count() == 0
-    assert not [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
 
 
 def test_the_panels_of_the_notebooks(opened, lab, tab, server, root, errors):
     """One notebook after another; at the end of all tests in a browser, for it ends their kernel."""
     cells = [cell for name, small in SMALL.items() for cell in cells_up_to_its_panel(name, *small)]
-    one = new_code_cell("import functools\nimport nokenlab as nl\nnl.load = functools.cache(nl.load)")
-    cells.insert(0, one)  # model for all: a panel that is shown keeps its own in memory
+    shared = new_code_cell("import functools\nimport nokenlab as nl\nnl.load = functools.cache(nl.load)")
+    cells.insert(0, shared)  # one model for all: a panel that is shown keeps its own in memory
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL), root / "notebooks.ipynb")
     panel = opened("notebooks.ipynb")
     use_tokens(panel("TokenView"), lab)
     use_explorer(panel("NokenExplorer"), lab, "Red is a color that is often associated with")
     noken = nl.random_nokens(lab.width, 0)
     use_sampler(panel("StepSampler"), lab, nl.replace(lab.embed("Red is the first"), 0, noken))
-    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), lerp.grid(5), 6)
+    use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), blends.grid(5), 6)
     server.close(tab, "notebooks.ipynb")  # without a kernel the slider goes on
     expect(tab.get_by_text("No Kernel").first).to_be_visible()
     use_slider_alone(panel("LerpSlider"), lab)

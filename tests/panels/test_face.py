@@ -9,7 +9,7 @@ from helpers.panels import HELPERS, WORST
 from nokenlab.panels import face
 
 
-def test_the_state_of_a_page_is_whole_and_ends_no_script(probe):
+def test_the_state_of_a_page_is_complete_and_ends_no_script(probe):
     html = face.page("probe", "", text=WORST, numbers=[0.1, 1e-9], none=None)
     (data,) = re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
     assert json.loads(data) == {"text": WORST, "numbers": [0.1, 1e-9], "none": None, "live": False}
@@ -17,7 +17,7 @@ def test_the_state_of_a_page_is_whole_and_ends_no_script(probe):
     assert html == face.page("probe", "", text=WORST, numbers=[0.1, 1e-9], none=None)
 
 
-def test_what_json_has_no_words_for_is_refused(probe):
+def test_what_json_cannot_hold_is_refused(probe):
     with pytest.raises(ValueError, match="JSON"):
         face.page("probe", "", number=float("nan"))
 

@@ -1,4 +1,4 @@
-"""The newest wish wins, errors come as one line, and no thread is left behind."""
+"""A newer job cancels the older, errors come as one line, and no thread is left behind."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from nokenlab.errors import BadInput
 from nokenlab.panels.latest import Latest
 
 
-def test_of_thirty_wishes_the_newest_is_finished_and_none_runs_on():
+def test_of_thirty_jobs_the_newest_is_finished_and_none_runs_on():
     started, written = [threading.Event() for _ in range(30)], []
     latest = Latest(pytest.fail, pause=0)
 
@@ -39,8 +39,8 @@ def test_of_thirty_wishes_the_newest_is_finished_and_none_runs_on():
     assert counts["asked"] == 30 == counts["finished"] + counts["cancelled"] + counts["skipped"]
 
 
-def test_a_job_knows_what_was_asked_for_it():
-    """As ipykernel does: messages of a job answer the one that the kernel had then, whatever came since."""
+def test_a_job_runs_in_the_context_of_its_caller():
+    """ipykernel sends the messages of a job as replies to the request in that context."""
     request, seen = ContextVar("request", default="none"), []
     latest = Latest(pytest.fail, pause=0)
     for number in (1, 2):
@@ -51,7 +51,7 @@ def test_a_job_knows_what_was_asked_for_it():
     assert seen == [1, 2]
 
 
-def test_wishes_that_come_quickly_start_once():
+def test_jobs_that_come_quickly_start_once():
     done = []
     latest = Latest(pytest.fail, pause=0.5)
     for number in range(10):
@@ -60,7 +60,7 @@ def test_wishes_that_come_quickly_start_once():
     assert done == [9] and latest.counts["skipped"] == 9
 
 
-def test_an_error_is_one_line_and_the_next_wish_is_done():
+def test_an_error_is_one_line_and_the_next_job_is_done():
     failed, done = [], []
     latest = Latest(failed.append, pause=0)
 
@@ -88,18 +88,18 @@ def test_a_program_that_ends_while_a_panel_answers_ends_well():
         import threading, torch
         from nokenlab.panels.latest import Latest
 
-        begun, a = threading.Event(), torch.randn(600, 600)
+        started, a = threading.Event(), torch.randn(600, 600)
 
         def job(check):
             while True:
                 check()
                 a @ a
-                begun.set()
+                started.set()
 
         latest, other = Latest(print, pause=0), Latest(print, pause=60)
         latest.ask(job)
         other.ask(job)
-        assert begun.wait(60)
+        assert started.wait(60)
     """
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=WAIT

@@ -1,15 +1,20 @@
-"""The live lerp slider: the texts of the notebook's tables, other prompts, other ways, bad input."""
+"""The lerp slider without a browser: its views of the tables, its page, other prompts, bad input."""
 
 import html
+import json
 
 import pandas as pd
 import pytest
-from helpers.panels import EVIL, A, B, P, lerp_slider, settled
+from helpers.panels import EVIL, A, B, P, is_escaped, lerp_slider, page_state, settled
 
 import nokenlab as nl
-from nokenlab.answers import blends as lerp
+from nokenlab.answers import blends
 from nokenlab.interpolation import INTERPOLATIONS
+from nokenlab.panels.lerp_slider import still, view
 from nokenlab.panels.panel import LONGEST
+
+NOTHING = pd.DataFrame({"p": [], "way": [], "after": [], "token": [], "probability": []})
+C, D = "Red is the", "Blue is the"
 
 
 @pytest.fixture
@@ -20,49 +25,83 @@ def slider(tiny):
     return panel, *tables
 
 
-def said(panel, way: str) -> list[str]:
-    """The texts that the face has for the places of a way."""
-    view = panel.face.views[way]
+def texts(view: dict) -> list[str]:
+    """The answers of a view, for each p."""
     return [view["plateaus"][number]["response"] for number in view["of"]]
 
 
-def wish(panel, **content) -> None:
+def send(panel, **content) -> None:
     """Send what the page sends, and wait until it is done."""
     panel.face._handle_custom_msg(content, [])
     settled(panel)
 
 
-def test_the_slider_says_at_p_what_the_table_says_at_p(slider):
+def sweep_of(p: list[float], responses: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({"p": p, "way": "lerp", "response": responses})
+
+
+def test_each_p_lies_in_the_plateau_of_its_answer_and_plateaus_leave_no_gap(tiny):
+    p, responses = [0, 0.1, 0.5, 0.9, 1.0], ["x", "y", "y", "x", "x"]
+    rows = sweep_of(p, responses)
+    shown = view(tiny, (A, B), rows, NOTHING)
+    plateaus = shown["plateaus"]
+    ends = [(run["letter"], run["from"], run["to"]) for run in plateaus]
+    assert ends == [("A", 0, 0), ("B", 0.1, 0.5), ("A", 0.9, 1)] and texts(shown) == responses
+    assert [run["left"] for run in plateaus] + [1] == [0] + [run["right"] for run in plateaus]
+    for point, number in zip(shown["p"], shown["of"], strict=True):
+        run = plateaus[number]
+        assert run["left"] <= point <= run["right"] and run["from"] <= point <= run["to"]
+    assert plateaus[0]["colour"] == plateaus[2]["colour"] != plateaus[1]["colour"]
+    assert view(tiny, (A, B), rows.iloc[[2, 0, 1, 4, 3]], NOTHING) == shown  # rows in any order
+    alone = view(tiny, (A, B), rows.head(1), NOTHING)
+    assert alone["of"] == [0] and alone["leading"] is None
+
+
+def test_the_text_that_both_prompts_share_is_shown(tiny):
+    shown = view(tiny, (A, B), sweep_of([0, 1], ["x", "y"]), NOTHING)
+    tokens = [tiny.tokens(prompt)["token"].tolist() for prompt in (A, B)]
+    same = [a if a == b else "▢" for a, b in zip(*tokens, strict=True)]
+    assert shown["before"] == "".join(same) and "▢" in same
+
+
+def test_without_scripts_there_is_a_table_and_its_texts_are_escaped(tiny):
+    table = still({"lerp": view(tiny, (A, B), sweep_of([0, 1], [EVIL, EVIL]), NOTHING)})
+    assert is_escaped(table) and "0 to 1" in table and A in table
+
+
+def test_the_live_slider_and_the_page_have_the_texts_of_the_tables(slider):
     panel, sweep, leading = slider
-    for way in ("lerp", "slerp"):
-        view, rows = panel.face.views[way], leading[leading["way"] == way]
-        assert said(panel, way) == sweep.loc[sweep["way"] == way, "response"].tolist()
-        assert view["p"] == P and view["prompts"] == [A, B]
-        assert view["leading"]["after"] == rows["after"].iloc[0]
-        for p, probability in zip(P, view["leading"]["probability"], strict=True):
-            assert probability == rows.loc[rows["p"] == p, "probability"].tolist()
+    state = page_state(panel)
+    assert state["views"] == json.loads(json.dumps(panel.face.views))
+    for name in ("lerp", "slerp"):
+        shown, rows = panel.face.views[name], leading[leading["way"] == name]
+        assert texts(shown) == sweep.loc[sweep["way"] == name, "response"].tolist()
+        assert shown["p"] == P and shown["prompts"] == [A, B]
+        assert shown["leading"]["after"] == rows["after"].iloc[0]
+        for p, probabilities in zip(P, shown["leading"]["probability"], strict=True):
+            assert probabilities == rows.loc[rows["p"] == p, "probability"].tolist()
+    assert [button["name"] for button in state["ways"]] == ["lerp", "slerp"]  # the others cannot be blended
 
 
-def test_every_way_has_a_button_and_those_not_in_the_sweep_wait(slider, tiny):
+def test_every_interpolation_has_a_button_and_those_not_in_the_sweep_wait(slider, tiny):
     panel, sweep, _ = slider
-    assert panel.face.ways == [{"name": name, "tip": way.tip} for name, way in INTERPOLATIONS.items()]
+    assert panel.face.ways == [{"name": name, "tip": kind.tip} for name, kind in INTERPOLATIONS.items()]
     assert list(panel.face.views) == ["lerp", "slerp"] and panel.face.way == "lerp"
-    wish(panel, blend=[A, B], way="slerp about c")  # as a click on its button does
-    about = lerp.blend(tiny, A, B, P, "slerp about c", 4)["response"].tolist()
-    assert said(panel, "slerp about c") == about
-    assert said(panel, "lerp") + said(panel, "slerp") == sweep["response"].tolist()
+    send(panel, blend=[A, B], way="slerp about c")  # as a click on its button does
+    views = panel.face.views
+    about = blends.blend(tiny, A, B, P, "slerp about c", 4)["response"].tolist()
+    assert texts(views["slerp about c"]) == about
+    assert texts(views["lerp"]) + texts(views["slerp"]) == sweep["response"].tolist()
 
 
-def test_other_prompts_are_blended_and_the_other_ways_wait(slider, tiny):
+def test_other_prompts_are_blended_and_the_other_interpolations_wait(slider, tiny):
     panel, *_ = slider
-    for done, way in enumerate(INTERPOLATIONS, start=1):
-        wish(panel, blend=["Red is the", "Blue is the"], way=way)
-        assert len(panel.face.views) == done  # those of the prompts before are gone
-        assert panel.face.views[way]["prompts"] == ["Red is the", "Blue is the"]
-    for way in INTERPOLATIONS:
-        assert (
-            said(panel, way) == lerp.blend(tiny, "Red is the", "Blue is the", P, way, 4)["response"].tolist()
-        )
+    for count, name in enumerate(INTERPOLATIONS, start=1):
+        send(panel, blend=[C, D], way=name)
+        assert len(panel.face.views) == count  # those of the prompts before are gone
+        assert panel.face.views[name]["prompts"] == [C, D]
+    for name in INTERPOLATIONS:
+        assert texts(panel.face.views[name]) == blends.blend(tiny, C, D, P, name, 4)["response"].tolist()
     assert panel.face.progress == [0, 0] and "4 blends answered" in panel.note.value
 
 
@@ -70,12 +109,12 @@ def test_a_blend_is_counted_and_can_be_stopped(slider):
     panel, *_ = slider
     seen = []
     panel.face.observe(lambda change: seen.append(change["new"]), "progress")
-    wish(panel, blend=["Red is the", "Blue is the"], way="lerp")
+    send(panel, blend=[C, D], way="lerp")
     done = [done for done, of in seen if of]
     assert done == list(range(len(done))) and len(done) > 2 and seen[-1] == [0, 0]
     before = panel.face.views
     panel.face.observe(lambda change: change["new"][0] == 1 and panel.stop(), "progress")
-    wish(panel, blend=[A, B], way="lerp")
+    send(panel, blend=[A, B], way="lerp")
     assert panel.face.views == before and "stopped" in panel.note.value
 
 
@@ -86,21 +125,21 @@ def test_a_blend_is_counted_and_can_be_stopped(slider):
         ("Whippets are very quick dogs", B, "same number of tokens"),
         ("🙂", "a", "same number of tokens"),
         (EVIL, B, "same number of tokens"),
-        ("word " * 2000, B, f"up to {LONGEST}"),
+        ("word " * 2000, B, f"at most {LONGEST}"),
         (A, A, "nothing to blend"),
+        ("The <noken> is", B, "<noken>"),
     ],
 )
 def test_bad_prompts_leave_the_slider_as_it_was(slider, a, b, message):
     panel, *_ = slider
     before = panel.face.views
-    wish(panel, blend=[a, b], way="lerp")
+    send(panel, blend=[a, b], way="lerp")
     assert message in html.unescape(panel.note.value) and "Error" in panel.note.value
     assert "<script" not in panel.note.value
     assert panel.face.views is before and panel.face.progress == [0, 0]
 
 
-def test_a_very_fine_sweep_has_no_more_pages_than_a_slider_has_places(tiny):
-    p = lerp.grid(403)
-    sweep = pd.DataFrame({"p": p, "way": "lerp", "response": "x"})
-    panel = nl.LerpSlider(tiny, A, B, sweep, pd.DataFrame({"p": [], "way": [], "after": []}))
+def test_a_very_fine_sweep_is_thinned(tiny):
+    p = blends.grid(403)
+    panel = nl.LerpSlider(tiny, A, B, sweep_of(p, ["x"] * 403), NOTHING)
     assert panel.p[0] == 0 and len(panel.p) == len(panel.views["lerp"]["of"]) == 135

@@ -7,7 +7,7 @@ from nokenlab.panels import markup
 
 
 @pytest.mark.parametrize(
-    "made",
+    "html",
     [
         markup.answer(EVIL, EVIL),
         markup.error(EVIL),
@@ -16,15 +16,15 @@ from nokenlab.panels import markup
         markup.chip(EVIL, EVIL),
     ],
 )
-def test_all_text_is_escaped(made):
-    assert is_escaped(made)
+def test_all_text_is_escaped(html):
+    assert is_escaped(html)
 
 
 def test_an_error_is_named_as_one_and_never_long():
-    made = markup.error("y" * 5000 + "\n")
-    assert "Error" in made and 'role="alert"' in made and len(made) < 600
+    html = markup.error("y" * 5000 + "\n")
+    assert "Error" in html and 'role="alert"' in html and len(html) < 600
 
 
-def test_bars_tell_their_numbers():
-    made = markup.bars([" the", "\n"], [0.25, 1])
-    assert "␣the" in made and "0.250" in made and "width:25.0%" in made and r"\n" in made
+def test_bars_show_their_numbers():
+    html = markup.bars([" the", "\n"], [0.25, 1])
+    assert "␣the" in html and "0.250" in html and "width:25.0%" in html and r"\n" in html

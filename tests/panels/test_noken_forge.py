@@ -1,45 +1,42 @@
 """The forge without a browser: it learns as `nl.learn` does, is stopped, goes on, keeps, and is replayed."""
 
 import html
-import json
 import re
 import time
 
 import pandas as pd
 import pytest
 import torch
-from helpers.panels import EVIL, is_escaped, settled
-from helpers.tiny_models import tiny_lab
+from helpers.panels import EVIL, is_escaped, page_state, settled
 
 import nokenlab as nl
-from nokenlab.answers import blends as lerp
-from nokenlab.answers import planes
+from nokenlab.answers import blends, planes
 from nokenlab.panels.latest import Latest
 from nokenlab.panels.noken_forge import EVERY, MORE
-from nokenlab.prompt import fill, word_vector
+from nokenlab.prompt import word_vector
 
 PROMPT, TARGET = "The <noken> is a", " very quick dog"
 
 
-def a_forge(lab, prompt: str = PROMPT, target: str = TARGET, steps: int = 6, **wish):
-    panel = nl.NokenForge(lab, prompt, target, steps=steps, **wish)
+def new_forge(lab, prompt: str = PROMPT, target: str = TARGET, steps: int = 6, **task):
+    panel = nl.NokenForge(lab, prompt, target, steps=steps, **task)
     assert panel.widget
     return panel
 
 
 @pytest.fixture(scope="module")
-def one(lab):
+def forge(tiny):
     """A forge that several tests use."""
-    return a_forge(tiny_lab("llama", lab.tokenizer))
+    return new_forge(tiny)
 
 
-def said(lab, vector, prompt: str = PROMPT) -> str:
-    return lab.generate(fill(lab, prompt, vector), len(lab.ids(TARGET)) + MORE)[0]
+def text_with(lab, vector) -> str:
+    return lab.generate(nl.fill(lab, PROMPT, vector), len(lab.ids(TARGET)) + MORE)[0]
 
 
-def start(panel, **wish) -> None:
-    """Press Start with some parts of the wish changed, and wait."""
-    panel.face._handle_custom_msg({"learn": panel.face.wish | wish}, [])
+def start(panel, **task) -> None:
+    """Press Start with parts of the task changed, and wait."""
+    panel.face._handle_custom_msg({"learn": panel.face.task | task}, [])
     settled(panel)
 
 
@@ -50,60 +47,60 @@ def test_it_first_stands_at_its_start(tiny):
         "random": nl.random_nokens(tiny.width, [3], norm=norm)[0],
         "cat": word_vector(tiny, "cat"),
     }.items():
-        panel = a_forge(tiny, start=from_, seed=3)
+        panel = new_forge(tiny, start=from_, seed=3)
         torch.testing.assert_close(panel.noken, vector)
         assert panel.face.points == panel.points and len(panel.points) == 1
-        assert panel.points[0]["step"] == 0 and panel.points[0]["text"] == said(tiny, vector)
+        assert panel.points[0]["step"] == 0 and panel.points[0]["text"] == text_with(tiny, vector)
 
 
 def test_it_learns_as_learn_does_and_its_texts_are_the_models(tiny):
-    panel = a_forge(tiny)
+    panel = new_forge(tiny)
     start(panel)
     for steps in (EVERY, 6):
         starts = tiny.space.centroid[None]
         learned = nl.learn(tiny, PROMPT, [TARGET], starts=starts, steps=steps, progress=False)
-        assert panel.points[steps]["text"] == said(tiny, learned.vectors[0])
+        assert panel.points[steps]["text"] == text_with(tiny, learned.vectors[0])
     for key in ("step", "nll", "norm", "cosine"):
-        told = [point[key] for point in panel.points]
-        assert told == pytest.approx(learned.history[key].tolist(), abs=1e-3)
+        numbers = [point[key] for point in panel.points]
+        assert numbers == pytest.approx(learned.history[key].tolist(), abs=1e-3)
     torch.testing.assert_close(panel.noken, learned.vectors[0])
     assert panel.points[-1]["step"] == 6 and panel.points[-1]["nll"] < panel.points[0]["nll"]
     assert panel.face.points == panel.points and panel.face.progress == [0, 0]
 
 
 def test_going_on_is_as_if_it_had_never_stopped(tiny):
-    whole, parts = a_forge(tiny), a_forge(tiny, steps=2)
-    whole.learn()
+    at_once, parts = new_forge(tiny), new_forge(tiny, steps=2)
+    at_once.learn()
     parts.learn()
     parts.face._handle_custom_msg({"go_on": 4}, [])
-    assert settled(parts).points[-1] == whole.points[-1]
-    torch.testing.assert_close(parts.noken, whole.noken, rtol=0, atol=0)
+    assert settled(parts).points[-1] == at_once.points[-1]
+    torch.testing.assert_close(parts.noken, at_once.noken, rtol=0, atol=0)
 
 
 def test_what_is_exact_ends_by_itself(tiny):
-    own = said(tiny, tiny.space.centroid)
-    panel = a_forge(tiny, target=tiny.text(tiny.ids(own)[:2].tolist()))
+    text = text_with(tiny, tiny.space.centroid)
+    panel = new_forge(tiny, target=tiny.text(tiny.ids(text)[:2].tolist()))
     start(panel)
     assert len(panel.points) == 1 and panel.points[0]["exact"] and "exactly" in panel.note.value
 
 
 def test_stop_ends_it_at_its_next_step(tiny):
-    panel = a_forge(tiny)
+    panel = new_forge(tiny)
     panel.face.observe(
         lambda change: len(change["new"]) == 3 and panel.face._handle_custom_msg({}, []), "points"
     )
     start(panel, steps=500)
     assert len(panel.points) == 3 and "stopped after 2 steps" in panel.note.value
-    assert panel.points[-1]["text"] == said(tiny, panel.noken)
+    assert panel.points[-1]["text"] == text_with(tiny, panel.noken)
     assert panel.latest.counts["cancelled"] == 1 and panel.face.progress == [0, 0]
 
 
-def test_a_second_start_takes_the_place_of_the_first(tiny):
-    panel, other = a_forge(tiny), a_forge(tiny, target=" cat")
+def test_a_second_start_cancels_the_first(tiny):
+    panel, other = new_forge(tiny), new_forge(tiny, target=" cat")
     panel.face.observe(
         lambda change: (
             change["new"] == [2, 500]
-            and panel.face._handle_custom_msg({"learn": panel.face.wish | {"target": " cat"}}, [])
+            and panel.face._handle_custom_msg({"learn": panel.face.task | {"target": " cat"}}, [])
         ),
         "progress",
     )
@@ -114,7 +111,7 @@ def test_a_second_start_takes_the_place_of_the_first(tiny):
 
 
 def test_ctrl_c_in_a_cell_ends_it_and_keeps_what_is_learned(tiny, monkeypatch):
-    panel, join = a_forge(tiny), Latest.join
+    panel, join = new_forge(tiny), Latest.join
 
     def interrupted(latest, timeout=60):
         while len(panel.points) < 3:
@@ -131,7 +128,7 @@ def test_ctrl_c_in_a_cell_ends_it_and_keeps_what_is_learned(tiny, monkeypatch):
 
 
 def test_constraints_hold(tiny):
-    panel = a_forge(tiny)
+    panel = new_forge(tiny)
     dog = word_vector(tiny, "dog")
     start(panel, constraint="at token norm")
     assert panel.noken.norm().item() == pytest.approx(tiny.space.median_norm, rel=1e-4)
@@ -145,18 +142,18 @@ def test_constraints_hold(tiny):
 
 
 @pytest.mark.parametrize(
-    "wish, message",
+    "task, message",
     [
-        ({"target": ""}, "nothing to say"),
+        ({"target": ""}, "target is empty"),
         ({"target": " dog" * 201}, "201 tokens"),
         ({"target": " dog" * 150}, "do not fit"),
-        ({"prompt": "The dog is"}, "needs a <noken>"),
-        ({"prompt": "The <noken> <noken>"}, "needs a <noken>"),
+        ({"prompt": "The dog is"}, "must have one <noken>"),
+        ({"prompt": "The <noken> <noken>"}, "must have one <noken>"),
         ({"prompt": "word " * 300 + "<noken>"}, "shorten it"),
         ({"start": " "}, "the start is empty"),
         ({"start": "random", "seed": None}, "seeds must be whole numbers, got [None]"),
         ({"start": "random", "seed": 2**63}, "a seed is a whole number from 0 to 2**63 - 1"),
-        ({"constraint": "held"}, "is none of free, at token norm"),
+        ({"constraint": "held"}, "is not one of free, at token norm"),
         ({"constraint": "pinned", "word": ""}, "the word is empty"),
         ({"constraint": "pinned", "word": f"{EVIL} dog"}, "dog' is"),
         ({"constraint": "near a word", "distance": None}, "a distance above 0"),
@@ -164,27 +161,27 @@ def test_constraints_hold(tiny):
         ({"steps": 2.5}, "1 to 1,000"),
     ],
 )
-def test_a_bad_wish_is_one_line_and_leaves_what_was_learned(one, wish, message):
-    panel, before = one, one.points
-    start(panel, **wish)
+def test_a_bad_task_is_one_line_and_leaves_what_was_learned(forge, task, message):
+    panel, before = forge, forge.points
+    start(panel, **task)
     assert message in html.unescape(panel.note.value) and "Error" in panel.note.value
     assert "<script" not in panel.note.value
     assert panel.points is before and panel.face.points == before and panel.face.progress == [0, 0]
 
 
-def test_bad_input_is_said_in_a_cell_too(tiny):
-    with pytest.raises(ValueError, match="needs a <noken>"):
+def test_bad_input_raises_in_a_cell_too(tiny, forge):
+    with pytest.raises(ValueError, match="must have one <noken>"):
         nl.NokenForge(tiny, "The dog is", TARGET)
     with pytest.raises(ValueError, match="1 to 1,000"):
-        a_forge(tiny).learn(0)
+        forge.learn(0)
     with pytest.raises(ValueError, match="choose another word"):
-        a_forge(tiny).keep("two words")
+        forge.keep("two words")
     with pytest.raises(ValueError, match="nothing is kept yet"):
-        a_forge(tiny).save("nokens.safetensors")
+        forge.save("nokens.safetensors")
 
 
 def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path):
-    panel = a_forge(tiny)
+    panel = new_forge(tiny)
     for name in ("", "blorp", "blorp", "two words"):
         panel.face._handle_custom_msg({"go_on": 1}, [])
         settled(panel).face._handle_custom_msg({"keep": name}, [])
@@ -192,7 +189,7 @@ def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path
     assert "choose another word" in panel.note.value
     assert panel.kept["name"].tolist() == list(panel.nokens) == ["noken1", "blorp"]
     assert panel.kept["step"].tolist() == [1, 2] and len(panel.face.kept) == 2
-    assert panel.kept["text"].tolist() == [said(tiny, vector) for vector in panel.nokens.values()]
+    assert panel.kept["text"].tolist() == [text_with(tiny, vector) for vector in panel.nokens.values()]
     panel.face._handle_custom_msg({"save": str(tmp_path / "some.safetensors")}, [])
     assert "2 saved" in settled(panel).note.value
     saved = nl.load_nokens(tmp_path / "some.safetensors", tiny)
@@ -201,9 +198,9 @@ def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path
 
     known, blorp = tiny.with_nokens(**panel.nokens), panel.nokens["blorp"]
     prompts = "The dog is a", "The <blorp> is a"
-    sweep = lerp.blend(known, *prompts, [0.0, 0.5, 1.0], max_new_tokens=4)
+    sweep = blends.blend(known, *prompts, [0.0, 0.5, 1.0], max_new_tokens=4)
     slider = nl.LerpSlider(known, *prompts, sweep, pd.DataFrame({"p": [], "way": [], "after": []}), 4)
-    (last,) = tiny.generate(fill(tiny, PROMPT, blorp), 4)
+    (last,) = tiny.generate(nl.fill(tiny, PROMPT, blorp), 4)
     assert slider.views["lerp"]["plateaus"][-1]["response"] == last
     assert slider.views["lerp"]["before"] == "The▢ is a"
     plane = planes.plane_through(known, ["dog", "<blorp>", "music"])
@@ -216,9 +213,5 @@ def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path
 def test_a_page_replays_what_was_learned(tiny):
     panel = nl.NokenForge(tiny, f"{EVIL} <noken> \u2028 is", TARGET, steps=4)
     panel.learn()
-    page = panel.twin()
-    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
-    state = json.loads(data)
-    assert state["points"] == panel.points and len(panel.points) == 5 and not state["live"]
-    assert is_escaped(re.search(r'<div class="nk-still">.*?</table>', page, re.DOTALL)[0]) and "<" not in data
-    assert panel.twin() == page
+    assert page_state(panel)["points"] == panel.points and len(panel.points) == 5
+    assert is_escaped(re.search(r'<div class="nk-still">.*?</table>', panel.twin(), re.DOTALL)[0])

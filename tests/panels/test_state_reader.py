@@ -2,17 +2,15 @@
 
 import html
 import json
-import re
 
 import pytest
-from helpers.panels import EVIL, settled
+from helpers.panels import EVIL, page_state, settled
 from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
 from nokenlab.interpolation import between
 from nokenlab.panels import markup
-from nokenlab.panels.state_reader import MOST
-from nokenlab.panels.state_reader_view import READINGS
+from nokenlab.panels.state_reader import MOST_TOKENS, READINGS
 from nokenlab.readout.patching import read_logits, read_texts
 
 PROMPT, ASKED = "White whippets are", "Red is Red; <noken> is"
@@ -26,15 +24,15 @@ def panel(tiny):
     return settled(panel)
 
 
-def to(panel, **change) -> dict:
-    """The answer once the browser has sent another place."""
-    panel.face.set_state({"place": panel.face.place | change})
+def answer_to(panel, **change) -> dict:
+    """The answer once the browser has sent another selection."""
+    panel.face.set_state({"selection": panel.face.selection | change})
     answer = settled(panel).face.answer
-    assert answer["place"] == panel.face.place and not answer["going"], panel.note.value
+    assert answer["selection"] == panel.face.selection and not answer["running"], panel.note.value
     return answer
 
 
-def said(lab, state, layer=None) -> str:
+def text_of(lab, state, layer=None) -> str:
     return read_texts(lab, state[None], ASKED, layer, 3)[0]
 
 
@@ -44,18 +42,20 @@ def test_a_cell_has_what_its_state_says_first(panel, tiny):
     assert panel.view["layers"] == depth and len(panel.view["tokens"]) == tokens
     for layer in range(depth):
         best = nl.leading(tiny, read_logits(tiny, states[layer], ASKED, layer), 1)
-        row = [first for first, *_ in panel.cells["leading"][layer * tokens : (layer + 1) * tokens]]
+        cells = slice(layer * tokens, (layer + 1) * tokens)
+        row = [first for first, *_ in panel.cells["leading"][cells]]
+        assert panel.cells["text"][cells] == best["token"].tolist()
         assert [token for token, _ in row] == [markup.visible(token) for token in best["token"]]
         assert [p for _, p in row] == pytest.approx(best["probability"].tolist(), abs=1e-4)
     assert panel.cells["norm"] == pytest.approx(states.float().norm(dim=-1).flatten().tolist(), rel=1e-4)
 
 
-def test_each_way_of_reading_a_state(panel, tiny):
+def test_each_reading_of_a_state(panel, tiny):
     state = tiny.states(PROMPT)[1, 0]
     scaled = nl.rescale(state, tiny.space.median_norm)
     for reading, put, layer in [(RAW, state, None), (SCALED, scaled, None), (SAME, state, 1)]:
-        answer = to(panel, **{"reading": reading, "from": [1, 0]})
-        assert answer["text"] == said(tiny, put, layer) and answer["into"] == layer
+        answer = answer_to(panel, **{"reading": reading, "from": [1, 0]})
+        assert answer["text"] == text_of(tiny, put, layer) and answer["into"] == layer
         assert answer["norm"] == pytest.approx(put.norm().item(), rel=1e-4)
         assert panel.face.cells["reading"] == reading  # the table is made anew
         assert panel.face.cells["leading"][len(panel.view["tokens"])][0][0] == answer["leading"][0][0]
@@ -64,19 +64,19 @@ def test_each_way_of_reading_a_state(panel, tiny):
 def test_between_two_states_and_at_both_ends(panel, tiny):
     states, ends = tiny.states(PROMPT), {"from": [0, 0], "to": [2, 1]}
     a, b = states[0, 0], states[2, 1]
-    assert to(panel, **ends, p=0)["text"] == said(tiny, a, 0)
-    assert to(panel, p=1)["text"] == said(tiny, b, 2)
-    for way in ("lerp", "slerp"):
-        (state,) = between(a, b, [0.3], way, tiny.space.centroid)
-        answer = to(panel, p=0.3, way=way)
-        assert answer["into"] == 1 and answer["text"] == said(tiny, state, 1)
+    assert answer_to(panel, **ends, p=0)["text"] == text_of(tiny, a, 0)
+    assert answer_to(panel, p=1)["text"] == text_of(tiny, b, 2)
+    for name in ("lerp", "slerp"):
+        (state,) = between(a, b, [0.3], name, tiny.space.centroid)
+        answer = answer_to(panel, p=0.3, interpolation=name)
+        assert answer["into"] == 1 and answer["text"] == text_of(tiny, state, 1)
         assert answer["norm"] == pytest.approx(state.norm().item(), rel=1e-4)
 
 
-def test_where_embeddings_are_narrower_there_is_one_way(lab):
+def test_where_embeddings_are_narrower_there_is_one_reading(lab):
     small = tiny_lab("opt", lab.tokenizer)
     panel = nl.StateReader(small, "Red is", ASKED, 2)
-    assert panel.widget and [each["name"] for each in panel.view["readings"]] == [SAME]
+    assert panel.widget and [reading["name"] for reading in panel.view["readings"]] == [SAME]
     answer = settled(panel).face.answer
     assert (
         answer["nearest"] == []
@@ -87,9 +87,8 @@ def test_where_embeddings_are_narrower_there_is_one_way(lab):
 def test_the_page_without_a_kernel_has_the_same_table_escaped(tiny):
     panel = nl.StateReader(tiny, "<b>&", f"{EVIL} <noken> is")
     page = panel.twin()
-    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
-    assert json.loads(data)["cells"] == json.loads(json.dumps(panel.cells))
-    assert "&lt;script&gt;" in page and "<b>" not in page and "<" not in data
+    assert page_state(panel)["cells"] == json.loads(json.dumps(panel.cells))
+    assert "&lt;script&gt;" in page and "<b>" not in page
     assert all(html.escape(f"{i} {token}") in page for i, token in enumerate(panel.view["tokens"]))
 
 
@@ -97,7 +96,7 @@ def test_the_page_without_a_kernel_has_the_same_table_escaped(tiny):
     "prompt, asked, message",
     [
         ("", ASKED, "empty"),
-        ("word " * 300, ASKED, f"up to {MOST}"),
+        ("word " * 300, ASKED, f"at most {MOST_TOKENS}"),
         (PROMPT, "Red is Red", "<noken>"),
         (PROMPT, "word " * 300 + ASKED, "128"),
     ],

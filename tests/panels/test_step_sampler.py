@@ -33,8 +33,8 @@ def test_the_sampler_forces_draws_and_feeds(tiny):
     assert (forced.number, noken.number) == (third, 7)
     noken = nl.random_nokens(tiny.width, 7, norm=tiny.space.median_norm)  # (1, width)
     fed = torch.cat([tiny.embed("Red is the first"), tiny.embed_ids(torch.tensor([[third]])), noken[None]], 1)
-    own = tiny.logits(fed).softmax(-1)[0, drawn.number].item()
-    assert drawn.how == "drawn" and drawn.probability == pytest.approx(own, rel=1e-3)
+    probability = tiny.logits(fed).softmax(-1)[0, drawn.number].item()
+    assert drawn.kind == "drawn" and drawn.probability == pytest.approx(probability, rel=1e-3)
     assert "▢" in text_of(panel.text.value) and "noken 7" in panel.text.value
     assert sum("ruled out" in bar.value for bar in panel.bars) == 7  # top-k leaves three of ten
     panel.temperature.value = 0.5

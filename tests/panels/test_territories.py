@@ -1,80 +1,80 @@
 """The panel of territories without a browser: its map, exact answers, other corners, bad input."""
 
 import json
-import re
 
 import pytest
-from helpers.panels import EVIL, settled
+from helpers.panels import EVIL, page_state, settled
 
 import nokenlab as nl
-from nokenlab.answers import planes
-from nokenlab.answers import territory_map as experiment
-from nokenlab.prompt import fill
+from nokenlab.answers import planes, territory_map
+from nokenlab.panels import markup
 
 PROMPT, TOKENS = "The <noken> is a kind of", 4
 WORDS = ["dog", "king", "music"]
 
 
-def a_panel(lab, prompt: str = PROMPT, cells: int = 5):
+def new_panel(lab, prompt: str = PROMPT, cells: int = 5):
     plane = planes.plane_through(lab, WORDS)
-    table = experiment.territory_map(lab, prompt, plane, cells, TOKENS, progress=False)
+    table = territory_map.territory_map(lab, prompt, plane, cells, TOKENS, progress=False)
     panel = nl.Territories(lab, prompt, plane, table, TOKENS, near=30)
     assert panel.widget
     return panel
 
 
-def said_at(lab, plane, x: float, y: float) -> str:
-    return lab.generate(fill(lab, PROMPT, plane.vector(x, y)), TOKENS)[0]
+def text_at(lab, plane, x: float, y: float) -> str:
+    return lab.generate(nl.fill(lab, PROMPT, plane.vector(x, y)), TOKENS)[0]
 
 
 def test_the_map_of_the_face_is_the_table(tiny):
-    panel = a_panel(tiny)
+    panel = new_panel(tiny)
     view, table = panel.view, panel.table
     coded = view["response"]
     assert [coded["text"][i] for i in coded["of"]] == table["response"].tolist()
     letters = [view["territories"][i]["letter"] for i in view["territory"]]
     assert letters == table["territory"].tolist()
     leading = view["leading"]
-    assert [leading["token"][of[0]] for of in leading["of"]] == table["next_token"].tolist()
+    best = [leading["token"][of[0]] for of in leading["of"]]
+    assert best == table["next_token"].map(markup.visible).tolist()
     first = [row[0] for row in leading["probability"]]
     assert first == pytest.approx(table["probability"].tolist(), abs=1e-3)
     assert len(view["near"]["token"]) == 30
 
 
 def test_the_page_without_a_kernel_has_the_same_map_and_a_table(tiny):
-    panel = a_panel(tiny, f"{EVIL} <noken> \u2028 \u202eis")
+    panel = new_panel(tiny, f"{EVIL} <noken> \u2028 \u202eis")
     html = panel.twin()
-    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', html, re.DOTALL)
-    assert json.loads(data)["map"] == json.loads(json.dumps(panel.view))
-    assert "&lt;script&gt;" in html and "<b>" not in html and "<" not in data
-    assert html == panel.twin()
+    assert page_state(panel)["map"] == json.loads(json.dumps(panel.view))
+    assert "&lt;script&gt;" in html and "<b>" not in html
 
 
-def test_what_is_said_at_the_very_place_is_what_the_model_says(tiny):
-    panel = a_panel(tiny)
+def test_the_exact_answer_at_a_point_is_the_models(tiny):
+    panel = new_panel(tiny)
     for place in ([0.123, -0.2], [0.7, 0.31]):
         panel.face.set_state({"place": place})  # as the browser does
         exact = settled(panel).face.exact
         assert exact["place"] == place and not exact["going"]
-        assert exact["text"] == said_at(tiny, panel.plane, *place)
+        assert exact["text"] == text_at(tiny, panel.plane, *place)
     row = panel.table.iloc[7]
     panel.face.place = [row["x"], row["y"]]
     exact = settled(panel).face.exact
     assert (exact["text"], exact["territory"]) == (row["response"], row["territory"])
-    assert exact["leading"][0] == [row["next_token"], pytest.approx(row["probability"], abs=1e-3)]
+    assert exact["leading"][0] == [
+        markup.visible(row["next_token"]),
+        pytest.approx(row["probability"], abs=1e-3),
+    ]
 
 
 def test_a_line_is_answered_exactly(tiny):
-    panel = a_panel(tiny)
-    panel._hear({"line": 1, "from": [0.1, 0.2]})
+    panel = new_panel(tiny)
+    panel._receive({"line": 1, "from": [0.1, 0.2]})
     line, king = settled(panel).face.line, panel.plane.corners[1]
-    assert line["response"][0] == said_at(tiny, panel.plane, 0.1, 0.2)
-    assert line["response"][-1] == said_at(tiny, panel.plane, king.x, king.y)
+    assert line["response"][0] == text_at(tiny, panel.plane, 0.1, 0.2)
+    assert line["response"][-1] == text_at(tiny, panel.plane, king.x, king.y)
     assert panel.face.progress == [0, 0]
 
 
 def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
-    panel = a_panel(tiny)
+    panel = new_panel(tiny)
     panel.face.place = [0.123, -0.2]
     settled(panel)
     old = panel.face.map
@@ -83,30 +83,30 @@ def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
         ("dog", "", "cat"): "a corner is empty",
         ("dog", "king"): "three corners",
     }.items():
-        panel._hear({"corners": list(words)})
+        panel._receive({"corners": list(words)})
         assert message in settled(panel).note.value and panel.face.map is old
         assert panel.face.progress == [0, 0]
-    panel._hear({"corners": ["dog", "cat", "fish"]})
+    panel._receive({"corners": ["dog", "cat", "fish"]})
     plane = planes.plane_through(tiny, ["dog", "cat", "fish"])
-    table = experiment.territory_map(tiny, PROMPT, plane, 5, TOKENS, progress=False)
-    found = settled(panel).face.map
+    table = territory_map.territory_map(tiny, PROMPT, plane, 5, TOKENS, progress=False)
+    new = settled(panel).face.map
     assert "Error" not in panel.note.value
-    assert [found["response"]["text"][i] for i in found["response"]["of"]] == table["response"].tolist()
+    assert [new["response"]["text"][i] for i in new["response"]["of"]] == table["response"].tolist()
     panel.face.place = [0.2, 0.1]
-    assert settled(panel).face.exact["text"] == said_at(tiny, plane, 0.2, 0.1)
+    assert settled(panel).face.exact["text"] == text_at(tiny, plane, 0.2, 0.1)
 
 
 def test_a_map_that_is_made_is_ended_by_stop(tiny):
-    panel = a_panel(tiny)
+    panel = new_panel(tiny)
     old = panel.face.map
-    panel.face.observe(lambda change: change["new"][0] == 1 and panel._hear({"stop": True}), "progress")
-    panel._hear({"corners": ["dog", "cat", "fish"]})
+    panel.face.observe(lambda change: change["new"][0] == 1 and panel._receive({"stop": True}), "progress")
+    panel._receive({"corners": ["dog", "cat", "fish"]})
     assert "stopped" in settled(panel).note.value and panel.face.map is old
     assert panel.latest.counts["cancelled"] == 1 and panel.face.progress == [0, 0]
 
 
 def test_bad_input_is_said_before_any_run(tiny):
-    panel = a_panel(tiny)
+    panel = new_panel(tiny)
     other = planes.plane_through(tiny, ["dog", "cat", "fish"])
     for prompt, plane, table, message in [
         ("The dog is", panel.plane, panel.table, "<noken>"),

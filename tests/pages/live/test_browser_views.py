@@ -10,7 +10,8 @@ from helpers.panels import A, B, P
 from nokenlab.answers import blends as lerp
 from nokenlab.answers import planes
 from nokenlab.answers import territory_map as territories
-from nokenlab.panels import lerp_slider_view, territories_view
+from nokenlab.panels import lerp_slider
+from nokenlab.panels import territories as territories_panel
 from nokenlab.prompt import word_vector
 from nokenlab.space import EmbeddingSpace
 
@@ -73,13 +74,13 @@ def test_a_way_between_two_prompts(call, lab):
     texts = [{"text": text} for text in sweep["response"]]
     tokens = [tokens_of(lab, A), tokens_of(lab, B)]
     found = call("between_view", "viewOf", [A, B], tokens, P, texts, {"after": after, "rows": rows})
-    assert alike(found, lerp_slider_view.view(lab, (A, B), sweep, leading))
+    assert alike(found, lerp_slider.view(lab, (A, B), sweep, leading))
 
 
 def test_a_map(call, lab):
     plane = planes.plane_through(lab, WORDS)
     table = territories.territory_map(lab, PROMPT, plane, 5, TOKENS, progress=False)
-    view = territories_view.view(lab, PROMPT, plane, table, 9)
+    view = territories_panel.view(lab, PROMPT, plane, table, 9)
     vectors = [word_vector(lab, word).tolist() for word in WORDS]
     found = call("plane_geometry", "planeThrough", WORDS, vectors, ["", "", ""])
     assert alike(found["corners"], view["corners"])

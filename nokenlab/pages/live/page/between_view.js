@@ -1,4 +1,4 @@
-// A way between two prompts as the slider's face wants it: what panels/lerp_slider_view.py makes of tables.
+// A blend of two prompts for the slider's face: what panels/lerp_slider.py makes of tables.
 
 import { OKABE_ITO, letters } from "./colours.js";
 import { visible } from "./words.js";

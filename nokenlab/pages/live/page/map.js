@@ -8,6 +8,7 @@ import { Latest, noteIn } from "./latest.js";
 import { MapAnswers } from "./map_answers.js";
 import { LEADING } from "./map_view.js";
 import { placeOf } from "./plane_geometry.js";
+import { visible } from "./words.js";
 
 const EXACT = 24; // tokens that are said where the noken is
 const LINE = 33; // places on a line that is answered exactly
@@ -161,7 +162,7 @@ export class MapView {
         { tokens: EXACT, top: LEADING, lane: "exact" },
         (step) => {
           shown.entropy ??= step.entropy;
-          shown.leading ??= step.leading.map(({ text, probability }) => [text, probability]);
+          shown.leading ??= step.leading.map(({ text, probability }) => [visible(text), probability]);
           if (here()) model.set("exact", { ...shown, text: step.whole });
         },
       );

@@ -1,6 +1,7 @@
-// A map of answers as its face wants it: what panels/territories_view.py makes of a table.
+// A map of answers for the face of the panel: what panels/territories.py makes of a table.
 
 import { OKABE_ITO, letters, withWhite } from "./colours.js";
+import { spelled, visible } from "./words.js";
 
 const STRONG = 0.25,
   PALE = 0.68; // how much white is in the colour of a corner's own answer, and of any other
@@ -51,7 +52,7 @@ export function mapOf({ sides, plane, reach, rows, begins, own, nearest, near })
   return {
     before: sides[0],
     after: sides[1],
-    corners: plane.corners,
+    corners: plane.corners.map((corner) => ({ ...corner, label: spelled(corner.label) })),
     reach,
     side,
     territories: kinds.map((text, i) => ({
@@ -62,10 +63,10 @@ export function mapOf({ sides, plane, reach, rows, begins, own, nearest, near })
     })),
     territory,
     response: coded(rows.map(({ text }) => text)),
-    nearest: coded(nearest),
+    nearest: coded(nearest.map(visible)),
     entropy: rows.map(({ entropy }) => Number(entropy.toFixed(3))),
     leading: leadingOf(rows),
-    near,
+    near: { ...near, token: near.token.map((token) => spelled(token.trim())) },
   };
 }
 
@@ -121,7 +122,7 @@ function touching(territory, side, kinds) {
  * probabilities.
  */
 function leadingOf(rows) {
-  const tokens = coded(rows.flatMap(({ leading }) => leading.slice(0, LEADING).map(({ text }) => text)));
+  const tokens = coded(rows.flatMap(({ leading }) => leading.slice(0, LEADING).map(({ text }) => visible(text))));
   return {
     token: tokens.text,
     of: rows.map((_, row) => tokens.of.slice(row * LEADING, (row + 1) * LEADING)),
