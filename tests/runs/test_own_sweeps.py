@@ -19,4 +19,4 @@ def test_it_runs(name, tmp_path):
             exec(compile("".join(cell["source"]), f"{name}, cell {cell['id']}", "exec"), names)
         if "parameters" in cell["metadata"].get("tags", []):
             names |= {key: value for key, value in given.items() if key in names}
-    assert len(names["found"]) and names["lab"].model.config.model_type == "phi"
+    assert len(names["verdicts"]) and names["lab"].model.config.model_type == "phi"

@@ -1,7 +1,7 @@
-"""Not read, or not said? Half-trained tokens as inputs and as outputs, apart.
+"""Not read, or not said? Half-trained tokens as inputs and as outputs, separately.
 
-One table reads and says in a model with tied weights, so a token that is never said again may fail at either
-end. An untied head lets an input row meet another token's output row.
+With tied weights one table serves as input and as output, so a token that is never said again may fail at
+either end. An untied head combines one token's input row with another's output row.
 """
 
 import copy
@@ -16,14 +16,14 @@ from nokenlab.interpolation import lerp
 from nokenlab.lab import Lab
 from nokenlab.prompt import fill
 from workbook.embedding_space import tables as embedding_space
-from workbook.half_trained_tokens.tables import CANDIDATE, MATCHED, vectors_of
+from workbook.half_trained_tokens.tables import CANDIDATE, MATCHED
 
 UNREAD = 0.05  # of the KL between matched tokens, at most
 ROWS = 64  # distributions that are compared at once
 
 
 def untied(lab: Lab) -> Lab:
-    """The same model with output rows of its own, a copy: they may be changed, and `lab` stays as it is.
+    """The same model with a copy of the output rows, which may be changed while `lab` stays as it is.
 
     All other weights are shared. The rows are `model.get_output_embeddings().weight`, (vocab, width).
     """
@@ -34,20 +34,21 @@ def untied(lab: Lab) -> Lab:
 
 
 def swap_rows(lab: Lab, ids: Tensor, others: Tensor) -> None:
-    """Exchange the output rows of tokens, one to one, in place: for a lab that `untied` gave."""
+    """Exchange the output rows of tokens, one for one, in place: for a lab from `untied`."""
     head = lab.model.get_output_embeddings()
     with torch.no_grad():
-        for values in filter(lambda values: values is not None, (head.weight, head.bias)):
-            values[torch.cat([ids, others])] = values[torch.cat([others, ids])].clone()
+        for values in (head.weight, head.bias):
+            if values is not None:
+                values[torch.cat([ids, others])] = values[torch.cat([others, ids])].clone()
 
 
-def ring(table: pd.DataFrame, seed: int = 0) -> np.ndarray:
-    """For each pair of a `verified` table another pair, (pairs,): the next one, strong ones first.
+def partners(table: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    """For each pair of a `verify` table another pair to compare it with, (pairs,): a ring, strong ones first.
 
-    Within strong, weak and other candidates the order is random: neighbours by the indicator may have one
-    and the same vector, and are not compared with each other alone.
+    The order within strong, weak and other candidates is random: neighbours by the indicator may have almost
+    the same vector, and must not be compared with each other alone.
     """
-    rows = table[table["of"] == CANDIDATE].sort_values("pair")
+    rows = _sides(table)[CANDIDATE]
     shuffled = np.random.default_rng(seed).permutation(len(rows))
     order = np.lexsort([shuffled, -rows["weak"], -rows["strong"]])
     partner = np.empty(len(rows), dtype=int)
@@ -55,95 +56,99 @@ def ring(table: pd.DataFrame, seed: int = 0) -> np.ndarray:
     return partner
 
 
+def _sides(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The candidates and the matched tokens, in the order of their pairs."""
+    table = table.sort_values("pair")
+    return {of: table[table["of"] == of].reset_index(drop=True) for of in (CANDIDATE, MATCHED)}
+
+
 def reads(lab: Lab, table: pd.DataFrame, prompts: list[str], seed: int = 0) -> pd.DataFrame:
     """Does it matter which token is read? The next token after it, beside that after another of its kind.
 
-    Columns: prompt, pair, of, id, partner (the other's id, see `ring`), strong, weak (whether both candidates
-    are), distance (of the two inputs), reads_kl (bits, from its distribution to the partner's).
+    Columns: prompt, pair, of, id, partner (the other's id, see `partners`), strong, weak (whether both
+    candidates are), distance (of the two inputs), reads_kl (bits, from its distribution to the partner's).
     """
-    partner, parts = ring(table, seed), []
-    flags = table[table["of"] == CANDIDATE].sort_values("pair")[["strong", "weak"]].to_numpy()
-    both = flags & flags[partner]
+    partner, sides, parts = partners(table, seed), _sides(table), []
+    flags = sides[CANDIDATE][["strong", "weak"]]
+    both = flags & flags.iloc[partner].to_numpy()
     for prompt in prompts:
-        for of, rows in table.groupby("of", sort=False):
-            ids = rows.sort_values("pair")["id"].to_numpy()
-            vectors = vectors_of(lab, ids.tolist())
-            columns = {"id": ids, "partner": ids[partner], "strong": both[:, 0], "weak": both[:, 1]}
-            columns["distance"] = (vectors - vectors[partner]).float().norm(dim=-1).tolist()
-            columns["reads_kl"] = _divergence(lab.logits(fill(lab, prompt, vectors)), partner)
-            parts.append(pd.DataFrame({"prompt": prompt, "pair": range(len(ids)), "of": of} | columns))
+        for of, rows in sides.items():
+            vectors = lab.embed_ids(torch.tensor(rows["id"].to_numpy()))
+            part = pd.DataFrame({"prompt": prompt, "pair": rows["pair"], "of": of, "id": rows["id"]})
+            part["partner"] = rows["id"].to_numpy()[partner]
+            part[["strong", "weak"]] = both
+            part["distance"] = (vectors - vectors[partner]).float().norm(dim=-1).tolist()
+            part["reads_kl"] = _divergence(lab.logits(fill(lab, prompt, vectors)), partner)
+            parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
 def says(lab: Lab, table: pd.DataFrame, prompts: list[str], seed: int = 0) -> pd.DataFrame:
-    """Where an output row ranks behind an input row of its own or of another token: a row a pair and prompt.
+    """The rank of an output row behind its own input row or another's: one row per pair and prompt.
 
-    In prompts that ask to repeat. An untied head whose rows are swapped exchanges two logits and leaves all
-    others, so the healthy row in a glitch token's place is read off where the healthy token stands.
+    In prompts that require repetition. An untied head whose rows are swapped exchanges two logits and leaves
+    all others, so the healthy row in a glitch token's place is read off where the healthy token stands.
     Columns: prompt, pair, strong, weak, and ranks: own_glitch, other_glitch (the candidate's row behind its
     own input, behind another candidate's), healthy_in (behind its partner's input), own_healthy,
     other_healthy (the partner's row behind its own input, behind another matched token's), glitch_in (behind
     the candidate's).
     """
-    other, parts = ring(table, seed), []
-    sides = {of: rows.sort_values("pair") for of, rows in table.groupby("of")}
+    other, sides, parts = partners(table, seed), _sides(table), []
     glitch, healthy = (torch.tensor(sides[of]["id"].to_numpy()) for of in (CANDIDATE, MATCHED))
     for prompt in prompts:
         after_glitch, after_healthy = (
-            lab.logits(fill(lab, prompt, vectors_of(lab, ids.tolist()))).cpu() for ids in (glitch, healthy)
+            lab.logits(fill(lab, prompt, lab.embed_ids(ids))).cpu() for ids in (glitch, healthy)
         )
-        columns = {
+        ranks = {
             "own_glitch": _ranks(after_glitch, glitch),
-            "other_glitch": _ranks(after_glitch, glitch, other),
+            "other_glitch": _ranks(after_glitch[other], glitch),
             "healthy_in": _ranks(after_healthy, glitch),
             "own_healthy": _ranks(after_healthy, healthy),
-            "other_healthy": _ranks(after_healthy, healthy, other),
+            "other_healthy": _ranks(after_healthy[other], healthy),
             "glitch_in": _ranks(after_glitch, healthy),
         }
-        flags = {name: sides[CANDIDATE][name].to_numpy() for name in ("strong", "weak")}
-        parts.append(pd.DataFrame({"prompt": prompt, "pair": range(len(glitch))} | flags | columns))
-    return pd.concat(parts, ignore_index=True)
+        parts.append(sides[CANDIDATE][["pair", "strong", "weak"]].assign(prompt=prompt, **ranks))
+    return pd.concat(parts, ignore_index=True)[["prompt", "pair", "strong", "weak", *ranks]]
 
 
 def walk(lab: Lab, table: pd.DataFrame, prompts: list[str], count: int = 30, steps: int = 20) -> pd.DataFrame:
-    """Healthy tokens on their way to the untrained centre, and to the centroid: what is left of reading?
+    """What is left of reading when healthy tokens move to the untrained centre, and to the centroid.
 
-    The first `count` matched tokens, those that are verified last. At each place a token is compared with the
-    next one, gone as far. Columns: prompt, to, id, token, alpha (0 is the token, 1 the centre), reads_kl
+    The first `count` matched tokens, those that are verified last. At each alpha a token is compared with the
+    next one at the same alpha. Columns: prompt, to, id, token, alpha (0 is the token, 1 the centre), reads_kl
     (bits), left (the same as a share of that at 0).
     """
     rows = table[table["of"] == MATCHED].sort_values(["weak", "pair"], kind="stable").head(count)
-    starts, alphas = vectors_of(lab, rows["id"].tolist()).float().cpu(), np.linspace(0, 1, steps + 1)
+    starts = lab.embed_ids(torch.tensor(rows["id"].to_numpy())).float().cpu()
+    alphas = np.linspace(0, 1, steps + 1)
     centre = embedding_space.untrained(lab)[1].median(dim=0).values
     ends = {"untrained centre": centre.cpu(), "centroid": lab.space.centroid.cpu()}
     partner, parts = np.roll(np.arange(len(rows)), -1), []
     for prompt in prompts:
         for to, end in ends.items():
-            way = torch.stack([lerp(start, end, alphas.tolist()) for start in starts], dim=1)
-            logits = lab.logits(fill(lab, prompt, way.flatten(0, 1))).view(len(alphas), len(rows), -1)
-            found = [_divergence(some, partner) for some in logits]
-            for alpha, values in zip(alphas, found, strict=True):
-                left = values / np.maximum(found[0], 1e-12)
-                columns = {"id": rows["id"], "token": rows["token"], "alpha": alpha, "reads_kl": values}
-                parts.append(pd.DataFrame({"prompt": prompt, "to": to} | columns | {"left": left}))
-    return pd.concat(parts, ignore_index=True)
+            line = lerp(starts, end.expand_as(starts), alphas.tolist())  # (alphas, rows, width)
+            logits = lab.logits(fill(lab, prompt, line.flatten(0, 1))).unflatten(0, line.shape[:2])
+            kl = np.stack([_divergence(at_alpha, partner) for at_alpha in logits])  # (alphas, rows)
+            part = pd.concat([rows[["id", "token"]]] * len(alphas), ignore_index=True)
+            part = part.assign(prompt=prompt, to=to, alpha=np.repeat(alphas, len(rows)), reads_kl=kl.ravel())
+            parts.append(part.assign(left=(kl / np.maximum(kl[0], 1e-12)).ravel()))
+    return pd.concat(parts, ignore_index=True)[["prompt", "to", "id", "token", "alpha", "reads_kl", "left"]]
 
 
 def lost(walked: pd.DataFrame) -> pd.DataFrame:
     """Where each token of a `walk` table stops being read: the first alpha with under 5 % left.
 
-    Between two places it is read off a straight line. Columns: prompt, to, id, token, alpha_lost.
+    Between two alphas it is interpolated linearly. Columns: prompt, to, id, token, alpha_lost.
     """
-    keys = ["prompt", "to", "id", "token"]
-    found = walked.groupby(keys, sort=False)[["alpha", "left"]].apply(_crossing)
-    return found.rename("alpha_lost").reset_index()
+    groups = walked.groupby(["prompt", "to", "id", "token"], sort=False)[["alpha", "left"]]
+    return groups.apply(_crossing).rename("alpha_lost").reset_index()
 
 
 def _crossing(rows: pd.DataFrame) -> float:
     alpha, left = rows["alpha"].to_numpy(), rows["left"].to_numpy()
-    at = int((left < UNREAD).argmax())
-    before = max(at - 1, 0)
-    return float(np.interp(-UNREAD, [-left[before], -left[at]], [alpha[before], alpha[at]]))
+    after = int((left < UNREAD).argmax())
+    before = max(after - 1, 0)
+    return float(np.interp(-UNREAD, [-left[before], -left[after]], [alpha[before], alpha[after]]))
 
 
 def _divergence(logits: Tensor, partner: np.ndarray) -> np.ndarray:
@@ -153,12 +158,6 @@ def _divergence(logits: Tensor, partner: np.ndarray) -> np.ndarray:
     return torch.cat(parts).cpu().numpy()
 
 
-def _ranks(logits: Tensor, ids: Tensor, rows: np.ndarray | None = None) -> np.ndarray:
-    """The rank of ids[i] in row i, or in row rows[i], of logits (rows, vocab); 1 is the likeliest."""
-    at = torch.arange(len(ids)) if rows is None else torch.as_tensor(rows)
-    found = [(logits[some] > logits[some, id][:, None]).sum(1) + 1 for some, id in _split(at, ids)]
-    return torch.cat(found).numpy()
-
-
-def _split(*columns: Tensor) -> zip:
-    return zip(*(column.split(ROWS) for column in columns), strict=True)
+def _ranks(logits: Tensor, ids: Tensor) -> np.ndarray:
+    """The rank of ids[i] in row i of logits (rows, vocab); 1 is the likeliest, and ties count for it."""
+    return ((logits > logits.gather(1, ids[:, None])).sum(1) + 1).numpy()

@@ -1,7 +1,6 @@
-"""What a hidden state says when it is read as a word: the states of words, read out and told by ranks."""
+"""What a hidden state says when it is read as a word: states of words are read out and ranked."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -23,21 +22,21 @@ CONTROLS = ("other", "random", "mean", "unpatched")
 
 def words_of(words: Sequence[str]) -> list[str]:
     """The words themselves; ["file"] reads nokenlab's own hundred. ValueError for fewer than two."""
-    found = WORDS.read_text(encoding="utf-8").split() if list(words) == ["file"] else list(words)
-    if len(found) < 2:
-        raise ValueError(f"at least 2 words are needed, as each is compared with the next; got {found}")
-    return found
+    words = WORDS.read_text(encoding="utf-8").split() if list(words) == ["file"] else list(words)
+    if len(words) < 2:
+        raise ValueError(f"at least 2 words are needed, as each is compared with the next; got {words}")
+    return words
 
 
-def own_ids(lab: Lab, words: Sequence[str]) -> Tensor:
-    """The token that says each word, (words,): the last of the word with a space before it."""
+def word_ids(lab: Lab, words: Sequence[str]) -> Tensor:
+    """The token of each word, (words,): the last one of the word with a space before it."""
     return torch.stack([lab.ids(f" {word}")[-1] for word in words])
 
 
 def carried(lab: Lab, carrier: str, words: Sequence[str]) -> Tensor:
     """The states of each word's last token in a carrier text, (layers + 1, words, width), float32 on the CPU.
 
-    The word stands where the carrier says <noken>. What follows is left out: no state sees what comes later.
+    The word replaces <noken>. The text after it is left out: no state depends on later tokens.
     """
     before = carrier.split(NOKEN)[0]
     return torch.stack([lab.states(before + word)[:, -1].float().cpu() for word in words], dim=1)
@@ -45,9 +44,9 @@ def carried(lab: Lab, carrier: str, words: Sequence[str]) -> Tensor:
 
 @torch.no_grad()
 def logit_lens(lab: Lab, states: Tensor) -> Tensor:
-    """Logits of states (rows, width) taken for what leaves the last layer, (rows, vocab), float32.
+    """Logits of states (rows, width) treated as the last layer's output, (rows, vocab), float32.
 
-    They go through the last norm and the head alone. Source: nostalgebraist, "interpreting GPT: the logit
+    They pass through the last norm and the head alone. Source: nostalgebraist, "interpreting GPT: the logit
     lens", LessWrong, 2020.
     """
     any_token = lab.embed("a")[:, :1].expand(len(states), -1, -1)
@@ -56,75 +55,70 @@ def logit_lens(lab: Lab, states: Tensor) -> Tensor:
 
 
 def scaled(lab: Lab, states: Tensor, scaling: str) -> Tensor:
-    """States (rows, width) as they are, or as long as a typical token's embedding."""
+    """States (rows, width) as they are, or at the norm of a typical token's embedding."""
     return rescale(states, lab.space.median_norm) if scaling == TOKEN_NORM else states
 
 
 def read_outs(lab: Lab, prompt: str, carrier: str, words: Sequence[str], seed: int = 0) -> pd.DataFrame:
-    """The states of words in a carrier text, read out in all `READINGS`: a row a word, layer and reading.
+    """The states of words in a carrier text in all `READINGS`: one row per word, layer and reading.
 
-    prompt: the text that reads out, with <noken> where a state is put. `LENS` needs none. seed: of the first
-    random vector, the next seeds of the others.
+    prompt: the text that reads a state out, which is put at its <noken>; `LENS` does not use it. seed: of the
+    first random vector; the others follow.
 
-    Columns: model, prompt, carrier, place (layer and carrier), word; layer (0: the embedding; the last: what
-    leaves the last layer); slot (`EMBEDDING`, `LAYER`: into the layer that the state entered, or `LENS`);
-    scaling; rank (of the word's own token, see `own_ids`, among all next tokens, from 1), p_identity (its
-    probability), said (the likeliest token). The rank of the same token with something else there:
-    rank_other (the state of the next word), rank_random (a random vector as long), rank_mean (the mean
-    state of every second word, this one not among them), rank_unpatched ("?", no state at all). top1 (1 where
-    rank is 1, else 0) and more (top1 less the same of rank_other).
+    Columns: model, prompt, carrier, place (layer and carrier), word; layer (0: the embedding; the last: the
+    last layer's output); slot (`EMBEDDING`, `LAYER`: into the layer that the state entered, or `LENS`);
+    scaling; rank (of the word's token, see `word_ids`, among all next tokens, from 1), p_identity (its
+    probability), said (the likeliest token). The rank of the same token with something else in the state's
+    position: rank_other (the state of the next word), rank_random (a random vector of the same norm),
+    rank_mean (the mean state of every second word, without this one), rank_unpatched ("?", no state at all).
+    top1 (1 where rank is 1, else 0) and more (top1 less the same of rank_other).
     """
-    ids, states = own_ids(lab, words), carried(lab, carrier, words)
-    unpatched = ranks(read_logits(lab, word_vector(lab, PLACEHOLDER)[None], prompt).expand(len(ids), -1), ids)
+    ids, states = word_ids(lab, words), carried(lab, carrier, words)
+    unpatched = read_logits(lab, word_vector(lab, PLACEHOLDER)[None], prompt).expand(len(ids), -1)
     parts = []
     for slot, scaling in READINGS:
-        for layer, own in enumerate(states):
-            if slot == LENS:
-                read = partial(logit_lens, lab)
-            else:
-                read = partial(read_logits, lab, prompt=prompt, layer=layer if slot == LAYER else None)
+        for layer, vectors in enumerate(states):
             seeds = range(seed + layer * len(ids), seed + (layer + 1) * len(ids))
-            found = _read(lab, read, own, scaling, ids, list(seeds))
-            part = {"word": words, "layer": layer, "slot": slot, "scaling": scaling, **found}
-            parts.append(pd.DataFrame(part | {"rank_unpatched": unpatched.tolist()}))
+            controls = _controls(lab, vectors, scaling, seeds)
+            if slot == LENS:
+                logits = logit_lens(lab, controls)
+            else:
+                logits = read_logits(lab, controls, prompt, layer if slot == LAYER else None)
+            logits, random, means = logits.split([len(ids), len(ids), 2])
+            p = logits.softmax(-1).gather(1, ids.to(logits.device)[:, None])[:, 0].tolist()
+            names = {"model": lab.name, "prompt": prompt, "carrier": carrier}
+            names |= {"place": f"layer {layer}, {carrier}", "word": words, "layer": layer}
+            part = pd.DataFrame(names | {"slot": slot, "scaling": scaling, "rank": ranks(logits, ids)})
+            part["p_identity"] = [round(value, 6) for value in p]
+            part["said"] = [lab.token(id) for id in logits.argmax(-1).tolist()]
+            part["rank_other"] = ranks(logits.roll(-1, dims=0), ids)
+            part["rank_random"] = ranks(random, ids)
+            part["rank_mean"] = ranks(means[torch.arange(len(ids)) % 2], ids)
+            parts.append(part.assign(rank_unpatched=ranks(unpatched, ids)))
     table = pd.concat(parts, ignore_index=True)
     table["top1"] = (table["rank"] == 1).astype(int)
     table["more"] = table["top1"] - (table["rank_other"] == 1)
-    place = [f"layer {layer}, {carrier}" for layer in table["layer"]]
-    named = table.assign(model=lab.name, prompt=prompt, carrier=carrier, place=place)
-    return named[["model", "prompt", "carrier", "place", *table]]
+    return table
 
 
-def _read(lab: Lab, read, own: Tensor, scaling: str, ids: Tensor, seeds: list[int]) -> dict[str, list]:
-    """What the states (words, width) of one layer say, and all that stands beside them."""
-    halves = torch.stack(
-        [own[1::2].mean(dim=0), own[::2].mean(dim=0)]
-    )  # the mean of the words of the other half
-    vectors = scaled(lab, own, scaling)
+def _controls(lab: Lab, states: Tensor, scaling: str, seeds: Sequence[int]) -> Tensor:
+    """States (words, width) of one layer, as many random vectors, and two means: (2 · words + 2, width).
+
+    The first mean is for words 0, 2, …, and is that of words 1, 3, …; the second the reverse.
+    """
+    vectors = scaled(lab, states, scaling)
     random = random_nokens(lab.width, seeds, norm=1.0) * vectors.norm(dim=-1, keepdim=True)
-    logits = read(torch.cat([vectors, random, scaled(lab, halves, scaling)]))
-    own_logits, random_logits, mean_logits = logits.split([len(ids), len(ids), 2])
-    chance = own_logits.softmax(-1).gather(1, ids.to(logits.device)[:, None])[:, 0]
-    beside = {
-        "rank_other": own_logits.roll(-1, dims=0),
-        "rank_random": random_logits,
-        "rank_mean": mean_logits[torch.arange(len(ids)) % 2],
-    }
-    return {
-        "rank": ranks(own_logits, ids).tolist(),
-        "p_identity": [round(p, 6) for p in chance.tolist()],
-        "said": [lab.token(id) for id in own_logits.argmax(-1).tolist()],
-    } | {name: ranks(other, ids).tolist() for name, other in beside.items()}
+    means = torch.stack([states[1::2].mean(dim=0), states[::2].mean(dim=0)])
+    return torch.cat([vectors, random, scaled(lab, means, scaling)])
 
 
-def ranks(logits: Tensor, ids: Tensor) -> Tensor:
-    """The rank of a token in each row of logits (rows, vocab), (rows,), from 1; ties count against it."""
-    own = logits.gather(1, ids.to(logits.device)[:, None])
-    return (logits >= own).sum(dim=-1)
+def ranks(logits: Tensor, ids: Tensor) -> list[int]:
+    """The rank of ids[i] in row i of logits (rows, vocab), from 1; ties count against it."""
+    return (logits >= logits.gather(1, ids.to(logits.device)[:, None])).sum(dim=-1).tolist()
 
 
 def precision(table: pd.DataFrame) -> pd.DataFrame:
-    """The share of words that are the likeliest token: a row a carrier, slot, scaling and layer.
+    """The share of words that are the likeliest token: one row per carrier, slot, scaling and layer.
 
     Columns: carrier, slot, scaling, layer, words; state and each of `CONTROLS` (shares).
     """
@@ -132,12 +126,11 @@ def precision(table: pd.DataFrame) -> pd.DataFrame:
     for name in CONTROLS:
         hits[name] = hits[f"rank_{name}"] == 1
     groups = hits.groupby(["carrier", "slot", "scaling", "layer"], sort=False)
-    shares = groups[["state", *CONTROLS]].mean()
-    return pd.concat([groups["words"].sum(), shares], axis=1).reset_index()
+    return pd.concat([groups["words"].sum(), groups[["state", *CONTROLS]].mean()], axis=1).reset_index()
 
 
-def readable(answers: pd.DataFrame) -> pd.DataFrame:
-    """How many layers of each claim of `claims.answers` have which verdict: claim, verdict, layers, which."""
+def layers_by_verdict(answers: pd.DataFrame) -> pd.DataFrame:
+    """The layers of each claim of `claims.answers`, by verdict: claim, verdict, layers (count), which."""
     layer = answers["each"].str.extract(r"layer (\d+)", expand=False)
     groups = answers.assign(layer=layer).groupby(["claim", "verdict"], sort=False)["layer"]
-    return groups.agg(layers="size", which=lambda some: ", ".join(dict.fromkeys(some))).reset_index()
+    return groups.agg(layers="size", which=lambda rows: ", ".join(dict.fromkeys(rows))).reset_index()

@@ -1,4 +1,4 @@
-"""Figures of a word with a use, from the tables of `experiments.word_with_a_use`."""
+"""Figures of a word with a use, from the tables of `tables`."""
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,18 @@ from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown
 from workbook.claims.statistics import wilson
 from workbook.word_with_a_use.tables import LEARNED, NOTHING, PLAIN, RANDOM, SHUFFLED
 
-OF = (LEARNED, SHUFFLED, RANDOM, PLAIN, NOTHING)
-PLACES = {"learned in": "prompt of learning", "another": "another prompt"}  # for a column `frame`
-COLOURS = dict(zip(OF, (OKABE_ITO[i] for i in (0, 1, 7, 2, 3)), strict=True))
+FRAMES = {"learned in": "prompt of learning", "another": "another prompt"}  # for a column `frame`
+COLOURS = {
+    LEARNED: OKABE_ITO[0],
+    SHUFFLED: OKABE_ITO[1],
+    RANDOM: OKABE_ITO[7],
+    PLAIN: OKABE_ITO[2],
+    NOTHING: OKABE_ITO[3],
+}
 
 
 def learning_lines(table: pd.DataFrame) -> Figure:
-    """The nll of the examples while nokens are learned: a line a behaviour, from a `learn_words` table."""
+    """The nll of the examples while nokens are learned: one line per behaviour of a `learn_words` table."""
     fig, ax = figure(10, 3.2)
     for i, (behaviour, rows) in enumerate(table.groupby("behaviour", sort=False)):
         look = {"color": OKABE_ITO[i], "marker": MARKERS[i], "markersize": 3}
@@ -25,22 +30,22 @@ def learning_lines(table: pd.DataFrame) -> Figure:
 
 
 def use_bars(table: pd.DataFrame) -> Figure:
-    """The share of held-out questions answered in the noken's way, and beside it: from a `tried` table.
+    """The share of held-out questions answered in the noken's way, and with controls: a `try_words` table.
 
-    A panel a behaviour, a group of bars a frame. Lines are Wilson's 95 % intervals over answers.
+    One panel per behaviour, one group of bars per frame. Lines are Wilson's 95 % intervals over answers.
     """
     behaviours, frames = table["behaviour"].unique(), table["frame"].unique()
     fig, axes = figure(10, 3.8, columns=len(behaviours), sharey=True, squeeze=False)
     for ax, behaviour in zip(axes[0], behaviours, strict=True):
-        for place, frame in enumerate(frames):
-            some = table[(table["behaviour"] == behaviour) & (table["frame"] == frame)]
-            for i, of in enumerate(OF):
-                values = some[some["of"] == of]["shows"]
+        groups = table[table["behaviour"] == behaviour].groupby(["frame", "of"])["shows"]
+        for group, frame in enumerate(frames):
+            for i, (of, colour) in enumerate(COLOURS.items()):
+                values = groups.get_group((frame, of))
                 share, (low, high) = values.mean(), wilson(values.sum(), len(values))
-                x, bar = place + (i - 2) * 0.17, [[max(share - low, 0)], [max(high - share, 0)]]
-                ax.bar(x, share, 0.15, color=COLOURS[of], label=of)
+                x, bar = group + (i - 2) * 0.17, [[max(share - low, 0)], [max(high - share, 0)]]
+                ax.bar(x, share, 0.15, color=colour, label=of)
                 ax.errorbar(x, share, bar, color="0.4", capsize=2, linewidth=1)
-        ax.set_xticks(range(len(frames)), [PLACES[frame] for frame in frames], fontsize=8)
+        ax.set_xticks(range(len(frames)), [FRAMES[frame] for frame in frames], fontsize=8)
         ax.set_title(shown(behaviour), fontsize=10)
         ax.set_ylim(0, 1.05)
     axes[0, 0].set_ylabel("share of answers that show it")
@@ -49,7 +54,7 @@ def use_bars(table: pd.DataFrame) -> Figure:
 
 
 def meant_dots(table: pd.DataFrame) -> Figure:
-    """How unlikely the words that mean a use are where the model is asked what the noken means: a dot a word.
+    """How unlikely the words that mean a use are where the model is asked for its meaning: one dot per word.
 
     From the second table of `meaning`, means over prompts and seeds. Below the line a word is likelier
     behind the learned noken than behind a random one, or one of shuffled examples.
@@ -58,14 +63,12 @@ def meant_dots(table: pd.DataFrame) -> Figure:
     fig, axes = figure(10, 4, columns=table["behaviour"].nunique(), sharex=True, sharey=True, squeeze=False)
     low, high = np.nanmin(means.to_numpy()) - 0.5, np.nanmax(means.to_numpy()) + 0.5
     for ax, (behaviour, words) in zip(axes[0], means.groupby("behaviour", sort=False), strict=True):
-        for i, of in enumerate((RANDOM, SHUFFLED)):
-            ax.plot(
-                words[of], words[LEARNED], MARKERS[i], color=COLOURS[of], label=f"beside: {of}", markersize=5
-            )
+        for of, marker in ((RANDOM, MARKERS[0]), (SHUFFLED, MARKERS[1])):
+            look = {"color": COLOURS[of], "label": f"beside: {of}", "markersize": 5}
+            ax.plot(words[of], words[LEARNED], marker, **look)
         for (_, word), row in words.iterrows():
-            ax.annotate(
-                shown(word), (row[RANDOM], row[LEARNED]), (4, 2), textcoords="offset points", fontsize=7
-            )
+            at = (row[RANDOM], row[LEARNED])
+            ax.annotate(shown(word), at, (4, 2), textcoords="offset points", fontsize=7)
         ax.plot([low, high], [low, high], color="0.6", linestyle=":", label="the same")
         ax.set(xlim=(low, high), ylim=(low, high), title=shown(behaviour))
     axes[0, 0].set_ylabel("behind the learned noken, nats")

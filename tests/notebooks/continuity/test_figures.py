@@ -1,4 +1,6 @@
-"""Figures of continuity: a curve a partner, a dot a pair, filled where it passes the gate."""
+"""Figures of continuity: one curve per partner, one dot per pair, filled where it passes the gate."""
+
+import itertools
 
 import pandas as pd
 import pytest
@@ -7,30 +9,27 @@ from helpers.figures import AWKWARD, drawn
 from workbook.continuity import figures
 
 
-def ways(pairs=("a, b", "c, d")):
+def points(pairs=("a, b", "c, d")):
+    shifts = (("related", 0.0), ("unrelated", 0.3))
     rows = [
         {"pair": pair, "of": of, "way": way, "p": p, "contrast": 1 - 2 * p + shift, "line": 1 - 2 * p}
-        for pair in pairs
-        for of, shift in (("related", 0.0), ("unrelated", 0.3))
-        for way in ("lerp", "slerp")
-        for p in (0.0, 0.5, 1.0)
+        for pair, (of, shift), way, p in itertools.product(pairs, shifts, ("lerp", "slerp"), (0.0, 0.5, 1.0))
     ]
     return pd.DataFrame(rows)
 
 
 def test_a_panel_is_a_pair_on_the_line(tmp_path):
-    fig = drawn(figures.ways_of_contrast(ways()), tmp_path)
+    fig = drawn(figures.contrast_curves(points()), tmp_path)
     assert [ax.get_title() for ax in fig.axes] == ["a, b", "c, d"]
     assert list(fig.axes[0].lines[0].get_ydata()) == [1, 0, -1]
     assert list(fig.axes[0].lines[2].get_ydata()) == [1.3, 0.3, -0.7]
 
 
 def test_a_dot_is_a_pair(tmp_path):
+    deviations = (("related", 0.1), ("unrelated", 0.2))
     rows = [
-        {"pair": pair, "gate": pair == "a, b", "of": of, "way": way, "deviation": value}
-        for pair in ("a, b", "c, d")
-        for of, value in (("related", 0.1), ("unrelated", 0.2))
-        for way in ("lerp", "slerp")
+        {"pair": pair, "gate": pair == "a, b", "of": of, "way": way, "deviation": deviation}
+        for pair, (of, deviation), way in itertools.product(("a, b", "c, d"), deviations, ("lerp", "slerp"))
     ]
     fig = drawn(figures.deviations(pd.DataFrame(rows)), tmp_path)
     dots = fig.axes[0].lines[:2]
@@ -40,4 +39,4 @@ def test_a_dot_is_a_pair(tmp_path):
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_any_pair_is_drawn(tmp_path, text):
-    drawn(figures.ways_of_contrast(ways([f"{text}, b"])), tmp_path)
+    drawn(figures.contrast_curves(points([f"{text}, b"])), tmp_path)

@@ -1,4 +1,4 @@
-"""Figures of half-trained tokens say what their tables say."""
+"""Figures of half-trained tokens show what their tables hold."""
 
 import pandas as pd
 import pytest

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 from helpers.figures import AWKWARD, drawn, words
 
-from workbook.hidden_states import figures
-from workbook.hidden_states import tables as experiment
+from workbook.hidden_states import figures, tables
 
 
 def read_outs(carriers=("A <noken>",), said=" bear", layers=3):
@@ -13,18 +12,18 @@ def read_outs(carriers=("A <noken>",), said=" bear", layers=3):
     return pd.DataFrame(
         [
             {"carrier": carrier, "word": word, "layer": layer, "slot": slot, "scaling": scaling}
-            | {"rank": 1 + layer, "said": said, "top1": int(layer == 0 and slot != experiment.LENS)}
-            | {f"rank_{name}": 7 for name in experiment.CONTROLS}
+            | {"rank": 1 + layer, "said": said, "top1": int(layer == 0 and slot != tables.LENS)}
+            | {f"rank_{name}": 7 for name in tables.CONTROLS}
             for carrier in carriers
-            for slot, scaling in experiment.READINGS
+            for slot, scaling in tables.READINGS
             for layer in range(layers)
             for word in ("bear", "tea")
         ]
     )
 
 
-def test_each_carrier_has_a_row_and_each_place_a_panel(tmp_path):
-    shares = experiment.precision(read_outs(["A <noken>", "The <noken>"]))
+def test_each_carrier_has_a_row_and_each_reading_a_panel(tmp_path):
+    shares = tables.precision(read_outs(["A <noken>", "The <noken>"]))
     fig = drawn(figures.precision_by_layer(shares), tmp_path)
     assert len(fig.axes) == 6
     lines = {line.get_label(): list(line.get_ydata()) for line in fig.axes[0].lines}
@@ -42,5 +41,5 @@ def test_what_a_word_says_is_bold_where_it_is_the_word(tmp_path):
 @pytest.mark.parametrize("text", AWKWARD)
 def test_any_text_is_drawn(tmp_path, text):
     table = read_outs([text], said=text)
-    drawn(figures.precision_by_layer(experiment.precision(table)), tmp_path)
+    drawn(figures.precision_by_layer(tables.precision(table)), tmp_path)
     drawn(figures.said_by_layer(table.assign(word=text), text), tmp_path)

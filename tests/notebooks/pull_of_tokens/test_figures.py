@@ -1,4 +1,4 @@
-"""Figures of pulls: a dot a held-out pair, a line a way, words by their pull."""
+"""Figures of pulls: one dot per held-out pair, one line per curve, words by their pull."""
 
 import pandas as pd
 import pytest
@@ -8,30 +8,23 @@ from workbook.pull_of_tokens import figures
 from workbook.pull_of_tokens.pulls import BY, FIT, HELD
 
 
-def predictions():
-    rows = [
-        {"by": by, "fold": fold, "y": y, "predicted": y / 2}
-        for by in BY
-        for fold, y in ((FIT, 3.0), (HELD, 1.0), (HELD, -2.0))
-    ]
-    return pd.DataFrame(rows)
-
-
 def test_only_held_out_pairs_are_shown(tmp_path):
-    fig = drawn(figures.predicted_and_found(predictions()), tmp_path)
-    assert [ax.get_title() for ax in fig.axes][:2] == [
-        "pulls: 0.75 explained",
-        "outputs mixed: 0.75 explained",
-    ]
+    folds = [(by, fold, y) for by in BY for fold, y in ((FIT, 3.0), (HELD, 1.0), (HELD, -2.0))]
+    predictions = pd.DataFrame(folds, columns=["by", "fold", "y"]).assign(
+        predicted=lambda rows: rows["y"] / 2
+    )
+    fig = drawn(figures.predicted_and_found(predictions), tmp_path)
+    titles = [ax.get_title() for ax in fig.axes]
+    assert titles[:2] == ["pulls: 0.75 explained", "outputs mixed: 0.75 explained"]
     for ax, by in zip(fig.axes, BY, strict=True):
         dots = set(zip(*ax.lines[1].get_data(), strict=True))
         assert dots == {(0.5, 1), (-1, -2)} | ({(1.5, 3)} if by == "traits" else set())
-    drawn(figures.predicted_and_found(predictions().assign(y=0.0, predicted=0.0)), tmp_path)
+    drawn(figures.predicted_and_found(predictions.assign(y=0.0, predicted=0.0)), tmp_path)
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_any_word_is_drawn(tmp_path, text):
-    fig = drawn(figures.one_way([0, 1], {"vectors mixed": [0, 1]}, text, f"{text}!"), tmp_path)
+    fig = drawn(figures.one_pair([0, 1], {"vectors mixed": [0, 1]}, text, f"{text}!"), tmp_path)
     assert list(fig.axes[0].lines[0].get_ydata()) == [0, 1]
     words = pd.DataFrame({"word": [text, "b"], "pull": [0.5, -0.5]})
     drawn(figures.pulls_of_words(words), tmp_path)

@@ -5,6 +5,7 @@ import pytest
 from helpers.figures import AWKWARD, drawn
 
 from workbook.soft_inputs import figures
+from workbook.soft_inputs.soft_prompts import ALONE, PASS, TOKENS, VECTORS
 
 
 def compared(methods=("soft", "MoI"), frames=("one", "two")):
@@ -12,6 +13,18 @@ def compared(methods=("soft", "MoI"), frames=("one", "two")):
         {"method": method, "frame": frame, "js_top1": 0.1 + 0.2 * m, "js_marginal": 0.2 + 0.1 * f}
         for m, method in enumerate(methods)
         for f, frame in enumerate(frames)
+    ]
+    return pd.DataFrame(rows)
+
+
+def answered(frames=("one", "two"), samples=8):
+    conditions = [(ALONE, 0, 1.0), (ALONE, 0, 1.5), (VECTORS, 4, 1.0), (TOKENS, 4, 1.0)]
+    rows = [
+        {"frame": frame, "kind": kind, "k": k, "temperature": t, "entropy": 2.0 + task + number}
+        | {f"pass_{n}": (task + 1) / 4 if n <= samples else float("nan") for n in PASS}
+        for frame in frames
+        for number, (kind, k, t) in enumerate(conditions)
+        for task in (0, 1)
     ]
     return pd.DataFrame(rows)
 
@@ -25,12 +38,6 @@ def test_a_dot_is_a_prefix(tmp_path):
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["one", "two"]
 
 
-@pytest.mark.parametrize("text", AWKWARD)
-def test_any_frame_and_any_number_of_methods_is_drawn(tmp_path, text):
-    fig = drawn(figures.top1_against_marginal(compared(("soft", "MoI", "a", "b"), [f"{text}!"])), tmp_path)
-    assert len(fig.axes) == 4
-
-
 def test_lines_are_means_of_texts(tmp_path):
     rows = [
         {"method": method, "step": step, "entropy": text + step, "same": method == "greedy"}
@@ -38,7 +45,23 @@ def test_lines_are_means_of_texts(tmp_path):
         for text in (1, 3)
         for step in (0, 1)
     ]
-    fig = drawn(figures.along_the_texts(pd.DataFrame(rows)), tmp_path)
-    left, right = fig.axes
+    left, right = drawn(figures.along_the_texts(pd.DataFrame(rows)), tmp_path).axes
     assert [list(line.get_ydata()) for line in left.lines] == [[2, 3], [2, 3]]
     assert [list(line.get_ydata()) for line in right.lines] == [[1, 1], [0, 0]]
+
+
+def test_a_line_is_a_condition_and_a_dot_a_task(tmp_path):
+    fig = drawn(figures.pass_at_k(answered()), tmp_path)
+    upper, lower = fig.axes[0], fig.axes[2]
+    assert [list(line.get_xdata()) for line in upper.lines] == [[1, 2, 4, 8]] * 4
+    assert {tuple(line.get_ydata()) for line in upper.lines} == {(0.375,) * 4}
+    assert [list(line.get_ydata()) for line in lower.lines] == [[2, 3], [3, 4], [4, 5], [5, 6]]
+    labels = ["temperature 1 alone", "temperature 1.5 alone", "random vectors, 4", "random tokens, 4"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == labels
+
+
+@pytest.mark.parametrize("text", AWKWARD)
+def test_any_frame_and_any_number_of_methods_is_drawn(tmp_path, text):
+    table = compared(("soft", "MoI", "a", "b"), [f"{text}!"])
+    assert len(drawn(figures.top1_against_marginal(table), tmp_path).axes) == 4
+    drawn(figures.pass_at_k(answered([text], samples=1)), tmp_path)

@@ -1,5 +1,7 @@
 """Figures of a word with a use: lines of learning, bars beside each other, words likelier or not."""
 
+import itertools
+
 import pandas as pd
 import pytest
 from helpers.figures import drawn, words
@@ -10,17 +12,17 @@ BEHAVIOURS = ("capitals", "short")
 
 
 def test_a_line_a_behaviour(tmp_path):
-    rows = [{"behaviour": b, "step": s, "nll": 3.0 - s} for b in BEHAVIOURS for s in range(3)]
-    (ax,) = drawn(figures.learning_lines(pd.DataFrame(rows)), tmp_path).axes
+    rows = [(behaviour, step, 3.0 - step) for behaviour in BEHAVIOURS for step in range(3)]
+    table = pd.DataFrame(rows, columns=["behaviour", "step", "nll"])
+    (ax,) = drawn(figures.learning_lines(table), tmp_path).axes
     assert [list(line.get_ydata()) for line in ax.lines] == [[3, 2, 1]] * 2
 
 
 def test_bars_are_shares(tmp_path):
     rows = [
-        {"behaviour": b, "frame": frame, "of": of, "shows": int(n <= place)}
-        for b in BEHAVIOURS
-        for frame in ("learned in", "another")
-        for place, of in enumerate(figures.OF)
+        {"behaviour": behaviour, "frame": frame, "of": of, "shows": int(n <= number)}
+        for behaviour, frame in itertools.product(BEHAVIOURS, ("learned in", "another"))
+        for number, of in enumerate(figures.COLOURS)
         for n in range(5)
     ]
     axes = drawn(figures.use_bars(pd.DataFrame(rows)), tmp_path).axes
@@ -29,16 +31,12 @@ def test_bars_are_shares(tmp_path):
 
 
 def test_a_dot_a_word(tmp_path):
+    nll = {"learned": 5.0, "shuffled examples": 6.0, "random noken": 7.0}
     rows = [
-        {"behaviour": b, "word": word, "of": of, "nll": 5.0 + place}
-        for b in BEHAVIOURS
-        for word in ("loud", "$5")
-        for place, of in enumerate(("learned", "shuffled examples", "random noken"))
-        for _ in range(2)
+        {"behaviour": behaviour, "word": word, "of": of, "nll": nll[of]}
+        for behaviour, word, of, _ in itertools.product(BEHAVIOURS, ("loud", "$5"), nll, range(2))
     ]
     fig = drawn(figures.meant_dots(pd.DataFrame(rows)), tmp_path)
     assert words(fig).count("loud") == 2 and r"\$5" in words(fig)
-    assert list(fig.axes[0].lines[0].get_xdata()) == [7, 7] and list(fig.axes[0].lines[0].get_ydata()) == [
-        5,
-        5,
-    ]
+    dots = fig.axes[0].lines[0]
+    assert list(dots.get_xdata()) == [7, 7] and list(dots.get_ydata()) == [5, 5]
