@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-import yaml
 from torch import Tensor
 
 from nokenlab.answers.blends import grid
 from nokenlab.interpolation import between, lerp
 from nokenlab.lab import Lab
 from nokenlab.prompt import fill, word_vector
+from workbook.word_lists import read_yaml
 
 PAIRS = Path(__file__).parent / "pairs.yaml"
 INTERPOLATIONS = ("lerp", "slerp")
@@ -45,7 +45,7 @@ def read_contrasts(first: int = 0) -> list[Contrast]:
         raise ValueError("contrasts must be at least 2 pairs, or 0 for all: one has no unrelated partner")
     prompts = [
         [Contrast(group["prompt"], *pair.split(", ")) for pair in group["pairs"]]
-        for group in yaml.safe_load(PAIRS.read_text(encoding="utf-8"))
+        for group in read_yaml(PAIRS)
     ]
     in_turn = [pair for pairs in zip_longest(*prompts) for pair in pairs if pair]
     return in_turn[:first] if first else in_turn

@@ -21,6 +21,7 @@ from nokenlab.measures import entropy, kl
 from nokenlab.nokens import near_centroid, random_nokens
 from nokenlab.prompt import NOKEN, fill
 from nokenlab.readout import teacher_forcing
+from workbook.word_lists import read_lines
 
 TEXTS = Path(__file__).with_name("texts.txt")
 KINDS = ("text", "shuffled", "random tokens")
@@ -40,7 +41,7 @@ FIRST = 8  # first tokens of a noken's own text, whose probability is measured a
 
 def read_texts(count: int) -> list[str]:
     """The first `count` of nokenlab's own fifty texts, each of 58 to 70 tokens of the default model."""
-    texts = TEXTS.read_text(encoding="utf-8").splitlines()
+    texts = read_lines(TEXTS)
     if not 1 <= count <= len(texts):
         raise ValueError(f"there are {len(texts)} texts, so 1 to {len(texts)} can be crammed, got {count}")
     return texts[:count]
@@ -107,21 +108,14 @@ class Crammed:
 
 
 def cram(
-    lab: Lab,
-    prompt: str,
-    ids: Sequence[Tensor],
-    held: str = FREE,
-    patience: int = 60,
-    seed: int = 0,
-    batch_size: int | None = None,
+    lab: Lab, prompt: str, ids: Sequence[Tensor], held: str = FREE, patience: int = 60, seed: int = 0
 ) -> Crammed:
     """Learn a noken for each row of ids with which the model says as many of its first tokens as possible.
 
     A row's loss is over its horizon, the first tokens that it says, and the `AHEAD` beyond; it ends when the
     next one did not become right in `patience` moves, or with all its ids. Adam, all rows from one start near
     the centroid. held: "free", or "token norm", where each move ends at the norm of the median token. Rows do
-    not depend on each other; `batch_size` of them run in one pass, by default as many as fit in memory.
-    Ctrl-C ends it and keeps what was learned.
+    not depend on each other. Ctrl-C ends it and keeps what was learned.
     """
     if held not in HELD:
         raise ValueError(f"held must be {' or '.join(map(repr, HELD))}, got {held!r}")
@@ -134,7 +128,7 @@ def cram(
     vectors = start.repeat(len(ids), 1).requires_grad_()
     optimizer = adam(lab, vectors, LEARNING_RATE)
     ids = [row.to(lab.device) for row in ids]
-    size = batch_size or teacher_forcing.rows_at_once(lab, [frame], ids)
+    size = teacher_forcing.rows_at_once(lab, [frame], ids)
     with tqdm(total=len(ids), unit="row") as bar:
         try:
             while len(active := crammed.active()):

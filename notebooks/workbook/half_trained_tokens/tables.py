@@ -59,11 +59,6 @@ def pairs(lab: Lab, share: float = 0.02, seed: int = 0) -> pd.DataFrame:
     return table
 
 
-def fill_all(lab: Lab, prompt: str, vectors: Tensor) -> Tensor:
-    """A prompt with the same vector at each <noken>, one row per vector: (vectors, tokens, width)."""
-    return fill(lab, prompt, vectors[:, None].expand(-1, prompt.count(NOKEN), -1))
-
-
 def verify(lab: Lab, pairs: pd.DataFrame, prompts: list[str]) -> pd.DataFrame:
     """A `pairs` table and how probable each token is in prompts where only it can come next.
 
@@ -76,8 +71,11 @@ def verify(lab: Lab, pairs: pd.DataFrame, prompts: list[str]) -> pd.DataFrame:
     def probabilities(batch: slice) -> Tensor:
         """(rows, prompts)"""
         tokens = ids[batch, None].to(lab.device)
-        logits = (lab.logits(fill_all(lab, prompt, vectors[batch])) for prompt in prompts)
-        return torch.cat([rows.softmax(-1).gather(1, tokens) for rows in logits], dim=1).cpu()
+        columns = []
+        for prompt in prompts:
+            x = fill(lab, prompt, vectors[batch, None].expand(-1, prompt.count(NOKEN), -1))
+            columns.append(lab.logits(x).softmax(-1).gather(1, tokens))
+        return torch.cat(columns, dim=1).cpu()
 
     most = torch.cat(lab.in_batches(probabilities, len(ids), None)).max(dim=1).values.numpy()
     return pairs.assign(max_prob=most, strong=(most < STRONG).astype(int), weak=(most < WEAK).astype(int))

@@ -20,14 +20,6 @@ READINGS = ((EMBEDDING, RAW), (EMBEDDING, TOKEN_NORM), (LAYER, RAW), (LENS, RAW)
 CONTROLS = ("other", "random", "mean", "unpatched")
 
 
-def words_of(words: Sequence[str]) -> list[str]:
-    """The words themselves; ["file"] reads nokenlab's own hundred. ValueError for fewer than two."""
-    words = WORDS.read_text(encoding="utf-8").split() if list(words) == ["file"] else list(words)
-    if len(words) < 2:
-        raise ValueError(f"at least 2 words are needed, as each is compared with the next; got {words}")
-    return words
-
-
 def word_ids(lab: Lab, words: Sequence[str]) -> Tensor:
     """The token of each word, (words,): the last one of the word with a space before it."""
     return torch.stack([lab.ids(f" {word}")[-1] for word in words])

@@ -22,15 +22,6 @@ from nokenlab.lab import Lab
 from nokenlab.prompt import Template, fill, word_vector
 
 WORDS = Path(__file__).parent / "words.txt"
-FEWEST = 4  # words: half of them are held out, and a pair needs two
-
-
-def words_of(words: Sequence[str]) -> list[str]:
-    """Words, each once; ["file"] reads nokenlab's own forty. ValueError for fewer than four."""
-    words = WORDS.read_text(encoding="utf-8").split() if list(words) == ["file"] else list(words)
-    if len(words) < FEWEST or len(set(words)) < len(words):
-        raise ValueError(f"words must be at least {FEWEST} different words, or 'file'; got {short(words)}")
-    return words
 
 
 def check_single(lab: Lab, words: Sequence[str]) -> None:

@@ -17,14 +17,8 @@ def top1_against_marginal(table: pd.DataFrame) -> Figure:
 
     Below the diagonal the next token is nearer to that after the likeliest token; above it to the marginal.
     """
-    methods = list(table["method"].unique())
-    columns = min(len(methods), 3)
-    rows = -(-len(methods) // columns)
-    look = {"squeeze": False, "sharex": True, "sharey": True}
-    fig, axes = figure(3 * columns + 0.6, 3 * rows + 0.6, rows=rows, columns=columns, **look)
-    for ax in axes.flat[len(methods) :]:
-        ax.remove()
-    for ax, method in zip(axes.flat, methods, strict=False):
+    fig, axes = figure(9.6, 6.6, rows=2, columns=3, sharex=True, sharey=True)
+    for ax, method in zip(axes.flat, METHODS, strict=True):
         dots = table[table["method"] == method]
         ax.plot([0, 1], [0, 1], color="0.6", linewidth=1)
         for number, frame in enumerate(table["frame"].unique()):
@@ -37,7 +31,7 @@ def top1_against_marginal(table: pd.DataFrame) -> Figure:
         ax.set_title(f"{method}: {below:.0%} below", fontsize=10)
     fig.supxlabel("divergence from the true marginal, bits", fontsize=10)
     fig.supylabel("divergence from the likeliest token's next, bits", fontsize=10)
-    legend_outside(fig, list(axes.flat[: len(methods)]), 4)
+    legend_outside(fig, list(axes.flat), 4)
     return fig
 
 

@@ -12,7 +12,6 @@ from typing import NamedTuple, Self
 
 import pandas as pd
 import torch
-import yaml
 from torch import Tensor
 
 from nokenlab.decode.loop import Step
@@ -20,6 +19,7 @@ from nokenlab.errors import short
 from nokenlab.lab import Lab
 from nokenlab.measures import entropy, kl
 from nokenlab.nokens import insert, rescale
+from workbook.word_lists import read_yaml
 
 FOLDER = Path(__file__).parent
 TOP = 8  # tokens in a mixture
@@ -45,7 +45,7 @@ class Draws(NamedTuple):
 
 def read_frames(file: str, frames: Sequence[str]) -> dict:
     """The entries of some frames in a YAML file of this folder. ValueError for an unknown frame."""
-    entries = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
+    entries = read_yaml(FOLDER / file)
     if unknown := [frame for frame in frames if frame not in entries]:
         raise ValueError(f"{short(unknown[0])} is not a frame of {file}, which has {', '.join(entries)}")
     return {frame: entries[frame] for frame in frames}

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import pandas as pd
 import torch
-import yaml
 from torch import Tensor
 from tqdm import tqdm
 
@@ -18,6 +17,7 @@ from nokenlab.learning import adam
 from nokenlab.nokens import near_centroid, random_nokens
 from nokenlab.prompt import NOKEN, fill
 from nokenlab.readout import teacher_forcing
+from workbook.word_lists import read_yaml
 
 LEARNING_RATE = 0.3  # per move and coordinate, in units of a typical token's spread
 FRAME = f"Question: {{}}\nAnswer {NOKEN}:"  # in which it is learned
@@ -43,16 +43,15 @@ class Examples(NamedTuple):
 
 def read_examples() -> Examples:
     """nokenlab's own forty examples of each behaviour, and thirty questions to try it on."""
-    content = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
+    content = read_yaml(Path(__file__).with_name("examples.yaml"))
     asked, brief, sentence, question = map(list, zip(*content["examples"], strict=True))
     answers = {
         "capitals": [f" {text.upper()}.\n" for text in sentence],
         "question": [f" {text}. {end}?\n" for text, end in zip(sentence, question, strict=True)],
         "short": [f" {text}.\n" for text in brief],
     }
-    plain, words = (
-        {name: content["behaviours"][name][key] for name in answers} for key in ("plain", "words")
-    )
+    plain = {name: behaviour["plain"] for name, behaviour in content["behaviours"].items()}
+    words = {name: behaviour["words"] for name, behaviour in content["behaviours"].items()}
     return Examples(asked, answers, content["held_out"], plain, words)
 
 
@@ -95,21 +94,19 @@ def learn_words(
     start = near_centroid(lab.space, 1, seed).to(lab.device)  # (1, 1, width)
     vectors = start.repeat(len(sets), 1, 1).requires_grad_()  # (sets, 1, width)
     optimizer = adam(lab, vectors, LEARNING_RATE)
-    losses = []
-    for _ in tqdm(range(steps), unit="step"):
+    rows = []
+    for step in tqdm(range(steps), unit="step"):
         nll = torch.zeros(len(sets), device=lab.device)
         for frame, targets in zip(frames, ids, strict=True):
             with lab.lock, torch.enable_grad():
                 loss, _ = teacher_forcing.run(lab, frame, vectors, targets)
                 (loss.sum() / count).backward()
             nll += loss.detach() / count
-        losses.append(nll.tolist())
+        rows += zip(sets, [step] * len(sets), nll.tolist(), strict=True)
         optimizer.step()
         optimizer.zero_grad()
-    table = pd.DataFrame(losses, columns=list(sets)).rename_axis("step").reset_index()
-    table = table.melt("step", var_name="behaviour", value_name="nll").sort_values("step", kind="stable")
     nokens = dict(zip(sets, vectors.detach().float().cpu()[:, 0], strict=True))
-    return nokens, table[["behaviour", "step", "nll"]].reset_index(drop=True)
+    return nokens, pd.DataFrame(rows, columns=["behaviour", "step", "nll"])
 
 
 def _shuffled(examples: Examples, seed: int) -> list[str]:

@@ -7,12 +7,12 @@ from helpers.figures import AWKWARD, drawn, words
 from workbook.hidden_states import figures, tables
 
 
-def read_outs(carriers=("A <noken>",), said=" bear", layers=3):
+def read_outs(carriers=("A <noken>",), token=" bear", layers=3):
     """A table in which layer 0 alone is read, by all but the lens."""
     return pd.DataFrame(
         [
             {"carrier": carrier, "word": word, "layer": layer, "slot": slot, "scaling": scaling}
-            | {"rank": 1 + layer, "said": said, "top1": int(layer == 0 and slot != tables.LENS)}
+            | {"rank": 1 + layer, "said": token, "top1": int(layer == 0 and slot != tables.LENS)}
             | {f"rank_{name}": 7 for name in tables.CONTROLS}
             for carrier in carriers
             for slot, scaling in tables.READINGS
@@ -40,6 +40,6 @@ def test_what_a_word_says_is_bold_where_it_is_the_word(tmp_path):
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_any_text_is_drawn(tmp_path, text):
-    table = read_outs([text], said=text)
+    table = read_outs([text], token=text)
     drawn(figures.precision_by_layer(tables.precision(table)), tmp_path)
     drawn(figures.said_by_layer(table.assign(word=text), text), tmp_path)
