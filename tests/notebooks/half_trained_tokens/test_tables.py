@@ -2,9 +2,8 @@
 
 import pandas as pd
 import pytest
-import torch
 
-from nokenlab.prompt import NOKEN, fill
+from nokenlab.prompt import NOKEN
 from workbook.embedding_space import tables as embedding_space
 from workbook.half_trained_tokens import tables
 
@@ -21,15 +20,6 @@ def test_a_pair_is_alike_in_space_and_decile(any_lab):
     assert len(tables.pairs(any_lab, 1e-9)) == 4  # two pairs at least
 
 
-def test_a_vector_is_put_at_each_noken(tiny):
-    vectors = tiny.embed_ids(torch.tensor([5, 7]))
-    twice = tables.fill_all(tiny, f"Red{NOKEN}{NOKEN} is", vectors)
-    position = len(tiny.ids("Red"))
-    assert torch.equal(twice[:, position], vectors) and torch.equal(twice[:, position + 1], vectors)
-    once = f"Red{NOKEN} is"
-    assert torch.equal(tables.fill_all(tiny, once, vectors), fill(tiny, once, vectors))
-
-
 @pytest.mark.parametrize("trials, nokens", [(2, [5, 1, 5]), (8, [17, 1, 20])])
 def test_the_prompts_grow_with_the_trials(trials, nokens):
     assert [prompt.count(NOKEN) for prompt in tables.verify_prompts(trials)] == nokens
@@ -42,9 +32,8 @@ def test_words_are_said_and_the_first_candidates_are_not(lab):
     assert sides.max()["candidate"] < tables.STRONG and sides.min()["matched token"] > tables.WEAK
     assert verified["strong"].tolist() == verified["weak"].tolist() == [1] * 4 + [0] * 4
     id = verified["id"].iloc[-1]
-    vector = lab.embed_ids(torch.tensor([id]))
-    logits = [lab.logits(tables.fill_all(lab, prompt, vector)) for prompt in prompts]
-    most = max(row.softmax(-1)[0, id].item() for row in logits)
+    texts = [prompt.replace(NOKEN, lab.token(id)) for prompt in prompts]
+    most = lab.logits(texts).softmax(-1)[:, id].max().item()
     assert verified["max_prob"].iloc[-1] == pytest.approx(most, rel=0.05)
 
 

@@ -9,6 +9,7 @@ from nokenlab.prompt import fill
 from nokenlab.readout.patching import read_logits
 from workbook.claims import claims
 from workbook.hidden_states import tables
+from workbook.word_lists import read_lines
 
 PROMPT, CARRIER = "Red is Red; <noken> is", "The best <noken> is that"
 WORDS = ["Red", "White", "Black", "food"]
@@ -98,7 +99,5 @@ def test_the_claims_are_answered_a_layer_at_a_time(table):
 
 
 def test_nokenlabs_words_are_a_hundred_of_one_token(lab):
-    words = tables.words_of(["file"])
+    words = read_lines(tables.WORDS)
     assert len(set(words)) == 100 and {len(lab.ids(f" {word}")) for word in words} == {1}
-    with pytest.raises(ValueError, match=r"at least 2 words are needed.*got \['bear'\]"):
-        tables.words_of(["bear"])

@@ -9,6 +9,7 @@ import torch
 import nokenlab as nl
 from nokenlab.prompt import fill, word_vector
 from workbook.pull_of_tokens import tables
+from workbook.word_lists import read_lines
 
 WORDS, PROMPT, P = ["Red", "White", "Blue", "Black"], "The best <noken> is", [0, 0.25, 0.5, 0.75, 1]
 
@@ -18,11 +19,10 @@ def table(small):
     return tables.tipping_points(small, WORDS, PROMPT, points=5)
 
 
-def test_our_own_words_are_forty():
-    assert len(tables.words_of(["file"])) == 40 and tables.words_of(WORDS) == WORDS
-    for words in (WORDS[:3], [*WORDS, "Red"]):
-        with pytest.raises(ValueError, match="words must be at least 4 different words"):
-            tables.words_of(words)
+def test_our_own_words_are_forty_of_one_token(lab):
+    words = read_lines(tables.WORDS)
+    assert len(set(words)) == 40
+    tables.check_single(lab, words)
 
 
 def test_a_word_of_several_tokens_is_refused(small):
