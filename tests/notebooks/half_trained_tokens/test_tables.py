@@ -31,7 +31,7 @@ def test_words_are_said_and_the_first_candidates_are_not(lab):
     sides = verified.groupby("of")["max_prob"]
     assert sides.max()["candidate"] < tables.STRONG and sides.min()["matched token"] > tables.WEAK
     assert verified["strong"].tolist() == verified["weak"].tolist() == [1] * 4 + [0] * 4
-    id = verified["id"].iloc[-1]
+    id = int(verified["id"].iloc[-1])
     texts = [prompt.replace(NOKEN, lab.token(id)) for prompt in prompts]
     most = lab.logits(texts).softmax(-1)[:, id].max().item()
     assert verified["max_prob"].iloc[-1] == pytest.approx(most, rel=0.05)

@@ -9,7 +9,6 @@ from nokenlab.prompt import fill
 from nokenlab.readout.patching import read_logits
 from workbook.claims import claims
 from workbook.hidden_states import tables
-from workbook.word_lists import read_lines
 
 PROMPT, CARRIER = "Red is Red; <noken> is", "The best <noken> is that"
 WORDS = ["Red", "White", "Black", "food"]
@@ -96,8 +95,3 @@ def test_the_claims_are_answered_a_layer_at_a_time(table):
     counted = tables.layers_by_verdict(verdicts)
     assert counted[counted["verdict"] == claims.HOLDS]["which"].tolist() == ["1"] * 3
     assert (counted["layers"].sum(), set(counted["verdict"])) == (len(verdicts), {claims.HOLDS, claims.FAILS})
-
-
-def test_nokenlabs_words_are_a_hundred_of_one_token(lab):
-    words = read_lines(tables.WORDS)
-    assert len(set(words)) == 100 and {len(lab.ids(f" {word}")) for word in words} == {1}

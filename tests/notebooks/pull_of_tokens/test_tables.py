@@ -9,7 +9,6 @@ import torch
 import nokenlab as nl
 from nokenlab.prompt import fill, word_vector
 from workbook.pull_of_tokens import tables
-from workbook.word_lists import read_lines
 
 WORDS, PROMPT, P = ["Red", "White", "Blue", "Black"], "The best <noken> is", [0, 0.25, 0.5, 0.75, 1]
 
@@ -17,12 +16,6 @@ WORDS, PROMPT, P = ["Red", "White", "Blue", "Black"], "The best <noken> is", [0,
 @pytest.fixture(scope="module")
 def table(small):
     return tables.tipping_points(small, WORDS, PROMPT, points=5)
-
-
-def test_our_own_words_are_forty_of_one_token(lab):
-    words = read_lines(tables.WORDS)
-    assert len(set(words)) == 40
-    tables.check_single(lab, words)
 
 
 def test_a_word_of_several_tokens_is_refused(small):
