@@ -1,4 +1,4 @@
-"""Nokens ever farther from the centroid, and controls beside them: what the model says they mean.
+"""Nokens ever farther from the centroid, with controls: what the model says they mean.
 
 After "Mapping the semantic void" (GPT-J): its two prompts, its radii; the controls are ours.
 """
@@ -34,10 +34,7 @@ ROWS = 128  # next-token distributions held at once: a row is as long as the voc
 
 
 def vectors(lab: Lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
-    """The nokens of one kind and radius, a row a seed: (seeds, width), float32 on the CPU. See `KINDS`.
-
-    Raises ValueError for a kind that is not there.
-    """
+    """The nokens of one of `KINDS` and one radius, one row per seed: (seeds, width), float32 on the CPU."""
     c, seeds = lab.space.centroid.cpu(), list(seeds)
     if kind in ("raw", "temperature 1"):
         return shell(c, seeds, radius)
@@ -47,13 +44,13 @@ def vectors(lab: Lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
         return random_nokens(lab.width, seeds, norm=radius)
     if kind == "covariance":
         variances, directions = lab.space.principal
-        drawn = random_nokens(lab.width, seeds) * variances.sqrt() @ directions
-        return c + rescale(drawn, radius)
+        gaussian = random_nokens(lab.width, seeds) * variances.sqrt() @ directions
+        return c + rescale(gaussian, radius)
     if kind == "shuffled":
         return c + rescale(torch.stack([_shuffled(lab, seed) for seed in seeds]), radius)
     if kind == REAL:
         return lab.space.vectors[lab.space.rows(torch.tensor(seeds))].float().cpu()
-    raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+    raise ValueError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
 
 
 def _shuffled(lab: Lab, seed: int) -> Tensor:
@@ -70,15 +67,13 @@ def first_sentence(text: str) -> str:
 
 
 def subjects(lab: Lab, radii: Sequence[float], count: int, tokens: int, seed: int = 0) -> pd.DataFrame:
-    """Who is asked about: a row a noken or real token, with kind, radius and seed.
+    """What is to be defined: one row per noken or real token, with kind, radius and seed.
 
-    `count` nokens of each kind at each radius, by seed, seed + 1, …; one where they are all the same (radius
-    0, and the text is not drawn). Then `tokens` random real tokens: radius NaN, seed the token's id.
+    `count` nokens of each kind at each radius, with seeds seed, seed + 1, …; one where all are equal (radius
+    0, unless the text is drawn). Then `tokens` random real tokens: radius NaN, seed the token's id.
     """
-    if min(count, tokens) < 1 or not len(radii):
-        raise ValueError(f"at least one noken, real token and radius are needed: {count}, {tokens}, {radii}")
-    if min(radii) < 0 or not np.isfinite(radii).all() or len(set(radii)) < len(radii) or max(radii) == 0:
-        raise ValueError(f"radii are finite numbers, 0 or more, each once, one above 0; got {radii}")
+    if not any(radii):
+        raise ValueError(f"radii needs at least one above 0, got {radii}")
     drawn = torch.randperm(len(lab.space), generator=torch.Generator().manual_seed(seed))[:tokens]
     rows = [
         (kind, float(radius), seed + i)
@@ -92,49 +87,46 @@ def subjects(lab: Lab, radii: Sequence[float], count: int, tokens: int, seed: in
 
 
 def probe(lab: Lab, subjects: pd.DataFrame, prompts: Sequence[str] = PROMPTS) -> pd.DataFrame:
-    """The first next token after each row of a `subjects` table, in each prompt; no text yet.
+    """The next token after each row of a `subjects` table, in each prompt; no text yet.
 
     Columns: kind, prompt, radius, medians (the radius in distances of the median token from the centroid),
     seed, norm, angle (to the centroid, degrees), next_token, probability (its), entropy (bits), kl (bits,
     from the next-token distribution of the centroid itself in that prompt: one reference for all kinds).
     """
-    found, c = _vectors(lab, subjects), lab.space.centroid.cpu()[None]
-    where = subjects.reset_index(drop=True)
-    where.insert(2, "medians", where["radius"] / lab.space.median_distance)
-    where["norm"] = found.norm(dim=-1).tolist()
-    where["angle"] = cosine_similarity(found, c, dim=-1).clamp(-1, 1).acos().rad2deg().tolist()
+    nokens, c = _vectors(lab, subjects), lab.space.centroid.cpu()[None]
+    table = subjects.reset_index(drop=True)
+    table.insert(2, "medians", table["radius"] / lab.space.median_distance)
+    table["norm"] = nokens.norm(dim=-1).tolist()
+    table["angle"] = cosine_similarity(nokens, c, dim=-1).clamp(-1, 1).acos().rad2deg().tolist()
     tables = []
     for prompt in prompts:
         (reference,) = lab.logits(fill(lab, prompt, c))  # (vocab,)
-        some = (lab.logits(fill(lab, prompt, part)) for part in found.split(ROWS))
-        said = pd.concat([pd.DataFrame(next_token(lab, part, reference)) for part in some], ignore_index=True)
-        tables.append(where.join(said))
+        logits = (lab.logits(fill(lab, prompt, batch)) for batch in nokens.split(ROWS))
+        measures = [pd.DataFrame(next_token(lab, batch, reference)) for batch in logits]
+        tables.append(table.join(pd.concat(measures, ignore_index=True)))
         tables[-1].insert(1, "prompt", prompt)
     return pd.concat(tables, ignore_index=True)
 
 
 def _vectors(lab: Lab, rows: pd.DataFrame) -> Tensor:
     """The vector of each row by its kind, radius and seed, (rows, width), float32 on the CPU."""
-    found = torch.empty(len(rows), lab.width)
-    by = rows.reset_index(drop=True).groupby(["kind", "radius"], dropna=False)
-    for (kind, radius), some in by:
-        found[some.index.tolist()] = vectors(lab, kind, radius, some["seed"])
-    return found
+    nokens = torch.empty(len(rows), lab.width)
+    for (kind, radius), group in rows.reset_index(drop=True).groupby(["kind", "radius"], dropna=False):
+        nokens[group.index.tolist()] = vectors(lab, kind, radius, group["seed"])
+    return nokens
 
 
-def define(
-    lab: Lab, probed: pd.DataFrame, max_new_tokens: int = 16, temperature_seed: int = 0
-) -> pd.DataFrame:
-    """A `probe` table with what the model says: one column more, definition (up to the first full stop).
+def define(lab: Lab, probed: pd.DataFrame, max_new_tokens: int = 16) -> pd.DataFrame:
+    """A `probe` table with one more column: definition (what the model says, up to the first full stop).
 
-    Greedy, but for "temperature 1", where row i of a prompt draws by the seed `temperature_seed` + i.
+    Greedy, except "temperature 1": row i of a prompt is drawn with seed i.
     """
-    said = pd.Series("", index=probed.index)
+    definitions = pd.Series("", index=probed.index)
     for (prompt, drawn), rows in probed.groupby(["prompt", probed["kind"] == "temperature 1"], sort=False):
-        seeds = range(temperature_seed, temperature_seed + len(rows)) if drawn else None
+        seeds = range(len(rows)) if drawn else None
         texts = lab.generate(fill(lab, prompt, _vectors(lab, rows)), max_new_tokens, seeds=seeds)
-        said[rows.index] = [first_sentence(text) for text in texts]
-    return probed.assign(definition=said)
+        definitions[rows.index] = [first_sentence(text) for text in texts]
+    return probed.assign(definition=definitions)
 
 
 def directions(
@@ -142,24 +134,24 @@ def directions(
 ) -> pd.DataFrame:
     """The angle held, the length not: words' and random nokens' directions at the raw nokens' lengths.
 
-    A direction is that of a word's embedding, or a random one (of `random_nokens`, `count` seeds from `seed`
-    on). Prompts and lengths are those of a `probe` table. Columns: direction (its name), of ("word" or
-    "noken"), prompt, radius, norm (the median norm of the raw nokens of that radius), next_token,
-    probability, entropy, kl (bits, from the same direction at the centroid's norm).
+    Directions are those of the words' embeddings and of `count` random nokens with seeds from `seed` on.
+    Prompts and lengths are those of a `probe` table. Columns: direction (its name), of ("word" or "noken"),
+    prompt, radius, norm (the median norm of the raw nokens of that radius), next_token, probability, entropy
+    and kl (bits; kl from the same direction at the centroid's norm).
     """
     seeds = range(seed, seed + count)
-    found = [*(word_vector(lab, word) for word in words), *random_nokens(lab.width, seeds)]
+    ends = torch.stack([*(word_vector(lab, word) for word in words), *random_nokens(lab.width, seeds)])
     names = [*words, *(f"noken {i}" for i in seeds)]
     norms = probed[probed["kind"] == "raw"].groupby("radius")["norm"].median()
     lengths = torch.tensor([lab.space.centroid.norm().item(), *norms])
-    found = normalize(torch.stack(found), dim=-1)[:, None] * lengths[:, None]  # (directions, lengths, width)
-    where = pd.MultiIndex.from_product([names, norms.index], names=["direction", "radius"])
+    nokens = normalize(ends, dim=-1)[:, None] * lengths[:, None]  # (directions, lengths, width)
+    index = pd.MultiIndex.from_product([names, norms.index], names=["direction", "radius"])
     tables = []
     for prompt in probed["prompt"].unique():
-        logits = lab.logits(fill(lab, prompt, found.flatten(0, 1))).unflatten(0, found.shape[:2])
-        ends, starts = logits[:, 1:], logits[:, :1].expand_as(logits[:, 1:])
-        said = next_token(lab, ends.flatten(0, 1), starts.flatten(0, 1))
-        tables.append(pd.DataFrame({"prompt": prompt} | said, index=where).reset_index())
+        logits = lab.logits(fill(lab, prompt, nokens.flatten(0, 1))).unflatten(0, nokens.shape[:2])
+        changed, start = logits[:, 1:], logits[:, :1].expand_as(logits[:, 1:])
+        measures = next_token(lab, changed.flatten(0, 1), start.flatten(0, 1))
+        tables.append(pd.DataFrame({"prompt": prompt} | measures, index=index).reset_index())
     table = pd.concat(tables, ignore_index=True)
     table.insert(1, "of", ["word" if name in words else "noken" for name in table["direction"]])
     table.insert(4, "norm", table["radius"].map(norms))
@@ -171,25 +163,27 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
     Columns: prompt, kind, radius, medians, rows, angle, entropy, kl (medians), different (definitions).
     """
-    by = table.groupby(["prompt", "kind", "radius"], sort=False, dropna=False)
-    found = by[["medians", "angle", "entropy", "kl"]].median()
-    found.insert(1, "rows", by.size())
-    return found.assign(different=by["definition"].nunique()).reset_index()
+    groups = table.groupby(["prompt", "kind", "radius"], sort=False, dropna=False)
+    medians = groups[["medians", "angle", "entropy", "kl"]].median()
+    medians.insert(1, "rows", groups.size())
+    return medians.assign(different=groups["definition"].nunique()).reset_index()
 
 
 def frequencies(table: pd.DataFrame, themes: Sequence[str]) -> pd.DataFrame:
-    """How often each theme is met, by prompt, kind and radius, from a `define` table with its `marks`.
+    """How often definitions have each theme, by prompt, kind and radius, from a `define` table with `marks`.
 
-    Each row there is one noken or token. Columns: prompt, kind, theme ("none of these" too), radius, medians,
-    unit, n_units, hits, share, low, high (Wilson 95 %).
+    The unit is one noken or token. Columns: prompt, kind, theme ("none of these" too), radius, medians, unit,
+    n_units, hits, share, low, high (Wilson 95 %).
     """
-    found = []
-    for (prompt, kind, radius), rows in table.groupby(["prompt", "kind", "radius"], sort=False, dropna=False):
-        place = radius, rows["medians"].iloc[0], "token" if kind == REAL else "noken", len(rows)
+    rows = []
+    for (prompt, kind, radius), group in table.groupby(
+        ["prompt", "kind", "radius"], sort=False, dropna=False
+    ):
+        count, unit = len(group), "token" if kind == REAL else "noken"
         for theme in [*themes, NONE]:
-            hits = int(rows[column(theme)].sum())
-            share = hits / len(rows), *wilson(hits, len(rows))
-            found.append((prompt, kind, theme, *place, hits, *share))
+            hits = int(group[column(theme)].sum())
+            subject = prompt, kind, theme, radius, group["medians"].iloc[0], unit, count
+            rows.append((*subject, hits, hits / count, *wilson(hits, count)))
     names = [
         "prompt",
         "kind",
@@ -203,36 +197,35 @@ def frequencies(table: pd.DataFrame, themes: Sequence[str]) -> pd.DataFrame:
         "low",
         "high",
     ]
-    return pd.DataFrame(found, columns=names)
+    return pd.DataFrame(rows, columns=names)
 
 
 def survival(probed: pd.DataFrame) -> pd.DataFrame:
     """How much of the change with the radius is left when the norm is held, from a `probe` table.
 
     Change is the mean `kl` from the centroid itself. Columns: prompt, radius, medians, unit, n_units, raw,
-    kept (mean kl of kinds "raw" and "centroid norm", bits), share (kept / raw), low, high (95 %, nokens drawn
-    anew; NaN for one noken).
+    kept (mean kl of kinds "raw" and "centroid norm", bits), share (kept / raw), low, high (95 %, bootstrap
+    over nokens; NaN for one noken).
     """
     rows = []
-    pair = probed[probed["kind"].isin(["raw", "centroid norm"]) & (probed["radius"] > 0)]
-    for (prompt, radius, medians), some in pair.groupby(["prompt", "radius", "medians"], sort=False):
-        kl = some.pivot(index="seed", columns="kind", values="kl")
-        raw, kept = kl["raw"].to_numpy(), kl["centroid norm"].to_numpy()
-        interval = bootstrap(ratio_of_means, kept, raw)
-        means = raw.mean(), kept.mean(), ratio_of_means(kept, raw)
-        rows.append((prompt, radius, medians, "noken", len(kl), *means, *interval))
+    pairs = probed[probed["kind"].isin(["raw", "centroid norm"]) & (probed["radius"] > 0)]
+    for subject, group in pairs.groupby(["prompt", "radius", "medians"], sort=False):
+        kl = group.pivot(index="seed", columns="kind", values="kl")
+        raw, held = kl["raw"].to_numpy(), kl["centroid norm"].to_numpy()
+        means = raw.mean(), held.mean(), ratio_of_means(held, raw)
+        rows.append((*subject, "noken", len(kl), *means, *bootstrap(ratio_of_means, held, raw)))
     names = ["prompt", "radius", "medians", "unit", "n_units", "raw", "kept", "share", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
 def lengths(directions: pd.DataFrame) -> pd.DataFrame:
-    """What the length alone does, from a `directions` table.
+    """What the length alone changes, from a `directions` table.
 
-    Columns: prompt, of, radius, norm, unit, n_units, kl (mean, bits), low, high (95 %, by directions).
+    Columns: prompt, of, radius, norm, unit, n_units, kl (mean, bits), low, high (95 %, over directions).
     """
     rows = []
-    for place, some in directions.groupby(["prompt", "of", "radius", "norm"], sort=False):
-        kl = some["kl"].to_numpy()
-        rows.append((*place, "direction", len(kl), kl.mean(), *bootstrap(np.mean, kl)))
+    for subject, group in directions.groupby(["prompt", "of", "radius", "norm"], sort=False):
+        kl = group["kl"].to_numpy()
+        rows.append((*subject, "direction", len(kl), kl.mean(), *bootstrap(np.mean, kl)))
     names = ["prompt", "of", "radius", "norm", "unit", "n_units", "kl", "low", "high"]
     return pd.DataFrame(rows, columns=names)

@@ -10,12 +10,12 @@ RADII = [(0.0, 0.0), (2.0, 0.87), (100.0, 43.4)]  # radius, medians
 
 def lines(ax):
     """The lines with error bars, by label: their heights, and the ends of the bars."""
-    found = {}
+    lines = {}
     for container in ax.containers:
         line, _, (bars,) = container.lines
         ends = [tuple(bar[:, 1]) for bar in bars.get_segments()]
-        found[container.get_label()] = (line.get_ydata().tolist(), ends)
-    return found
+        lines[container.get_label()] = (line.get_ydata().tolist(), ends)
+    return lines
 
 
 def legend(fig):

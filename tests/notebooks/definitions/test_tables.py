@@ -8,13 +8,12 @@ import nokenlab as nl
 from nokenlab import nokens
 from nokenlab.prompt import NOKEN
 from workbook.claims import claims
-from workbook.definitions import tables as definitions
-from workbook.definitions import themes
+from workbook.definitions import tables, themes
 
-NOKEN_KINDS = [kind for kind in definitions.KINDS if kind != definitions.REAL]
+NOKEN_KINDS = [kind for kind in tables.KINDS if kind != tables.REAL]
 
 
-@pytest.mark.parametrize("prompt", definitions.PROMPTS)
+@pytest.mark.parametrize("prompt", tables.PROMPTS)
 def test_a_real_tokens_embedding_gives_the_logits_of_the_text(lab, prompt):
     word = " dog" if f" {NOKEN} " in prompt else "dog"
     rows = nl.fill(lab, prompt, lab.embed(word)[0])
@@ -26,33 +25,33 @@ def test_a_real_tokens_embedding_gives_the_logits_of_the_text(lab, prompt):
 def test_each_kind_lies_where_it_says(any_lab):
     c, seeds = any_lab.space.centroid.cpu(), range(4)
     for kind in ("raw", "covariance", "shuffled", "temperature 1"):
-        away = (definitions.vectors(any_lab, kind, 3.0, seeds) - c).norm(dim=-1)
+        away = (tables.vectors(any_lab, kind, 3.0, seeds) - c).norm(dim=-1)
         assert away.tolist() == pytest.approx([3.0] * 4, rel=1e-4)
-    raw, turned = (definitions.vectors(any_lab, kind, 3.0, seeds) for kind in ("raw", "centroid norm"))
+    raw, turned = (tables.vectors(any_lab, kind, 3.0, seeds) for kind in ("raw", "centroid norm"))
     assert turned.norm(dim=-1).tolist() == pytest.approx([c.norm().item()] * 4, rel=1e-4)
     torch.testing.assert_close(nl.rescale(raw, 1.0), nl.rescale(turned, 1.0))
-    torch.testing.assert_close(definitions.vectors(any_lab, "centroid norm", 0.0, [0])[0], c)
-    assert definitions.vectors(any_lab, "origin", 3.0, seeds).norm(dim=-1).tolist() == pytest.approx(
+    torch.testing.assert_close(tables.vectors(any_lab, "centroid norm", 0.0, [0])[0], c)
+    assert tables.vectors(any_lab, "origin", 3.0, seeds).norm(dim=-1).tolist() == pytest.approx(
         [3.0] * 4, rel=1e-4
     )
     ids = any_lab.space.ids[[5, 2]].tolist()
-    real = definitions.vectors(any_lab, definitions.REAL, float("nan"), ids)
+    real = tables.vectors(any_lab, tables.REAL, float("nan"), ids)
     assert torch.equal(real, any_lab.space.vectors[[5, 2]].float().cpu())
-    with pytest.raises(ValueError, match="is none of raw"):
-        definitions.vectors(any_lab, "sideways", 1.0, seeds)
+    with pytest.raises(ValueError, match="is not one of raw"):
+        tables.vectors(any_lab, "sideways", 1.0, seeds)
 
 
 def test_a_seed_keeps_its_direction_in_every_company_and_at_every_radius(lab):
     for kind in NOKEN_KINDS:
         torch.testing.assert_close(
-            definitions.vectors(lab, kind, 2.0, [5])[0], definitions.vectors(lab, kind, 2.0, [1, 5])[1]
+            tables.vectors(lab, kind, 2.0, [5])[0], tables.vectors(lab, kind, 2.0, [1, 5])[1]
         )
-    near, far = (definitions.vectors(lab, "shuffled", r, [3]) - lab.space.centroid.cpu() for r in (1.0, 8.0))
+    near, far = (tables.vectors(lab, "shuffled", r, [3]) - lab.space.centroid.cpu() for r in (1.0, 8.0))
     torch.testing.assert_close(8 * near, far, atol=1e-4, rtol=1e-4)
 
 
 def test_covariance_leans_as_the_tokens_do(lab):
-    offsets = definitions.vectors(lab, "covariance", 1.0, range(400)) - lab.space.centroid.cpu()
+    offsets = tables.vectors(lab, "covariance", 1.0, range(400)) - lab.space.centroid.cpu()
     variances, directions = lab.space.principal
     share = (offsets @ directions[0]).square().mean().item()
     expected = (variances[0] / variances.sum()).item()
@@ -60,27 +59,27 @@ def test_covariance_leans_as_the_tokens_do(lab):
 
 
 def test_the_cut_is_at_the_first_full_stop():
-    assert definitions.first_sentence(" a cat. A dog. ") == "a cat"
-    assert definitions.first_sentence("no end") == "no end"
-    assert definitions.first_sentence(". so") == ""
+    assert tables.first_sentence(" a cat. A dog. ") == "a cat"
+    assert tables.first_sentence("no end") == "no end"
+    assert tables.first_sentence(". so") == ""
 
 
 def test_subjects_are_counted_once_each(tiny):
-    found = definitions.subjects(tiny, [0.0, 2.0], 3, 40, seed=7)
-    sizes = found.groupby(["kind", "radius"]).size()
-    assert sizes["temperature 1"].tolist() == [3, 3]  # luck differs where the noken does not
+    table = tables.subjects(tiny, [0.0, 2.0], 3, 40, seed=7)
+    sizes = table.groupby(["kind", "radius"]).size()
+    assert sizes["temperature 1"].tolist() == [3, 3]  # the draw differs where the noken does not
     assert all(sizes[kind].tolist() == [1, 3] for kind in NOKEN_KINDS if kind != "temperature 1")
-    assert found[(found["kind"] == "raw") & (found["radius"] == 2)]["seed"].tolist() == [7, 8, 9]
-    real = found[found["kind"] == definitions.REAL]
+    assert table[(table["kind"] == "raw") & (table["radius"] == 2)]["seed"].tolist() == [7, 8, 9]
+    real = table[table["kind"] == tables.REAL]
     assert real["radius"].isna().all() and real["seed"].nunique() == 40
     assert set(real["seed"]) <= set(tiny.space.ids.tolist())
-    fewer = definitions.subjects(tiny, [0.0, 2.0], 3, 10, seed=7)  # more tokens leave the first as they are
-    assert fewer[fewer["kind"] == definitions.REAL]["seed"].tolist() == real["seed"].tolist()[:10]
+    fewer = tables.subjects(tiny, [0.0, 2.0], 3, 10, seed=7)  # more tokens leave the first as they are
+    assert fewer[fewer["kind"] == tables.REAL]["seed"].tolist() == real["seed"].tolist()[:10]
 
 
 def test_probe_and_define_and_count(tiny):
-    subjects = definitions.subjects(tiny, [0.0, 2.0], 3, 5)
-    probed = definitions.probe(tiny, subjects)
+    subjects = tables.subjects(tiny, [0.0, 2.0], 3, 5)
+    probed = tables.probe(tiny, subjects)
     assert probed["prompt"].value_counts().tolist() == [len(subjects)] * 2
     starts = probed[(probed["radius"] == 0) & (probed["kind"] != "origin")]
     assert starts["kl"].max() < 1e-4  # one reference: all of these start there
@@ -88,29 +87,29 @@ def test_probe_and_define_and_count(tiny):
     assert (nokens_only["medians"] * tiny.space.distances.median().item()).tolist() == pytest.approx(
         nokens_only["radius"].tolist(), rel=1e-4
     )
-    table = definitions.define(tiny, probed, 3)
-    again = definitions.define(tiny, probed[::-1], 3).loc[probed.index]
+    table = tables.define(tiny, probed, 3)
+    again = tables.define(tiny, probed[::-1], 3).loc[probed.index]
     greedy = table["kind"] != "temperature 1"
     assert table[greedy]["definition"].equals(again[greedy]["definition"])
     row = table[table["kind"] == "shuffled"].iloc[3]
-    alone = nl.fill(tiny, row["prompt"], definitions.vectors(tiny, "shuffled", row["radius"], [row["seed"]]))
-    assert row["definition"] == definitions.first_sentence(tiny.generate(alone, 3)[0])
+    alone = nl.fill(tiny, row["prompt"], tables.vectors(tiny, "shuffled", row["radius"], [row["seed"]]))
+    assert row["definition"] == tables.first_sentence(tiny.generate(alone, 3)[0])
     lists = {"a hole": ["zzz"]}
     table = table.join(themes.marks(table["definition"], lists))
     assert not table["a_hole"].any() and table["none_of_these"].all()
-    shares = definitions.frequencies(table, lists)
+    shares = tables.frequencies(table, lists)
     assert (shares[shares["theme"] == "a hole"]["hits"] == 0).all()
     none = shares[shares["theme"] == themes.NONE]
     assert (none["hits"] == none["n_units"]).all() and (none["high"] == 1).all()
-    assert definitions.summary(table)["rows"].sum() == len(table) == none["n_units"].sum()
+    assert tables.summary(table)["rows"].sum() == len(table) == none["n_units"].sum()
 
 
 def test_real_tokens_are_measured_as_their_text_is(lab):
     id = lab.tokenizer.encode(" dog")[0]
-    rows = pd.DataFrame([(definitions.REAL, float("nan"), id)], columns=["kind", "radius", "seed"])
-    probed = definitions.probe(lab, rows, [definitions.PROMPTS[1]])
+    rows = pd.DataFrame([(tables.REAL, float("nan"), id)], columns=["kind", "radius", "seed"])
+    probed = tables.probe(lab, rows, [tables.PROMPTS[1]])
     texts = [
-        nl.fill(lab, definitions.PROMPTS[1], lab.space.centroid.cpu()),
+        nl.fill(lab, tables.PROMPTS[1], lab.space.centroid.cpu()),
         "A typical definition of dog is",
     ]
     centroid, dog = (lab.logits(text) for text in texts)
@@ -120,10 +119,10 @@ def test_real_tokens_are_measured_as_their_text_is(lab):
 
 def test_directions_keep_their_angle_and_have_the_raw_nokens_lengths(tiny):
     c = tiny.space.centroid.norm().item()
-    probed = pd.DataFrame({"kind": "raw", "prompt": list(definitions.PROMPTS) * 3, "radius": 1.0})
+    probed = pd.DataFrame({"kind": "raw", "prompt": list(tables.PROMPTS) * 3, "radius": 1.0})
     probed["norm"] = [2 * c, 2 * c, 3 * c, 3 * c, 9 * c, 9 * c]
     still = probed.assign(radius=0.0, norm=c)
-    table = definitions.directions(tiny, pd.concat([probed, still]), seed=4, words=["dog", "king"], count=3)
+    table = tables.directions(tiny, pd.concat([probed, still]), seed=4, words=["dog", "king"], count=3)
     assert table.groupby(["prompt", "of"])["direction"].nunique().tolist() == [3, 2] * 2
     assert table["direction"].unique().tolist() == ["dog", "king", "noken 4", "noken 5", "noken 6"]
     assert table[table["radius"] == 0]["kl"].max() < 1e-4  # against itself
@@ -132,7 +131,7 @@ def test_directions_keep_their_angle_and_have_the_raw_nokens_lengths(tiny):
     ends = nokens.random_nokens(tiny.width, [5]) * 1.0
     short, long = (tiny.logits(nl.fill(tiny, row["prompt"], nl.rescale(ends, n))) for n in (c, 3 * c))
     assert row["kl"] == pytest.approx(nl.measures.kl(long, short).item(), rel=1e-2, abs=1e-5)
-    counted = definitions.lengths(table)
+    counted = tables.lengths(table)
     assert counted["n_units"].tolist() == [2, 2, 3, 3] * 2 and (counted["low"] <= counted["high"]).all()
 
 
@@ -144,35 +143,28 @@ def test_survival_is_one_where_nothing_is_lost_and_half_where_half_is():
         for seed in range(6)
     ]
     probed = pd.DataFrame(rows, columns=["kind", "prompt", "radius", "medians", "seed", "kl"])
-    table = definitions.survival(probed)
+    table = tables.survival(probed)
     assert table["prompt"].tolist() == ["all", "half"] and table["n_units"].tolist() == [6, 6]
     assert table[["share", "low", "high"]].to_numpy().tolist() == [[1.0] * 3, [0.5] * 3]
-    alone = definitions.survival(probed[probed["seed"] == 0])  # one noken has no interval
+    alone = tables.survival(probed[probed["seed"] == 0])  # one noken has no interval
     assert alone["share"].tolist() == [1.0, 0.5] and alone[["low", "high"]].isna().all(axis=None)
 
 
 def test_every_claim_finds_its_rows(tiny):
     radii = [0.0, 0.5, 1.0, 5.0, 10000.0]
-    probed = definitions.probe(tiny, definitions.subjects(tiny, radii, 3, 6, seed=500))
+    probed = tables.probe(tiny, tables.subjects(tiny, radii, 3, 6, seed=500))
     table = probed.join(themes.marks(pd.Series("a man", index=probed.index), themes.read_themes()))
-    asked = claims.read_claims("definitions/questions.yaml")
-    directions = definitions.directions(tiny, probed, words=["dog"], count=2)
-    found = claims.answers(asked, {"definitions": table, "directions": directions})
-    assert len(found) == 2 * len(asked) and found["estimate"].notna().all()
-    units = found.set_index("claim")["n_units"]
+    questions = claims.read_claims("definitions/questions.yaml")
+    directions = tables.directions(tiny, probed, words=["dog"], count=2)
+    answers = claims.answers(questions, {"definitions": table, "directions": directions})
+    assert len(answers) == 2 * len(questions) and answers["estimate"].notna().all()
+    units = answers.set_index("claim")["n_units"]
     assert units["a person is more than words have"].tolist() == [3 + 6] * 2
     assert (units.drop("a person is more than words have") == 3).all()
-    persons = found[found["claim"].str.startswith("a person")]
+    persons = answers[answers["claim"].str.startswith("a person")]
     assert (persons["estimate"] == 0).all()  # everybody is one: no radius has more
 
 
-@pytest.mark.parametrize("radii", [[], [-1.0], [0.0], [1.0, 1.0], [float("nan")]])
-def test_radii_that_make_no_walk_are_refused(tiny, radii):
-    with pytest.raises(ValueError, match="radi"):
-        definitions.subjects(tiny, radii, 2, 2)
-
-
-@pytest.mark.parametrize("counts", [(0, 1), (1, 0)])
-def test_nobody_to_ask_is_refused(tiny, counts):
-    with pytest.raises(ValueError, match="at least one"):
-        definitions.subjects(tiny, [1.0], *counts)
+def test_radius_0_alone_is_refused(tiny):
+    with pytest.raises(ValueError, match="radii needs at least one above 0"):
+        tables.subjects(tiny, [0.0], 2, 2)
