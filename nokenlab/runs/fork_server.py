@@ -5,16 +5,14 @@ GPU, so that a fork of it is as good as a new Python; Linux only. `multiprocessi
 refuses to start a process in a dask worker, which is daemonic, waits for ever for a server that is stopped,
 ignores imports that fail, and cannot say whether forking is safe.
 
-Driver and server talk over a socket, one line of JSON each way: the server begins with
-{"problem": null or why it must not fork}; then {"command": …, "env": …} is answered with {"pid": …}.
+They talk over a pair of connections: the server first sends why it must not fork, or None; then it gets
+(command, environment) of a kernel, and sends its process id.
 """
 
 import gc
-import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +21,8 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import EntryPoint
-from multiprocessing.connection import wait
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 
 import psutil
 
@@ -54,8 +53,7 @@ class ForkServer:
     """The driver's side: starts a server, lets it fork kernels, ends it. For one thread at a time."""
 
     def __init__(self, modules: Iterable[str], env: dict[str, str]):
-        self.connection, theirs = socket.socketpair()
-        self._stream = self.connection.makefile("rw")
+        self._connection, theirs = Pipe()
         command = [sys.executable, "-m", "nokenlab.runs.fork_server", str(theirs.fileno()), *modules]
         with theirs:
             self._process = psutil.Popen(
@@ -68,25 +66,28 @@ class ForkServer:
                 start_new_session=True,  # out of reach of this terminal's Ctrl-C
             )
 
-    def receive(self, seconds: float) -> dict | None:
-        """The next answer; None if the server is dead or stopped, or takes longer than `seconds`."""
+    def problem(self, seconds: float) -> str | None:
+        """Why the new server must not fork, or None. Raises ServerLost."""
+        return self._receive(seconds)
+
+    def fork(self, command: list[str], env: dict[str, str], seconds: float) -> int:
+        """Fork a kernel, which `command` would start anew. Returns its process id. Raises ServerLost."""
+        try:
+            self._connection.send((command, env))
+        except OSError:
+            raise ServerLost from None
+        return self._receive(seconds)
+
+    def _receive(self, seconds: float) -> object:
+        """What the server sends. Raises ServerLost if it is dead or stopped, or takes longer."""
         end = time.monotonic() + seconds
         try:
-            while not wait([self.connection], 0.5):
+            while not self._connection.poll(0.5):
                 if time.monotonic() > end or self._process.status() == psutil.STATUS_STOPPED:
-                    return None
-            return json.loads(self._stream.readline() or "null")
-        except (OSError, ValueError, psutil.NoSuchProcess):
-            return None
-
-    def fork(self, command: list[str], env: dict[str, str], seconds: float) -> int | None:
-        """Fork a kernel, which `command` would start anew. Returns its process id, or None as `receive`."""
-        try:
-            print(json.dumps({"command": command, "env": env}), file=self._stream, flush=True)
-        except OSError:
-            return None
-        answer = self.receive(seconds)
-        return answer and answer["pid"]
+                    raise ServerLost
+            return self._connection.recv()
+        except (OSError, EOFError, psutil.NoSuchProcess):
+            raise ServerLost from None
 
     def kill(self) -> None:
         """End the server; its kernels go on until `disconnect`."""
@@ -96,11 +97,14 @@ class ForkServer:
 
     def disconnect(self) -> None:
         """End the kernels that the server forked."""
-        with suppress(OSError):  # the server may be gone
-            self.connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
 
 
-def serve(connection: socket.socket, modules: Iterable[str]) -> None:
+class ServerLost(Exception):
+    """The server does not answer: it is dead or stopped."""
+
+
+def serve(connection: Connection, modules: Iterable[str]) -> None:
     """The server's side: load the modules, say whether it may fork, fork kernels until the driver is gone."""
     import fcntl  # absent on Windows, where this module is read for its names
 
@@ -113,13 +117,17 @@ def serve(connection: socket.socket, modules: Iterable[str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     gc.collect()
     gc.freeze()  # the collector writes to the objects that it visits, which would copy every page
-    stream = connection.makefile("rw")
-    print(json.dumps({"problem": problem}), file=stream, flush=True)
-    for line in stream:
-        pid = os.fork()
-        if pid == 0:
-            _leave_with(_be_kernel, connection, **json.loads(line))
-        print(json.dumps({"pid": pid}), file=stream, flush=True)
+    with suppress(EOFError, OSError):  # the driver is gone
+        connection.send(problem)
+        while not problem:
+            command, env = connection.recv()
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    _be_kernel(connection, command, env)
+                finally:
+                    os._exit(0)  # without the clean-up of the server
+            connection.send(pid)
     for process in psutil.Process().children(recursive=True):  # those that are stopped cannot end themselves
         process.kill()
 
@@ -149,19 +157,7 @@ def unsafe() -> str | None:
     return "the imports opened the GPU" if on_gpu else None
 
 
-def _leave_with(work, *args, **options) -> None:
-    """Do `work` as the last thing of this process, which leaves without the clean-up of its parent."""
-    code = 1
-    try:
-        work(*args, **options)
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        os._exit(code)
-
-
-def _be_kernel(connection: socket.socket, command: list[str], env: dict[str, str]) -> None:
+def _be_kernel(connection: Connection, command: list[str], env: dict[str, str]) -> None:
     """Be the kernel that `command`, python -m ipykernel_launcher …, would start."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
@@ -197,4 +193,4 @@ def _end_with_driver(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    serve(Connection(int(sys.argv[1])), sys.argv[2:])

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from nokenlab.errors import RunLost
-from nokenlab.runs.fork_server import ForkServer, preload
+from nokenlab.runs.fork_server import ForkServer, ServerLost, preload
 
 # seconds, each far more than it takes on a busy machine
 IMPORTS = 300  # of a fork server
@@ -59,11 +59,11 @@ class KernelPool:
         """
         with self._lock:
             for _ in range(2):  # a server that is dead or stopped is replaced once
-                if server := self._running_server():
-                    pid = server.fork(command, env, FORK)
-                    if pid:
-                        return pid
-                    server.kill()
+                try:
+                    server = self._running_server()
+                    return server.fork(command, env, FORK) if server else None
+                except ServerLost:
+                    self._server.kill()
                     self._server = None
             self._check_open()
             return None
@@ -92,29 +92,20 @@ class KernelPool:
             raise RunLost("stopped")
 
     def _running_server(self) -> ForkServer | None:
-        """The fork server, started if there is none; None where it cannot start, or must not fork."""
+        """The fork server, started if there is none; None if forking is not safe. Raises ServerLost."""
         self._check_open()
         if self._server or not self._may_fork:
             return self._server
-        if sys.platform != "linux":
-            self._do_not_fork(f"forking is not safe on {sys.platform}")
-            return None
-        server = ForkServer(self._preload, os.environ | self._environment)
-        self._servers.append(server)
-        self._server = server
-        answer = server.receive(IMPORTS)
-        if answer and not answer["problem"]:
-            return server
-        server.kill()
-        self._server = None
-        self._check_open()
-        if answer:
-            self._do_not_fork(answer["problem"])
-        return None
-
-    def _do_not_fork(self, reason: str) -> None:
-        self._may_fork = False
-        print(f"nokenlab: each run starts a new Python: {reason}", file=sys.stderr)
+        problem = None if sys.platform == "linux" else f"forking is not safe on {sys.platform}"
+        if not problem:
+            self._server = ForkServer(self._preload, os.environ | self._environment)
+            self._servers.append(self._server)
+            problem = self._server.problem(IMPORTS)
+        if problem:
+            self._may_fork = False
+            print(f"nokenlab: each run starts a new Python: {problem}", file=sys.stderr)
+            self._server = None
+        return self._server
 
 
 def environment(threads: int) -> dict[str, str]:

@@ -107,22 +107,22 @@ def read(notebook: Path) -> dict[str, Parameter]:
 def of_source(source: str, notebook: str) -> dict[str, Parameter]:
     """The parameters in the text of a cell, as `read`; messages begin with the name `notebook`."""
     try:
-        statements, comments = _statements(source)
+        lines = _lines(source)
     except (SyntaxError, ValueError, tokenize.TokenError):
         raise BadInput(f"{notebook}: its parameters cell is not valid Python") from None
     parameters = {}
-    for node in statements:
+    for node, comment in lines:
         try:
-            name, type_ = node.target.id, ast.unparse(node.annotation)
             default = ast.literal_eval(node.value)
+            parameter = Parameter(node.target.id, ast.unparse(node.annotation), default, comment)
         except (AttributeError, ValueError):
             line = f"line {node.lineno} of its parameters cell"
             raise BadInput(f"{notebook}: {line} is not `name: type = literal`") from None
-        parameters[name] = Parameter(name, type_, default, comments.get(node.end_lineno, ""))
         try:
-            check_value(parameters[name], default)
+            check_value(parameter, default)
         except BadInput as error:
             raise BadInput(f"{notebook}: default of {error}") from None
+        parameters[parameter.name] = parameter
     return parameters
 
 
@@ -135,31 +135,24 @@ def check_parameters() -> None:
     shell = ipython and ipython.get_ipython()
     names = shell.user_ns if shell else {}
     for source in names.get("In", []):
-        for parameter in _annotated(source):
-            if parameter.name in names:
-                check_value(parameter, names[parameter.name])
+        for name, type_, comment in _annotated(source):
+            if name in names and type_ in TYPES:
+                check_value(Parameter(name, type_, None, comment), names[name])
 
 
-def _annotated(source: str) -> list[Parameter]:
-    """The parameters of a cell, whatever their values are; none if it has other statements too."""
+def _annotated(source: str) -> list[tuple[str, str, str]]:
+    """Name, type and comment of each line of a cell; none if it has other statements too."""
     try:
-        nodes, comments = _statements(source)
-    except (SyntaxError, ValueError, tokenize.TokenError):
+        return [(node.target.id, ast.unparse(node.annotation), comment) for node, comment in _lines(source)]
+    except (SyntaxError, ValueError, tokenize.TokenError, AttributeError):
         return []
-    if not all(isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) for node in nodes):
-        return []
-    parameters = [
-        Parameter(node.target.id, ast.unparse(node.annotation), None, comments.get(node.end_lineno, ""))
-        for node in nodes
-    ]
-    return [parameter for parameter in parameters if parameter.type in TYPES]
 
 
-def _statements(source: str) -> tuple[list[ast.stmt], dict[int, str]]:
-    """The statements of a cell, and the comment of each line that has one."""
+def _lines(source: str) -> list[tuple[ast.stmt, str]]:
+    """The statements of a cell, each with the comment behind it."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
-    return ast.parse(source).body, comments
+    return [(node, comments.get(node.end_lineno, "")) for node in ast.parse(source).body]
 
 
 def parse(parameter: Parameter, text: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,20 +71,14 @@ def rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool 
     import pandas as pd
 
     parts = []
-    for number, run in enumerate(sweep.runs, 1):
-        if not is_done(run, records, keep_stale):
-            continue
-        head = {"run": str(number)}
-        if keep_stale:
-            head["stale"] = str(is_stale(run, records)).lower()
-        head |= {name: text_of(value) for name, value in run.parameters.items()}
+    for marks, run in _done(sweep, records, keep_stale):
         for path in sorted(_folder(folder, run).glob("*.csv")):
-            wanted = path.stem in sweep.tables if sweep.tables else path.stem not in sweep.rows
-            if wanted:
+            if path.stem in sweep.tables if sweep.tables else path.stem not in sweep.rows:
+                head = marks | {name: text_of(value) for name, value in run.parameters.items()}
                 parts.append(_with_head(read_table(path), head | {"table": path.stem}, path.stem))
     if not parts:
-        first = ["run", "stale"] if keep_stale else ["run"]
-        return pd.DataFrame(columns=[*first, *sweep.runs[0].parameters, "table"])
+        marks = ["run", "stale"] if keep_stale else ["run"]
+        return pd.DataFrame(columns=[*marks, *sweep.runs[0].parameters, "table"])
     return pd.concat(parts, ignore_index=True).fillna("")
 
 
@@ -98,17 +93,28 @@ def rows_of_table(
     import pandas as pd
 
     parts = []
-    for number, run in enumerate(sweep.runs, 1):
+    for marks, run in _done(sweep, records, keep_stale):
         path = _folder(folder, run) / f"{name}.csv"
-        if is_done(run, records, keep_stale) and path.exists():
-            table, head = read_table(path), {"run": str(number)}
-            if keep_stale:
-                head["stale"] = str(is_stale(run, records))
+        if path.exists():
+            table = read_table(path)
             axes = {axis: text_of(run.parameters[axis]) for axis in sweep.axes if axis not in table}
-            parts.append(_with_head(table, head | axes, name))
+            parts.append(_with_head(table, marks | axes, name))
     if not parts:
         return pd.DataFrame()
-    return pd.concat(parts, ignore_index=True).fillna("").apply(_typed)
+    table = pd.concat(parts, ignore_index=True).fillna("")
+    if keep_stale:
+        table["stale"] = table["stale"].str.title()
+    return table.apply(_typed)
+
+
+def _done(sweep: Sweep, records: dict[str, dict], keep_stale: bool) -> Iterator[tuple[dict[str, str], Run]]:
+    """The runs whose rows count, each with the first columns of its rows."""
+    for number, run in enumerate(sweep.runs, 1):
+        if is_done(run, records, keep_stale):
+            marks = {"run": str(number)}
+            if keep_stale:
+                marks["stale"] = str(is_stale(run, records)).lower()
+            yield marks, run
 
 
 def outcomes(sweep: Sweep, records: dict[str, dict], keep_stale: bool = False) -> pd.DataFrame:
@@ -171,15 +177,14 @@ def draw(sweep: Sweep, table: pd.DataFrame) -> Figure | None:
     if axis is None or not columns:
         return None
     groups = [name for name in sweep.axes if name != axis and table[name].nunique() <= LINES]
-    group = table[groups[0]] if groups else pd.Series("", index=table.index)
-    x = pd.to_numeric(table[axis]).rename("x")
+    group = table[groups[0]] if groups else pd.Series("all", index=table.index)
+    x = pd.to_numeric(table[axis])
     fig, _ = figure(7.2, 2.6 * len(columns) + 1, rows=len(columns), sharex=True)
     for ax, (name, numbers) in zip(fig.axes, columns.items(), strict=True):
-        means = numbers.groupby([group.rename("group"), x]).mean().dropna()
         for i, value in enumerate(group.unique()):
-            line = means[means.index.get_level_values("group") == value].droplevel("group")
+            means = numbers[group == value].groupby(x).mean().dropna()
             look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
-            ax.plot(line.index, line, label=wrap(value, 90, 1), **look)
+            ax.plot(means.index, means, label=wrap(value, 90, 1), **look)
         ax.set_ylabel(wrap(f"mean of {name}", 28))
     ax.set_xlabel(shown(axis))
     fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
@@ -197,9 +202,12 @@ def _numeric_columns(sweep: Sweep, table: pd.DataFrame) -> dict[str, pd.Series]:
     for name in sweep.figure or [name for name in table if name not in others]:
         table_name, _, column = name.partition(".")
         if name in table:
-            numbers[name] = pd.to_numeric(table[name], errors="coerce")
+            cells = table[name]
         elif column in table:  # table.column: its rows that come from one table
-            numbers[name] = pd.to_numeric(table[column].where(table["table"] == table_name), errors="coerce")
+            cells = table[column].where(table["table"] == table_name)
+        else:
+            continue
+        numbers[name] = pd.to_numeric(cells, errors="coerce")
     drawn = [name for name in numbers if numbers[name].notna().any()]
     return {name: numbers[name] for name in drawn[:PANELS]}
 

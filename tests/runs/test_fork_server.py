@@ -14,9 +14,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux 
 def problem(module, env):
     """Why a server that loads `module` must not fork."""
     server = ForkServer([module], env)
-    answer = server.receive(60)
-    server.kill()
-    return answer["problem"]
+    try:
+        return server.problem(60)
+    finally:
+        server.kill()
 
 
 def test_a_server_that_must_not_fork_says_why(tmp_path):
