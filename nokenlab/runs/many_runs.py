@@ -2,11 +2,10 @@
 
 import json
 import os
-import queue
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import psutil
@@ -66,91 +65,66 @@ def run_many(
     run. A run has no limit: the bar says how long a cell has been running, which may be stopped.
     """
     order = sorted(plan, key=lambda notebook: -_seconds(results / notebook.stem))
+    cells_left = {notebook: len(cells(notebook)) + bool(given) for notebook, given in plan.items()}
+    total = sum(cells_left.values())
+    cell_began: dict[Path, float] = {}  # of each notebook that runs
+
+    def run(notebook: Path) -> dict:
+        def on_cell() -> None:
+            cells_left[notebook] -= 1
+            cell_began[notebook] = time.monotonic()
+
+        with pool.environment() as environment:
+            options = {"environment": environment, "pool": pool, "on_cell": on_cell}
+            return run_notebook(notebook, plan[notebook], results / notebook.stem, **options)
+
+    tqdm.monitor_interval = 0  # no thread for it
     models = [_model(notebook, given) for notebook, given in plan.items()]
     pool = KernelPool(models, devices.environments(workers, devices.choose(None)), threads())
-    events: queue.SimpleQueue = queue.SimpleQueue()  # see `_run`
     executor = ThreadPoolExecutor(workers)
-    with _Progress(plan) as progress:
-        try:
-            for notebook in order:
-                executor.submit(_run, notebook, plan[notebook], results, pool, events)
-            for notebook, outcome in progress.outcomes(events):
-                if isinstance(outcome, Exception):
-                    progress.bar.clear()
-                    complain(outcome)
-                else:
-                    tqdm.write(f"{notebook.stem:<24} {outcome['seconds']:6.1f} s", file=sys.stderr)
-                    yield notebook
-        finally:
-            pool.close()
-            executor.shutdown(cancel_futures=True)
-
-
-def _run(notebook: Path, given: dict, results: Path, pool: KernelPool, events: queue.SimpleQueue) -> None:
-    """Run one notebook: puts (it, None) into `events` for each cell, then (it, record or error)."""
-    folder = results / notebook.stem
     try:
-        with pool.environment() as variables:
-            outcome = run_notebook(
-                notebook,
-                given,
-                folder,
-                environment=variables,
-                pool=pool,
-                on_cell=lambda: events.put((notebook, None)),
-            )
-    except RunFailed as error:
-        outcome = error
-    except OSError as error:
-        outcome = RunLost(f"{notebook.stem}: cannot write to {folder}: {error.strerror or first_line(error)}")
-    except Exception as error:
-        outcome = RunLost(f"{notebook.stem}: {first_line(error)}")
-    events.put((notebook, outcome))
+        with tqdm(total=total, desc="notebooks", bar_format=BAR) as bar:
+            bar.set_postfix_str("libraries are imported")
+            futures = {executor.submit(run, notebook): notebook for notebook in order}
+            while futures:
+                ended, _ = wait(futures, timeout=1, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    notebook = futures.pop(future)
+                    cells_left[notebook] = 0
+                    cell_began.pop(notebook, None)
+                    if error := future.exception():
+                        bar.clear()
+                        complain(_explained(error, notebook, results))
+                    else:
+                        line = f"{notebook.stem:<24} {future.result()['seconds']:6.1f} s"
+                        tqdm.write(line, file=sys.stderr)
+                        yield notebook
+                bar.n = total - sum(cells_left.values())
+                if cell_began:
+                    bar.set_postfix_str(_running(cell_began), refresh=False)
+                bar.refresh()
+    finally:
+        pool.close()
+        executor.shutdown(cancel_futures=True)
 
 
-class _Progress:
-    """The progress bar: counts cells, and names the notebooks that run."""
+def _running(cell_began: dict[Path, float]) -> str:
+    """The notebooks that run, and how long each of them has been in its cell, if long."""
+    now, words = time.monotonic(), []
+    for notebook, began in list(cell_began.items()):
+        seconds = int(now - began)
+        words.append(f"{notebook.stem} ({seconds} s in one cell)" if seconds >= LONG else notebook.stem)
+    return ", ".join(words)
 
-    def __init__(self, plan: dict[Path, dict]):
-        self._left = {notebook: len(cells(notebook)) + bool(given) for notebook, given in plan.items()}
-        self._cell_began: dict[Path, float] = {}  # of each notebook that runs
-        tqdm.monitor_interval = 0  # no thread for it
-        self.bar = tqdm(total=sum(self._left.values()), desc="notebooks", bar_format=BAR)
-        self.bar.set_postfix_str("libraries are imported")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.bar.close()
-
-    def outcomes(self, events: queue.SimpleQueue) -> Iterator[tuple[Path, dict | Exception]]:
-        """Each notebook with its record or error, as it ends."""
-        while self._left:
-            try:
-                notebook, outcome = events.get(timeout=1)
-            except queue.Empty:  # let the seconds go on
-                if self._cell_began:
-                    self.bar.set_postfix_str(self._running())
-                self.bar.refresh()
-                continue
-            self._cell_began[notebook] = time.monotonic()
-            if outcome is None:
-                self._left[notebook] -= 1
-                self.bar.update()
-            else:
-                self.bar.update(self._left.pop(notebook))
-                del self._cell_began[notebook]
-                yield notebook, outcome
-            self.bar.set_postfix_str(self._running(), refresh=False)
-
-    def _running(self) -> str:
-        """The notebooks that run, and how long each of them has been in its cell, if long."""
-        now, words = time.monotonic(), []
-        for notebook, began in self._cell_began.items():
-            seconds = int(now - began)
-            words.append(f"{notebook.stem} ({seconds} s in one cell)" if seconds >= LONG else notebook.stem)
-        return ", ".join(words)
+def _explained(error: BaseException, notebook: Path, results: Path) -> Exception:
+    """What is said of a notebook that has no results."""
+    if isinstance(error, RunFailed):
+        return error
+    reason = first_line(error)
+    if isinstance(error, OSError):
+        reason = f"cannot write to {results / notebook.stem}: {error.strerror or reason}"
+    return RunLost(f"{notebook.stem}: {reason}")
 
 
 def _model(notebook: Path, given: dict) -> str | None:
