@@ -234,9 +234,9 @@ def _site(args) -> int:
     if args.live:
         from nokenlab.pages.live.live_site import write_live
 
-    index, said = site.write_site(args.folder, args.results, write_live)
+    index, remarks = site.write_site(args.folder, args.results, write_live)
     look = f"the live page requires a server: `python -m http.server -d {args.folder}`, then /live/ there"
-    _say(changed_runs(args.results) + said + [look] * args.live)
+    _say(changed_runs(args.results) + remarks + [look] * args.live)
     print(index)
     return 0
 

@@ -148,10 +148,10 @@ def test_bad_usage_exits_with_2():
 def test_one_failing_notebook_does_not_stop_the_others(place, capsys):
     notebook(place / "notebooks", "00-bad", "raise KeyError('x')", parameters=PARAMETERS)
     assert main(["run", "00", "01", "--results", "out"]) == 1
-    said = capsys.readouterr()
-    assert "nokenlab: 00-bad: KeyError: 'x' (executed notebook: " in said.err
-    assert "papermill" not in said.err and "Traceback" not in said.err
-    begin, end = said.out.splitlines()
+    output = capsys.readouterr()
+    assert "nokenlab: 00-bad: KeyError: 'x' (executed notebook: " in output.err
+    assert "papermill" not in output.err and "Traceback" not in output.err
+    begin, end = output.out.splitlines()
     assert begin.startswith("notebooks: 2, at a time: ") and "threads of each: " in begin
     assert end == "1 of 2 notebooks ran; look at out/README.md"
     assert names(place / "out") == ["01-one", "README.md"]

@@ -1,4 +1,4 @@
-"""What a notebook leaves behind: tables, figures, sounds and the provenance of the model that made them.
+"""What a notebook leaves behind: tables, figures, sounds, and the provenance of its model.
 
 `nokenlab run` names the folder of a run in NOKENLAB_OUTPUT; by hand there is none, and nothing is written.
 """
@@ -39,7 +39,7 @@ class Results:
 
     def show(self, df, name: str, rows: int | None = None):
         """Write `df` as `table` does and return it as HTML for the cell: all of it, or its first `rows`."""
-        from nokenlab.runs import show  # pandas comes with it, and the command line wants `OUTPUT` at once
+        from nokenlab.runs import show  # it imports pandas, and the command line must answer at once
 
         self.table(df, name)
         return show.table(df if rows is None else df.head(rows))

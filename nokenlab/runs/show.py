@@ -19,14 +19,14 @@ _FRAME = (
 def token_frames(pieces: pd.DataFrame) -> HTML:
     """Texts as their tokens, each token in a frame with its id below; ␣ is a space.
 
-    `pieces` is a table of `tokens_of` in `experiments/tokens.py`. Letters have the page's own colour and the
-    tints are thin, so that light and dark pages can be read alike.
+    `pieces` has one row per token: text, token, id. Letters have the page's own colour and the tints are
+    thin, so that light and dark pages can be read alike.
     """
     return HTML("".join(_text(text, table) for text, table in pieces.groupby("text", sort=False)))
 
 
 def table(df: pd.DataFrame) -> HTML:
-    """A table with its texts whole, on the left, and numbers to four digits; ␣ for a space at either end."""
+    """A table with complete texts, on the left, and numbers to four digits; ␣ for a space at either end."""
     names = zip(df.columns, df.dtypes, strict=True)
     head = "".join(_cell(str(name), "th", _side(is_numeric_dtype(dtype))) for name, dtype in names)
     rows = ("".join(map(_cell, row)) for row in df.itertuples(index=False, name=None))
@@ -36,7 +36,8 @@ def table(df: pd.DataFrame) -> HTML:
 
 def _text(text: str, table: pd.DataFrame) -> str:
     tokens = "".join(map(_frame, table["token"], table["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
-    title = f"{html.escape(spelled(repr(text)))}</bdi> · {len(table)} token{'s' * (len(table) != 1)}"
+    count = "1 token" if len(table) == 1 else f"{len(table)} tokens"
+    title = f"{html.escape(spelled(repr(text)))}</bdi> · {count}"
     return (
         '<div style="display:inline-block;margin:6px 28px 6px 0;vertical-align:top" dir="ltr">'
         f'<div style="opacity:0.75;white-space:pre-wrap"><bdi>{title}</div>{tokens}</div>'
@@ -44,8 +45,8 @@ def _text(text: str, table: pd.DataFrame) -> str:
 
 
 def _frame(token: str, id: int, colour: str) -> str:
-    seen = html.escape(spelled(token).replace(" ", "␣"))
-    return f'<span style="{_FRAME.format(colour)}"><bdi>{seen}</bdi><br><small>{id}</small></span>'
+    shown = html.escape(spelled(token).replace(" ", "␣"))
+    return f'<span style="{_FRAME.format(colour)}"><bdi>{shown}</bdi><br><small>{id}</small></span>'
 
 
 def _cell(value: object, tag: str = "td", side: str | None = None) -> str:

@@ -27,10 +27,10 @@ def hostile_lab() -> nl.Lab:
     assert tokenizer.add_tokens(TEXTS) == len(TEXTS)
     model = tiny_model("llama", len(tokenizer))
     ids = tokenizer.convert_tokens_to_ids(TEXTS)
-    said, head = model.model.embed_tokens.weight.data, model.lm_head.weight.data
-    said[ids] = torch.linalg.qr(torch.randn(said.shape[1], len(ids)))[0].T  # at right angles
+    embeddings, head = model.model.embed_tokens.weight.data, model.lm_head.weight.data
+    embeddings[ids] = torch.linalg.qr(torch.randn(embeddings.shape[1], len(ids)))[0].T  # at right angles
     head.zero_()
-    head[ids] = said[[*ids[-1:], *ids[:-1]]]  # after each comes the next
+    head[ids] = embeddings[[*ids[-1:], *ids[:-1]]]  # after each comes the next
     for layer in model.model.layers:  # which then leave the last token as it is
         layer.self_attn.o_proj.weight.data.zero_()
         layer.mlp.down_proj.weight.data.zero_()

@@ -76,8 +76,8 @@ def signals(place) -> dict[str, str]:
     paths = {fault: place.notebook(f"n{i}", cell) for i, (fault, (cell, _)) in enumerate(SIGNALS.items())}
     lines = place.run(*paths.values(), "--workers", "2", code=1)
     for fault, (_, error) in SIGNALS.items():
-        own = [line for line in lines if line.startswith(f"{paths[fault].stem}: ")]
-        assert len(own) == bool(error) and error in "".join(own), (fault, lines)
+        errors = [line for line in lines if line.startswith(f"{paths[fault].stem}: ")]
+        assert len(errors) == bool(error) and error in "".join(errors), (fault, lines)
         assert (place.results / paths[fault].stem).exists() == (not error)
     wait_for(lambda: not processes(place.folder), MOST)
     return {f"run: {fault}": error for fault, (_, error) in SIGNALS.items()}
@@ -96,13 +96,13 @@ def stopped(place) -> dict[str, str]:
 def full(place) -> dict[str, str]:
     """No file may be larger than 100 kB: earlier results stay, and it goes on when there is room."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
-    one, two = place.notebook("one"), place.notebook("two")
-    place.run(one, two)
+    first, second = place.notebook("one"), place.notebook("two")
+    place.run(first, second)
     before = place.files()
-    lines = place.run(one, two, "-p", "size", "100000", before=limit, code=1)
+    lines = place.run(first, second, "-p", "size", "100000", before=limit, code=1)
     assert len(lines) == 2 and all("File too large" in line for line in lines), lines
     assert place.files() == before and names(place.results) == ["README.md", "one", "two"]
-    place.run(one, two, "-p", "size", "100000")
+    place.run(first, second, "-p", "size", "100000")
     assert len(place.files()) == len(before) and place.files() != before
     return {"run: a file over RLIMIT_FSIZE": lines[0]}
 
@@ -111,11 +111,11 @@ def small_disk(place) -> dict[str, str]:
     """A file system of 1 MB that is full, then has room, is read-only, and is written to again; for root."""
     place.results.mkdir()
     disk, outcomes = str(place.results), {}
-    one = place.notebook("one")
-    big = (one, "-p", "size", "400000")  # 2 MB
+    first = place.notebook("one")
+    big = (first, "-p", "size", "400000")  # 2 MB
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=True)
     try:
-        place.run(one)
+        place.run(first)
         before = place.files()
         (outcomes["run: a disk that is full"],) = place.run(*big, code=1)
         assert place.files() == before
@@ -123,10 +123,10 @@ def small_disk(place) -> dict[str, str]:
         outcomes["run: space again"] = "".join(place.run(*big))
         after = place.files()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        (outcomes["run: a read-only folder"],) = place.run(one, code=2)
+        (outcomes["run: a read-only folder"],) = place.run(first, code=2)
         assert place.files() == after
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-        outcomes["run: written to again"] = "".join(place.run(one))
+        outcomes["run: written to again"] = "".join(place.run(first))
         assert set(place.files()) == set(before)
     finally:
         subprocess.run(["umount", disk], check=True)

@@ -97,14 +97,14 @@ class Place:
 
 def processes(folder):
     """The processes that have anything to do with a folder."""
-    found = []
+    related = []
     for process in psutil.process_iter():
         try:
             if str(folder) in " ".join(process.cmdline() + list(process.environ().values())):
-                found.append(process)
+                related.append(process)
         except psutil.Error:
             continue
-    return [p for p in found if p.pid != os.getpid()]
+    return [p for p in related if p.pid != os.getpid()]
 
 
 def wait_for(condition, seconds=60):

@@ -21,7 +21,7 @@ SLOW = "import time; open({!r}, 'w').close(); time.sleep(600)"
 def plan(tmp_path):
     """Three notebooks and their parameters."""
     cells = {"one": [TABLE], "two": [TABLE, FIGURE], "three": ["import os; print(os.getcwd())"]}
-    paths = [notebook(tmp_path, name, *own) for name, own in cells.items()]
+    paths = [notebook(tmp_path, name, *code) for name, code in cells.items()]
     return dict(zip(paths, [{}, {"seeds": [3, 4]}, {"word": "x"}], strict=True))
 
 
@@ -35,11 +35,13 @@ def run(plan, results, workers):
 
 def written(results):
     """The bytes of all that lies in results; of run.json what is no time, nor a digest of all of it."""
-    found = {path.relative_to(results): path.read_bytes() for path in results.glob("*/*")}
-    for path in [path for path in found if path.name == "run.json"]:
-        record = json.loads(found[path])
-        found[path] = {name: record[name] for name in record.keys() - {"started", "seconds", "git", "files"}}
-    return found
+    contents = {path.relative_to(results): path.read_bytes() for path in results.glob("*/*")}
+    for path in [path for path in contents if path.name == "run.json"]:
+        record = json.loads(contents[path])
+        contents[path] = {
+            name: record[name] for name in record.keys() - {"started", "seconds", "git", "files"}
+        }
+    return contents
 
 
 def test_the_same_bytes_for_any_number_of_workers_and_without_forks(plan, tmp_path, monkeypatch, capsys):

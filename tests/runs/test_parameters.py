@@ -125,14 +125,14 @@ def test_types(type_):
         assert check_value(parameter, value) == value
     for value in BAD[type_]:
         utf8 = "\\ud800" in repr(value)
-        said = "x has text that is not valid UTF-8" if utf8 else f"x must be {type_}"
-        with pytest.raises(BadInput, match=f"^{re.escape(said)}"):
+        message = "x has text that is not valid UTF-8" if utf8 else f"x must be {type_}"
+        with pytest.raises(BadInput, match=f"^{re.escape(message)}"):
             check_value(parameter, value)
 
 
 def test_whole_numbers_become_floats():
-    found = check({"x": Parameter("x", "list[float]", [])}, {"x": [1, 2]})
-    assert [type(item) for item in found["x"]] == [float, float]
+    checked = check({"x": Parameter("x", "list[float]", [])}, {"x": [1, 2]})
+    assert [type(item) for item in checked["x"]] == [float, float]
 
 
 def test_unknown_name_says_the_nearest_and_all():
@@ -244,15 +244,15 @@ CASES = [  # type, clauses, values that are, values that are not, what is said
 ]
 
 
-@pytest.mark.parametrize("type_, clauses, good, bad, said", CASES, ids=[f"{c[0]} {c[1]}" for c in CASES])
-def test_valid_values(type_, clauses, good, bad, said):
-    x = Parameter("x", type_, None, f"a thing; as said: so; legal: {clauses}")
+@pytest.mark.parametrize("type_, clauses, good, bad, message", CASES, ids=[f"{c[0]} {c[1]}" for c in CASES])
+def test_valid_values(type_, clauses, good, bad, message):
+    x = Parameter("x", type_, None, f"a thing; as here: so; legal: {clauses}")
     for value in good:
         assert check_value(x, value) == value
     for value in bad:
         with pytest.raises(BadInput) as error:
             check_value(x, value)
-        assert str(error.value).startswith(said) and len(str(error.value)) < 200
+        assert str(error.value).startswith(message) and len(str(error.value)) < 200
 
 
 def test_a_comment_without_the_word_allows_all():

@@ -125,8 +125,8 @@ def load(place, monkeypatch):
 @given(st.binary(max_size=40) | YAMLISH.map(str.encode))
 def test_any_file_of_a_sweep_is_runs_or_refused(load, data):
     for text in (data, b"notebook: small.ipynb\n" + data, b"notebook: small.ipynb\ngrid: {word: " + data):
-        found = load(text)
-        assert found is None or found.runs
+        sweep = load(text)
+        assert sweep is None or sweep.runs
 
 
 @few
@@ -141,9 +141,9 @@ def test_a_sweep_is_each_with_each(load, words, scales, seeds):
     assert runs == [{"word": word, "scale": scale} for word in words for scale in scales]
     lists = {"seeds": seeds, "scale": [float(number) for number in range(len(seeds))]}
     (*together,) = zip(*lists.values(), strict=True)
-    found = load(spec | {"grid": {"word": words}, "zip": lists})
-    assert [(r.given["seeds"], r.given["scale"]) for r in found.runs] == [
-        own for own in together for _ in words
+    sweep = load(spec | {"grid": {"word": words}, "zip": lists})
+    assert [(r.given["seeds"], r.given["scale"]) for r in sweep.runs] == [
+        pair for pair in together for _ in words
     ]
 
 

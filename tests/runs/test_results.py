@@ -94,9 +94,9 @@ def test_names(folder):
 
 def test_provenance(folder):
     Results(Lab())
-    said = json.loads((folder / "lab.json").read_text())
-    assert said["lab"] == Lab().provenance()
-    assert {"python", "nokenlab", "torch", "transformers", "papermill"} <= set(said["versions"])
+    provenance = json.loads((folder / "lab.json").read_text())
+    assert provenance["lab"] == Lab().provenance()
+    assert {"python", "nokenlab", "torch", "transformers", "papermill"} <= set(provenance["versions"])
 
 
 def test_a_failed_write_leaves_nothing(folder, monkeypatch):

@@ -44,8 +44,8 @@ def test_frames_are_the_tokens_and_nothing_else(lab):
 def test_table_cells_are_text(text):
     page = Reader(show.table(pd.DataFrame({text: [text], "n": [1]})).data)
     assert not page.open and set(page.tags) == {"table", "thead", "tbody", "tr", "th", "td"}
-    head, count, cell, one = page.words
-    assert head == cell and (count, one) == ("n", "1")
+    head, count, cell, number = page.words
+    assert head == cell and (count, number) == ("n", "1")
     for written, meant in {"\\n": "\n", "\\t": "\t", "\\u202e": "\u202e"}.items():
         cell = cell.replace(written, meant)
     assert cell.strip("␣") == text.strip(" ")

@@ -107,8 +107,8 @@ def test_runs_that_fail_do_not_stop_the_others(place, capsys):
         "",
     ]
     assert place.runs("status") == ["failed"] * 4 + ["done"]
-    said = capsys.readouterr().err
-    assert "failed: nokenlab run small.ipynb -p word raise: ValueError: no such word" in said
+    error = capsys.readouterr().err
+    assert "failed: nokenlab run small.ipynb -p word raise: ValueError: no such word" in error
     for status, folder in zip(place.runs("status")[:4], place.runs("folder"), strict=False):
         assert status == "failed"
         executed = place.here / "runs" / folder / "small.ipynb"

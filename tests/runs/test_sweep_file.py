@@ -116,15 +116,15 @@ def test_who_a_run_is_and_what_made_it_are_two_things(write, monkeypatch):
     other, same = seen()
     assert other != first and same == makers
     write("threads: 2")
-    found = [seen()]
+    runs = [seen()]
     nb["cells"][-1]["source"] = "x = 2"
     book.write_text(json.dumps(nb))
     write("")
-    found.append(seen())
+    runs.append(seen())
     monkeypatch.setattr(nokenlab, "__version__", "99")
-    found.append(seen())
-    assert {who for who, _ in found} == {first}
-    assert len({makers, *(made for _, made in found)}) == 4
+    runs.append(seen())
+    assert {who for who, _ in runs} == {first}
+    assert len({makers, *(made for _, made in runs)}) == 4
 
 
 def test_the_revision_of_the_model_made_a_run(tmp_path, monkeypatch):

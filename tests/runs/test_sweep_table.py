@@ -56,8 +56,8 @@ def test_rows_come_back_as_the_runs_wrote_them(place):
         with open(place.here / "runs" / folder / "tokens.csv", newline="") as file:
             written = list(csv.DictReader(file))
         assert list(mine["word"]) == [row["word"] for row in written]
-        for row, found in zip(written, mine.to_dict("records"), strict=True):
-            shown = {n: f"{v:.6g}" if isinstance(v, float) else str(v) for n, v in found.items()}
+        for row, values in zip(written, mine.to_dict("records"), strict=True):
+            shown = {n: f"{v:.6g}" if isinstance(v, float) else str(v) for n, v in values.items()}
             assert {n: "" if v == "nan" else v for n, v in shown.items()} == row
     assert sorted(kept.loc[kept["seed"] == 0, "scale"]) == [1, 1, 3, 3]
 
