@@ -25,7 +25,7 @@ def test_a_killed_worker_s_runs_are_done_again_and_plain_is_plain_on_a_worker_th
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(local_directory=str(place.folder / "dask"), **options) as dask:
         driver = place.start("--scheduler", dask.scheduler_address, "--force")
-        wait_for(lambda: len(place.ended()) >= 2)
+        wait_for(lambda: len(place.ended()) >= 2, 200)
         worker = next(iter(dask.workers.values()))
         psutil.Process(worker.pid).kill()
         error = driver.communicate(timeout=120)[1]

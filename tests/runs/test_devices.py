@@ -52,7 +52,7 @@ def test_a_chosen_device_is_left_alone(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text, wrong", [("0", "got '0', and there are 4, GPU-5"), ("4,4", "4 twice"), ("", "''")]
+    "text, wrong", [("0", "got '0'; there are 4, GPU-5"), ("4,4", "4 twice"), ("", "''")]
 )
 def test_gpus_that_are_not_there(text, wrong):
     with pytest.raises(BadInput, match=wrong):
