@@ -3,12 +3,12 @@
 import json
 from urllib.parse import quote
 
-# begins to load the engine with the options behind the #, again if the page reloads itself
+# starts to load the engine with the options behind the #, again if the page reloads itself
 BARE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
-import { Engine, Ended } from "./engine.js";
-const said = [], engine = new Engine(JSON.parse(decodeURIComponent(location.hash.slice(1))));
-Object.assign(window, { engine, Ended, said });
-engine.load((progress) => said.push(progress)).then(
+import { Engine, Cancelled } from "./engine.js";
+const progress = [], engine = new Engine(JSON.parse(decodeURIComponent(location.hash.slice(1))));
+Object.assign(window, { engine, Cancelled, progress });
+engine.load((step) => progress.push(step)).then(
   (loaded) => { window.loaded = loaded; }, ({ message }) => { window.failed = message; });
 </script>"""
 

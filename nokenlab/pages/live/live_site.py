@@ -7,34 +7,34 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nokenlab.errors import BadInput
-from nokenlab.models import integrity as whole
+from nokenlab.models import integrity
 from nokenlab.pages.live import packages
 from nokenlab.panels import face, markup
 from nokenlab.runs.files import to_json
 
 PAGE = Path(__file__).parent / "page"
-FACES = ("lerp_slider", "territories")  # panels whose modules the page shows
-PACKAGES = {"ort": packages.RUNTIME, "tokenizers": packages.TOKENIZERS}  # by their folders in the page's
+FACES = ("lerp_slider", "territories")  # the panels that the page shows
+PACKAGES = {"ort": packages.RUNTIME, "tokenizers": packages.TOKENIZERS}  # by their folders
 
 
 def write_live(new: Path) -> None:
-    """Make the folder `new`, the live page with all that it needs, 142 MB; each file is below 100 MB.
+    """Write the live page with all that it needs into the new folder `new`: 142 MB, each file below 100 MB.
 
-    `files.json` has the size and SHA-256 of each file, which the page compares what it loads with. BadInput
-    where onnx or npm is missing, and more as in `model_folder.folder` and `packages.folder`. A folder that is
-    there half is the caller's to remove.
+    `files.json` lists the size and SHA-256 of each file, with which the page checks its downloads. BadInput
+    where onnx or npm is missing; other errors as of `model_folder.folder` and `packages.folder`, after which
+    the caller must remove `new`.
     """
     if find_spec("onnx") is None:
-        raise BadInput("the live page is made with onnx: pip install 'nokenlab[web]'")
-    from nokenlab.pages.live import model_folder  # onnx and torch come with it
+        raise BadInput("the live page needs onnx: pip install 'nokenlab[web]'")
+    from nokenlab.pages.live import model_folder  # imports onnx and torch
 
-    sources = {place: packages.folder(package) for place, package in PACKAGES.items()}
+    sources = {name: packages.folder(package) for name, package in PACKAGES.items()}
     sources["model"] = model_folder.folder()
     shutil.copytree(PAGE, new)
     _write_faces(new / "faces")
-    for place, source in sources.items():
-        shutil.copytree(source, new / place, ignore=shutil.ignore_patterns(whole.MANIFEST))
-    (new / "files.json").write_bytes(to_json(_listed(new)))
+    for name, source in sources.items():
+        shutil.copytree(source, new / name, ignore=shutil.ignore_patterns(integrity.MANIFEST))
+    (new / "files.json").write_bytes(to_json(_file_list(new)))
 
 
 def _write_faces(new: Path) -> None:
@@ -46,11 +46,11 @@ def _write_faces(new: Path) -> None:
         (new / f"{name}.css").write_text(face.style(name), encoding="utf-8")
 
 
-def _listed(folder: Path) -> dict:
-    """Size and hash of every file of a folder, and one `version` for all."""
+def _file_list(folder: Path) -> dict:
+    """Size and hash of every file of a folder, and a `version` that changes with any of them."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": whole.sha256(path)}
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": integrity.sha256(path)}
         for path in paths
     }
     return {"version": hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16], "files": files}

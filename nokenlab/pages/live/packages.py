@@ -1,8 +1,7 @@
-"""The npm packages that the live page needs: fetched by npm, checked, and kept in the cache."""
+"""The npm packages that the live page needs: downloaded by npm, checked, and stored in the cache."""
 
 import base64
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
@@ -12,14 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from nokenlab.errors import BadInput, first_line
-from nokenlab.models import cache as kept
+from nokenlab.models import cache
 
-SECONDS = 600  # for npm, at most
+TIMEOUT = 600  # seconds for npm
 
 
 @dataclass(frozen=True)
 class Package:
-    """A version of a package, with npm's `integrity` of its tarball, and the files of it that are needed."""
+    """A version of a package, npm's `integrity` of its tarball, and the files in it that are needed."""
 
     name: str
     version: str
@@ -49,44 +48,44 @@ TOKENIZERS = Package(
 
 
 def folder(package: Package) -> Path:
-    """The folder of a package's files, from the cache, where it is fetched into once.
+    """The folder of a package's files in the cache; the package is downloaded once.
 
-    BadInput without npm, OSError where it cannot be fetched, ValueError for another tarball than the pinned.
+    BadInput without npm, OSError if it cannot be downloaded, ValueError for another tarball than the pinned.
     """
     name = f"{package.name.replace('/', '-')}-{package.version}"
     key = hashlib.sha256(repr(package).encode()).hexdigest()[:12]
-    return kept.make_once(kept.cache_folder() / "npm" / f"{name}-{key}", partial(_make, package))
+    return cache.make_once(cache.cache_folder() / "npm" / f"{name}-{key}", partial(_make, package))
 
 
 def _make(package: Package, new: Path) -> None:
-    tarball = _fetch(package, new.parent)
+    tarball = _download(package, new.parent)
     digest = base64.b64encode(hashlib.sha512(tarball.read_bytes()).digest()).decode()
     if f"sha512-{digest}" != package.integrity:
-        named = f"{package.name} {package.version}"
-        raise ValueError(f"npm brought another {named} than the pinned one; it is not used")
+        raise ValueError(
+            f"npm sent another {package.name} {package.version} than the pinned one; it is not used"
+        )
     new.mkdir()
     with tarfile.open(tarball) as archive:
         for name in package.files:
-            with archive.extractfile(f"package/{name}") as source, (new / Path(name).name).open("wb") as file:
-                shutil.copyfileobj(source, file)
+            (new / Path(name).name).write_bytes(archive.extractfile(f"package/{name}").read())
 
 
-def _fetch(package: Package, place: Path) -> Path:
-    """The tarball, by name through npm, in the folder `place`."""
-    if not (npm := shutil.which("npm")):
+def _download(package: Package, target: Path) -> Path:
+    """The tarball, downloaded by npm into the folder `target`."""
+    npm = shutil.which("npm")
+    if not npm:
         raise BadInput(
-            f"the live page needs npm, once, to fetch {package.name}; install Node.js, which has it"
+            f"the live page needs npm, once, to download {package.name}; install Node.js, which has it"
         )
-    named = f"{package.name}@{package.version}"
-    print(f"{named} is fetched by npm, once", file=sys.stderr, flush=True)
-    command = [npm, "pack", named, "--pack-destination", ".", "--fetch-retries", "1", "--loglevel", "error"]
+    version = f"{package.name}@{package.version}"
+    print(f"npm downloads {version}, once", file=sys.stderr, flush=True)
+    command = [npm, "pack", version, "--pack-destination", ".", "--fetch-retries", "1", "--loglevel", "error"]
     try:
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(command, cwd=target, capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise OSError(f"npm could not fetch {named} within {SECONDS} s") from None
-    tarballs = list(place.glob("*.tgz"))
+        raise OSError(f"npm could not download {version} within {TIMEOUT} s") from None
+    tarballs = list(target.glob("*.tgz"))
     if done.returncode or len(tarballs) != 1:
-        code = re.search(r"npm (?:error|ERR!) code (\S+)", done.stderr)
-        why = code[1] if code else first_line(done.stderr, 80)
-        raise OSError(f"npm could not fetch {named} ({why}); it is needed once, with a network")
+        reason = first_line(done.stderr, 80)
+        raise OSError(f"npm could not download {version} ({reason}); it is needed once, with a network")
     return tarballs[0]

@@ -11,6 +11,8 @@ from helpers.panels import WORST
 
 import nokenlab as nl
 from nokenlab import interpolation, measures
+from nokenlab.answers import planes
+from nokenlab.panels.markup import visible
 
 PROMPT, AT = "My favourite color is red because", 3
 SEEDS = range(8)
@@ -66,11 +68,16 @@ def slots(lab):
     return [[*tokens[:AT], noken, *tokens[AT + 1 :]] for noken in nokens]
 
 
-def close(found, wanted, by=1e-5) -> bool:
-    return torch.allclose(torch.tensor(found), torch.as_tensor(wanted).cpu(), rtol=0, atol=by)
+def close(numbers, expected, by=1e-5) -> bool:
+    return torch.allclose(torch.tensor(numbers), torch.as_tensor(expected).cpu(), rtol=0, atol=by)
 
 
-FLAT = "(vectors) => vectors.map((vector) => Array.from(vector))"
+def shown(tokens: list[dict]) -> list[str]:
+    return [token["shown"] for token in tokens]
+
+
+def spelled(tokens) -> list[str]:
+    return [visible(token) for token in tokens]
 
 
 def test_the_page_isolates_itself_by_one_reload_and_says_what_it_runs_on(opened, lab, ask):
@@ -82,16 +89,25 @@ def test_the_page_isolates_itself_by_one_reload_and_says_what_it_runs_on(opened,
     script = "return [(await import('./worker/backend.js')).threadsHere(), navigator.hardwareConcurrency]"
     threads, cores = ask(script)
     assert threads == min(4, cores)
-    said = ask("return said")
-    assert {step["what"] for step in said} == {"loading the model", "starting it", "unpacking it"}
-    last = max(i for i, step in enumerate(said) if step["what"] == "loading the model")
-    assert 90e6 < said[last]["done"] == said[last]["total"] < 130e6
+    progress = ask("return progress")
+    assert {step["what"] for step in progress} == {
+        "loading the model",
+        "starting the model",
+        "unpacking the weights",
+    }
+    last = [step for step in progress if step["what"] == "loading the model"][-1]
+    assert 90e6 < last["done"] == last["total"] < 130e6
 
 
 def test_tokens_are_nokenlabs(lab, ask):
-    wanted = [lab.tokens(text)[["id", "token"]].to_numpy().tolist() for text in HOSTILE]
-    found = ask("return Promise.all(x.map((text) => engine.tokens(text)))", HOSTILE)
-    assert [[[token["id"], token["text"]] for token in row] for row in found] == wanted
+    rows = ask("return Promise.all(x.map((text) => engine.tokens(text)))", HOSTILE)
+    for text, tokens in zip(HOSTILE, rows, strict=True):
+        table = lab.tokens(text)
+        assert [token["id"] for token in tokens] == table["id"].tolist()
+        assert shown(tokens) == spelled(table["token"])
+        assert "".join(token["text"] for token in tokens) == lab.tokenizer.decode(
+            table["id"].tolist(), clean_up_tokenization_spaces=False
+        )
     assert ask("return engine.word(x)", "whippet") == lab.ids(" whippet")[-1]
 
 
@@ -114,7 +130,7 @@ def test_texts_and_distributions_are_nokenlabs(lab, prompts, slots, ask):
     assert [row["text"] for row in rows] == texts == [lab.text(row["ids"]) for row in rows]
     leading = [token for row in rows for token in row["leading"]]
     assert [token["id"] for token in leading] == wanted["id"].tolist()
-    assert [token["text"] for token in leading] == wanted["token"].tolist()
+    assert shown(leading) == spelled(wanted["token"])
     assert close([token["probability"] for token in leading], wanted["probability"].tolist())
     assert close([row["entropy"] for row in rows], measures.entropy(logits), 1e-4)
     assert [step["done"] for step in steps] == [*range(1, len(rows) + 1)] and steps[0]["of"] == len(rows)
@@ -129,7 +145,7 @@ def test_one_answer_streams_and_says_the_same(lab, prompts, slots, ask):
     assert answer["text"] == lab.generate(prompts[:1], 12)[0]
     assert [step["id"] for step in steps[: len(answer["ids"])]] == answer["ids"]
     assert all(step["leading"][0]["id"] == step["id"] and len(step["leading"]) == 2 for step in steps)
-    wholes = [step["whole"] for step in steps]
+    wholes = [step["text"] for step in steps]
     assert wholes == [lab.text(answer["ids"][: i + 1]) for i in range(len(steps))]
     assert answer["steps"] == len(steps) and answer["seconds"] > 0 and not answer["full"]
 
@@ -144,7 +160,7 @@ def test_forced_tokens_are_said_first(lab, ask):
     assert lab.text(answer["ids"][len(first) :]) == lab.generate(f"{PROMPT} the sky 🙂", 4)[0]
     likely = measures.leading(lab, lab.logits(PROMPT), 10)["id"].tolist()
     assert [token["id"] for token in steps[0]["leading"]] == likely and steps[0]["id"] == first[0]
-    assert "�" not in "".join(step["whole"] for step in steps)
+    assert "�" not in "".join(step["text"] for step in steps)
 
 
 def test_a_long_prompt_is_read_in_parts(lab, ask):
@@ -156,18 +172,41 @@ def test_a_long_prompt_is_read_in_parts(lab, ask):
     assert close([token["probability"] for token in row["leading"]], wanted["probability"].tolist(), 1e-4)
 
 
-def test_vectors_and_the_ways_between_them_are_nokenlabs(lab, ask):
+def test_vectors_and_interpolations_are_nokenlabs(lab, ask):
     space, (a, b) = lab.space, lab.embed_ids(lab.ids(" dog king"))
     ids, p = lab.ids(" dog king").tolist(), [-0.5, 0, 0.3, 0.5, 1, 1.5]
     noken = nl.random_nokens(lab.width, [7, 99])
-    asked = [{"id": ids[0]}, {"seed": 7}, {"seed": 99, "norm": 3.5}, {"mix": [[ids[0], 0.25], [ids[1], -2]]}]
-    found = ask(f"return ({FLAT})(await Promise.all(x.map((slot) => engine.vector(slot))))", asked)
-    wanted = torch.stack([a, noken[0], nl.rescale(noken[1], 3.5), 0.25 * a - 2 * b])
-    assert close(found, wanted) and found[:2] == wanted[:2].tolist()
-    for way in interpolation.INTERPOLATIONS:
-        script = f"return ({FLAT})(await engine.between({{id: x.a}}, {{seed: 7}}, x.p, x.way))"
-        found = ask(script, {"a": ids[0], "p": p, "way": way})
-        assert close(found, interpolation.between(a, noken[0], p, way, space.centroid))
+    slots = [{"id": ids[0]}, {"seed": 7}, {"seed": 99, "norm": 3.5}, {"mix": [[ids[0], 0.25], [ids[1], -2]]}]
+    script = (
+        "return Promise.all(x.map(async (slot) => Array.from((await engine.between(slot, slot, [0]))[0])))"
+    )
+    vectors = ask(script, slots)
+    expected = torch.stack([a, noken[0], nl.rescale(noken[1], 3.5), 0.25 * a - 2 * b])
+    assert close(vectors, expected) and vectors[:2] == expected[:2].tolist()
+    script = """const vectors = await engine.between({id: x.a}, {seed: 7}, x.p, x.name);
+        return vectors.map((vector) => Array.from(vector))"""
+    for name in interpolation.INTERPOLATIONS:
+        vectors = ask(script, {"a": ids[0], "p": p, "name": name})
+        assert close(vectors, interpolation.between(a, noken[0], p, name, space.centroid))
+
+
+def test_a_plane_and_the_tokens_near_it_are_nokenlabs(lab, ask):
+    words = ["dog", "king", "whippet"]
+    plane = planes.plane_through(lab, words)
+    script = "return engine.plane(x, {margin: 0.5, side: 5, count: 20})"
+    found = ask(script, words)
+    assert [corner["label"] for corner in found["corners"]] == words
+    places = [[corner[axis] for axis in "xy"] for corner in found["corners"]]
+    assert close(places, [[corner.x, corner.y] for corner in plane.corners])
+    assert [corner["note"] == "" for corner in found["corners"]] == [
+        corner.note == "" for corner in plane.corners
+    ]
+    assert found["reach"] == pytest.approx(plane.reach(0.5)) and len(found["points"]) == 25
+    near = planes.near_tokens(lab, plane, 20)
+    assert [token["id"] for token in found["near"]] == near["id"].tolist()
+    assert close([token["x"] for token in found["near"]], near["x"].tolist(), 1e-4)
+    x, y = torch.tensor(found["points"]).T
+    assert shown(found["nearest"]) == spelled(planes.nearest_tokens(lab, plane, x, y))
 
 
 def test_nearest_tokens_are_nokenlabs(lab, ask):
@@ -175,23 +214,23 @@ def test_nearest_tokens_are_nokenlabs(lab, ask):
     for slot, vector in (({"seed": 5}, noken), ({"id": 500}, lab.embed_ids(torch.tensor(500)))):
         wanted, found = lab.space.nearest(vector, 10), ask("return engine.nearest(x, 10)", slot)
         assert [token["id"] for token in found] == wanted["id"].tolist()
-        assert [token["text"] for token in found] == wanted["token"].tolist()
+        assert shown(found) == spelled(wanted["token"])
         for column in ("cosine", "distance"):
             assert close([token[column] for token in found], wanted[column].tolist())
 
 
-def test_a_newer_run_ends_the_older_ones_of_its_lane_alone(lab, prompts, slots, ask):
-    script = """const before = engine.ended, wish = {tokens: 3}, late = [];
+def test_a_newer_run_cancels_the_older_ones_of_its_lane_alone(lab, prompts, slots, ask):
+    script = """const before = engine.cancelled, wish = {tokens: 3}, late = [];
         const other = fails(engine.answers(x, {tokens: 2, lane: "other"}));
         const runs = Array.from({length: 30}, (_, i) => engine.answer(x[i % 8], wish, () => late.push(i))
-            .then(({text}) => text, (error) => error instanceof Ended));
+            .then(({text}) => text, (error) => error instanceof Cancelled));
         const found = await Promise.all(runs), rows = await other;
-        const stopped = engine.answer(x[0], {tokens: 500}).catch((error) => error instanceof Ended);
+        const stopped = engine.answer(x[0], {tokens: 500}).catch((error) => error instanceof Cancelled);
         engine.stop("answer");
-        return [found, engine.ended - before, rows.length, await stopped, new Set(late).size]"""
-    found, ended, rows, stopped, spoke = ask(script, slots)
-    assert found == [True] * 29 + lab.generate(prompts[29 % 8][None], 3)
-    assert (ended, rows, stopped) == (29, 8, True) and spoke < 4
+        return [found, engine.cancelled - before, rows.length, await stopped, new Set(late).size]"""
+    texts, cancelled, rows, stopped, spoke = ask(script, slots)
+    assert texts == [True] * 29 + lab.generate(prompts[29 % 8][None], 3)
+    assert (cancelled, rows, stopped) == (29, 8, True) and spoke < 4
 
 
 def test_the_page_is_never_blocked(slots, ask):
@@ -207,29 +246,38 @@ def test_the_page_is_never_blocked(slots, ask):
 
 def test_bad_input_is_said_for_people(lab, ask):
     empty = "The prompt is empty: write at least one letter."
-    ids, many = "A token's id is a whole number from 0 to 49151,", "Array(1025).fill({id: 5})"
-    still = "vector: new Float32Array(576)"
+    ids, many = "The id of a token is a whole number from 0 to 49151,", "Array(1025).fill({id: 5})"
+
+    def vector(slot: str) -> str:
+        return f"engine.nearest({slot})"
+
     tries = {
         "engine.tokens('')": empty,
         "engine.answer([])": empty,
-        "engine.tokens('a \\ud83d b')": "The prompt has half a letter in it, a lone surrogate: take it out.",
+        "engine.tokens('a \\ud83d b')": "The prompt contains a lone surrogate, half a character: remove it.",
         "engine.word('  ')": "There is no word: write one.",
-        f"engine.answer({many})": "The prompt has 1,025 tokens, and the model takes 1,024 here: shorten it.",
+        f"engine.answer({many})": "The prompt has 1,025 tokens; the model reads at most 1,024: shorten it.",
         "engine.answer([{seed: 100}])": "A seed is a whole number from 0 to 99 here, not 100.",
         "engine.answer([{id: 49152}])": f"{ids} not 49152.",
         "engine.answer([{id: 5}], {forced: [-1]})": f"{ids} not -1.",
-        "engine.answer([{id: 5}], {tokens: 0})": "tokens is a whole number, at least 1, not 0.",
+        "engine.answer([{id: 5}], {tokens: 0})": "tokens must be a whole number, at least 1, not 0.",
         "engine.answers([])": "There are no prompts; give at least one.",
         "engine.answers([[{id: 5}], []])": "The prompts differ in length.",
-        "engine.vector({mix: []})": "A blend needs at least one token and its weight.",
-        "engine.vector({mix: [[5, NaN]]})": "A vector holds NaN or infinity; all its numbers must be finite.",
-        "engine.vector({vector: new Float32Array(3)})": "A vector of this model has 576 numbers, not 3.",
-        f"engine.vector({{{still}, norm: 1}})": (
+        vector("{mix: []}"): "A blend needs at least one token and its weight.",
+        vector("{mix: [[5, NaN]]}"): "A vector contains NaN or infinity; all its numbers must be finite.",
+        vector("{vector: new Float32Array(3)}"): "A vector of this model has 576 numbers, not 3.",
+        vector("{vector: new Float32Array(576), norm: 1}"): (
             "A vector of length 0 has no direction and cannot be rescaled."
         ),
-        "engine.between({id: 5}, {id: 6}, [0.5], 'x')": "The way “x” is none of lerp, slerp, slerp about c.",
+        "engine.between({id: 5}, {id: 6}, [0.5], 'x')": (
+            "The interpolation “x” is not one of lerp, slerp, slerp about c."
+        ),
         "engine.between({id: 5}, {mix: [[5, -1]]}, [0.5], 'slerp')": (
-            "Between exactly opposite vectors there is no one arc: take lerp."
+            "Between exactly opposite vectors there is no single arc: use lerp."
+        ),
+        "engine.plane(['dog', 'king', 'dog'], {})": (
+            "“dog” and “dog” have the same vector (of a word its last token counts); "
+            "three different corners are needed"
         ),
     }
     found = ask(f"return Promise.all([{', '.join(f'fails({call})' for call in tries)}])")

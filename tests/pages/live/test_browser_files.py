@@ -103,12 +103,14 @@ def test_a_damaged_file_is_said_and_fetched_anew_once(page, small):
         opened(page, address)
         found = page.evaluate(GET, "model/big.bin")
         assert found["found"] == len(BIG) and found["kept"] == ["big.bin"]
-        assert "model/big.bin came damaged, fetching it anew" in [step["what"] for step in found["said"]]
+        assert "model/big.bin arrived damaged, downloading it again" in [
+            step["what"] for step in found["said"]
+        ]
         assert found["said"][-1]["done"] == len(BIG)
         damaged["model/big.bin"] = 2
         put_up(small, "second", BIG[::-1])
         found = page.evaluate(GET, "model/big.bin")
-        assert found["found"].startswith("model/big.bin came damaged twice") and found["kept"] == []
+        assert found["found"].startswith("model/big.bin arrived damaged twice") and found["kept"] == []
         (small / "model" / "big.bin").write_bytes(BIG[1:])  # ends early
         assert "damaged twice" in page.evaluate(GET, "model/big.bin")["found"]
         (small / "model" / "big.bin").unlink()

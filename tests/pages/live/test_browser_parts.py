@@ -15,8 +15,9 @@ LOOPS = """async ({ positions, keeps }) => {
     };
     const model = { read, empty: (rows) => ({ rows, length: 0 }), release: () => {}, keep: () => keeps };
     const tokens = { text: (ids) => ids.join(), shown: String, stream: () => ({ push: String }) };
-    const vectors = { prompt: (prompt) => new Float32Array(prompt.length), vocabulary: { row: () => [0] } };
-    const parts = { model, tokens, slots: { ...vectors, id: () => {} }, layout: { positions, end: 9 } };
+    const ofPrompt = (prompt) => new Float32Array(prompt.length), vocabulary = { row: () => [0] };
+    const vectors = { ofPrompt, vocabulary, id: () => {} };
+    const parts = { model, tokens, vectors, layout: { positions, end: 9 } };
     const wish = { tokens: 10, top: 1, prompt: [0, 0, 0], prompts: [[0, 0, 0], [0, 0, 0]] };
     const one = await answer(parts, wish, async () => {}, () => {});
     const many = await answers(parts, wish, async () => {}, () => {});

@@ -98,7 +98,7 @@ def test_what_fails_leaves_nothing_half_written(parts, monkeypatch, capsys):
 
 def test_without_onnx_it_says_what_to_install(parts, monkeypatch):
     monkeypatch.setattr(live_site, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"made with onnx: pip install 'nokenlab\[web\]'"):
+    with pytest.raises(BadInput, match=r"needs onnx: pip install 'nokenlab\[web\]'"):
         live_site.write_live(parts / "live")
 
 

@@ -1,4 +1,4 @@
-"""npm packages: fetched once, checked, and in plain words when that cannot be. `npm` here is a script."""
+"""npm packages: downloaded once and checked; failures are one line. `npm` here is a script."""
 
 import base64
 import hashlib
@@ -76,13 +76,13 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(npm, package, tmp_path):
 def test_another_tarball_than_the_pinned_is_refused(npm, package, tmp_path):
     npm(f"cp {tmp_path}/small.tgz .")
     (tmp_path / "small.tgz").write_bytes(tarball(one=b"evil"))
-    with pytest.raises(ValueError, match=r"npm brought another @some/small 1\.0\.0 than the pinned one"):
+    with pytest.raises(ValueError, match=r"npm sent another @some/small 1\.0\.0 than the pinned one"):
         packages.folder(package)
     assert left(tmp_path) == []
 
 
 def test_without_npm_it_says_what_to_install(npm, package, tmp_path):
-    with pytest.raises(BadInput, match=r"needs npm, once, to fetch @some/small; install Node\.js"):
+    with pytest.raises(BadInput, match=r"needs npm, once, to download @some/small; install Node\.js"):
         packages.folder(package)
     assert left(tmp_path) == []
 
@@ -90,8 +90,8 @@ def test_without_npm_it_says_what_to_install(npm, package, tmp_path):
 @pytest.mark.parametrize(
     "lines, why",
     [
-        ("echo 'npm error code E404\nnpm error 404 no such thing' >&2; exit 1", "(E404)"),
-        ("echo 'npm ERR! code ENOTFOUND' >&2; exit 1", "(ENOTFOUND)"),
+        ("echo 'npm error code E404\nnpm error 404 no such thing' >&2; exit 1", "(npm error code E404)"),
+        ("echo 'npm ERR! code ENOTFOUND' >&2; exit 1", "(npm ERR! code ENOTFOUND)"),
         ("echo some words >&2; exit 3", "(some words)"),
         ("exit 0", "(no message)"),
     ],
@@ -101,15 +101,15 @@ def test_a_failed_download_is_one_line(npm, package, tmp_path, lines, why):
     with pytest.raises(OSError) as caught:
         packages.folder(package)
     assert str(caught.value) == (
-        f"npm could not fetch @some/small@1.0.0 {why}; it is needed once, with a network"
+        f"npm could not download @some/small@1.0.0 {why}; it is needed once, with a network"
     )
     assert left(tmp_path) == []
 
 
 def test_npm_that_never_ends_is_given_up(npm, package, monkeypatch):
     npm("exec sleep 60")
-    monkeypatch.setattr(packages, "SECONDS", 0.2)
-    with pytest.raises(OSError, match=r"npm could not fetch @some/small@1\.0\.0 within 0\.2 s"):
+    monkeypatch.setattr(packages, "TIMEOUT", 0.2)
+    with pytest.raises(OSError, match=r"npm could not download @some/small@1\.0\.0 within 0\.2 s"):
         packages.folder(package)
 
 

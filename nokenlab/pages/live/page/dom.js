@@ -1,29 +1,26 @@
-// Elements of the page. Texts are put in as text, never as HTML.
+// Elements of the page. Texts are inserted as text, never as HTML.
+
+export { say } from "./faces/elements.js";
 
 /**
- * An element: what it has as properties is set so, anything else is an attribute; then what is in it.
- * @param {string} tag @param {Object<string, any>} [about] @param {...(Node | string)} inside
+ * An element: its properties and attributes, then what is in it.
+ * @param {string} tag @param {Object<string, any>} [settings] @param {...(Node | string)} content
  */
-export function make(tag, about = {}, ...inside) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(about)) {
-    if (name in made) made[name] = value;
-    else made.setAttribute(name, value);
+export function make(tag, settings = {}, ...content) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(settings)) {
+    if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
   }
-  made.append(...inside);
-  return made;
-}
-
-/** Set a text if it is another one. */
-export function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  element.append(...content);
+  return element;
 }
 
 /** The element of the page with an id. @param {string} id @returns {any} */
 export const part = (id) => document.getElementById(id);
 
-/** One call a frame, however often it is asked for. @param {() => void} job */
-export function onceAFrame(job) {
+/** A function that does a job at most once per frame. @param {() => void} job */
+export function oncePerFrame(job) {
   let frame = null;
   return () => {
     frame ??= requestAnimationFrame(() => {
@@ -33,8 +30,8 @@ export function onceAFrame(job) {
   };
 }
 
-/** One call once nothing was asked for `time` milliseconds. @param {() => void} job */
-export function onceAtRest(time, job) {
+/** A function that does a job when it was not called again for `time` milliseconds. @param {() => void} job */
+export function debounced(time, job) {
   let timer;
   return () => {
     clearTimeout(timer);
@@ -43,13 +40,13 @@ export function onceAtRest(time, job) {
 }
 
 /**
- * Arrow keys go from one of some elements to the next; one of them can be reached by Tab.
+ * Arrow keys move the focus among the elements of a box that match `selector`; `moved` hears of each move.
  * @param {HTMLElement} box
  */
 export function arrowKeys(box, selector, moved = () => {}) {
   box.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    const all = [...box.querySelectorAll(selector)],
+    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key],
+      all = [...box.querySelectorAll(selector)],
       at = all.indexOf(event.target);
     if (!step || at < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();

@@ -1,32 +1,21 @@
-// What the page shows before its model is there, and states worth opening.
+// What the page shows before its model is loaded, and states worth opening.
 
-/** The first state as the model has it; checked by tests. */
+/** The answer to the first state: the prompt's tokens as they are shown, and what the model says. */
 export const EXAMPLE = {
-  tokens: [
-    { id: 9119, text: "People" },
-    { id: 1643, text: " say" },
-    { id: 338, text: " that" },
-    { id: 2382, text: " red" },
-    { id: 314, text: " is" },
-    { id: 253, text: " a" },
-    { id: 2380, text: " color" },
-    { id: 338, text: " that" },
-    { id: 314, text: " is" },
-    { id: 1129, text: " often" },
-    { id: 2188, text: " associated" },
-    { id: 351, text: " with" },
-  ],
+  tokens: "People ␣say ␣that ␣red ␣is ␣a ␣color ␣that ␣is ␣often ␣associated ␣with"
+    .split(" ")
+    .map((shown) => ({ shown, text: shown.replace("␣", " ") })),
   answer:
     " the color of the Holy Trinity. However, the Holy Trinity is not a color. It is a concept that is not " +
     "a color. It is a concept that is not a color. It is a",
 };
 
 /**
- * A line, and what in the state is not as at first.
+ * The text of a link, and the entries in which its state differs from the first.
  * @type {[string, Partial<import("./state.js").State>][]}
  */
 export const EXAMPLES = [
-  ["the same noken at its own length", { size: "own" }],
+  ["the same noken, unscaled", { size: "own" }],
   ["halfway from dog to king", { prompt: "The animal is a kind of", at: 1, put: "blend" }],
   ["where white turns black", { view: "between" }],
   ["a map of dog, king and music", { view: "map", prompt: "The animal is a kind of", at: 1 }],

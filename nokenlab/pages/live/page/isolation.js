@@ -1,17 +1,17 @@
-// A page may have threads where its headers isolate it from other sites. service_worker.js adds them.
+// A page may use threads if response headers isolate it from other sites. service_worker.js adds them.
 
 const RELOADED = `nokenlab reloaded ${new URL("./", import.meta.url).pathname}`;
-const PATIENCE = 5000; // milliseconds for the service worker to start
+const TIMEOUT = 5000; // milliseconds for the service worker to start
 
 /**
  * Start the service worker, and reload the page, once, if it is not isolated yet. Where service workers or the
- * tab's storage are forbidden (http on a network, some private windows) the page goes on as it is.
+ * tab's storage are forbidden (http on a network, some private windows) the page continues as it is.
  */
 export async function isolate() {
   try {
     const registered = navigator.serviceWorker?.register(new URL("./service_worker.js", import.meta.url));
     if (!registered) return;
-    await Promise.race([registered.then(() => navigator.serviceWorker.ready), wait(PATIENCE)]);
+    await Promise.race([registered.then(() => navigator.serviceWorker.ready), wait(TIMEOUT)]);
     if (crossOriginIsolated) return sessionStorage.removeItem(RELOADED);
     const ready = (await registered).active;
     if (!ready || sessionStorage.getItem(RELOADED)) return;
@@ -20,7 +20,7 @@ export async function isolate() {
     return;
   }
   location.reload();
-  await new Promise(() => {}); // nothing is begun on a page that goes
+  await new Promise(() => {}); // start nothing on a page that is being left
 }
 
-const wait = (time) => new Promise((done) => { setTimeout(done, time); });
+const wait = (time) => new Promise((resolve) => { setTimeout(resolve, time); });

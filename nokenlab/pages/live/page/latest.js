@@ -1,50 +1,50 @@
-// Work of which the newest wins, as the panels' latest.py has it.
+// Jobs of which a newer one cancels the older, and the line that says how they are going.
 
-import { Ended } from "./engine.js";
+import { say } from "./dom.js";
+import { Cancelled } from "./engine.js";
 import { sentence } from "./words.js";
 
 export class Latest {
-  #run = 0;
+  #newest = 0;
 
-  /** @param {(error: Error) => void} failed  hears what went wrong in the newest job */
-  constructor(failed) {
-    this.failed = failed;
+  /** @param {(error: Error) => void} onError  of the newest job */
+  constructor(onError) {
+    this.onError = onError;
   }
 
   /**
-   * Do a job, which asks `here` whether it is still the newest.
-   * @param {(here: () => boolean) => Promise<void>} job
+   * Do a job; `isNewest` tells it whether to go on. Returns whether it is still the newest when it ends.
+   * @param {(isNewest: () => boolean) => Promise<void>} job
    */
   async run(job) {
-    const run = ++this.#run,
-      here = () => run === this.#run;
+    const number = ++this.#newest,
+      isNewest = () => number === this.#newest;
     try {
-      await job(here);
+      await job(isNewest);
     } catch (error) {
-      if (here() && !(error instanceof Ended)) this.failed(error);
+      if (isNewest() && !(error instanceof Cancelled)) this.onError(error);
     }
-    return here();
+    return isNewest();
   }
 
-  /** No job is the newest any more. */
-  end() {
-    this.#run++;
+  cancel() {
+    this.#newest++;
   }
 }
 
 /**
- * A line about work; a screen reader says what is settled, not each number on the way.
+ * A line about work. Screen readers read results and errors, but not each number of progress.
  * @param {HTMLElement} line
  */
 export function noteIn(line) {
   const write = (text, wrong, live) => {
     line.ariaLive = live;
     line.classList.toggle("wrong", wrong);
-    if (line.textContent !== text) line.textContent = text;
+    say(line, text);
   };
   return {
-    tell: (text) => write(text, false, "off"),
-    settle: (text) => write(text, false, "polite"),
+    progress: (text) => write(text, false, "off"),
+    done: (text) => write(text, false, "polite"),
     fail: ({ message }) => write(sentence(message), true, "assertive"),
   };
 }

@@ -1,54 +1,62 @@
-// What is put in the place of a token: a random noken, a word, a blend of two, or a point between three.
+// What replaces a token: a random noken, a word, a blend of two words, or a point between three.
 
 import { make, part, say } from "./dom.js";
 import { Pad } from "./pad.js";
+import { cornerWeights } from "./state.js";
 
 /** What can be put in, and its name on the page. */
 const KINDS = { seed: "random", word: "a word", blend: "two words", point: "three words", token: "nothing" };
+const SEEDS = 100;
+// sizes of the slider, in lengths of a median token; its last step is the noken's own length, about 24 / 3.15
 const SMALLEST = 0.25,
-  LARGEST = 7.6; // sizes of the slider, in norms of a token; above them is the noken's own, about 24 / 3.15
-const STEPS = 100;
+  LARGEST = 7.6,
+  STEPS = 100;
 
-/** From where the slider stands to a size. Near 1 it holds on to it. @returns {number | "own"} */
+/** The size at a step of the slider; close to 1 it is 1. @returns {number | "own"} */
 export function sizeAt(step) {
   if (step >= STEPS) return "own";
   const size = SMALLEST * (LARGEST / SMALLEST) ** (step / STEPS);
   return Math.abs(size - 1) < 0.05 ? 1 : Number(size.toFixed(2));
 }
 
-/** And back. @param {number | "own"} size */
+/** The step of a size. @param {number | "own"} size */
 export function stepAt(size) {
   if (size === "own") return STEPS;
-  return Math.min(
-    STEPS - 1,
-    Math.max(0, Math.round((STEPS * Math.log(size / SMALLEST)) / Math.log(LARGEST / SMALLEST))),
-  );
+  const step = Math.round((STEPS * Math.log(size / SMALLEST)) / Math.log(LARGEST / SMALLEST));
+  return Math.min(STEPS - 1, Math.max(0, step));
 }
 
-/** A line of text that is one entry of the state. */
-function textBox(label, heard) {
-  const input = make("input", {
-    type: "text",
-    maxLength: 200,
-    autocomplete: "off",
-    autocapitalize: "off",
-    spellcheck: false,
-  });
-  input.oninput = () => heard(input.value);
-  return { input, label: make("label", { className: "field" }, `${label} `, input) };
+function describeSize(size) {
+  if (size === "own") return "unscaled, about 24, as it was drawn";
+  return size === 1 ? "× 1: the length of a typical token" : `× ${size} of a typical token’s`;
 }
 
-/** A slider with a name, and what it stands at beside it. */
-function slider(label, max, heard) {
+const hint = (text) => make("p", { className: "hint" }, text);
+
+/** A text box with a label. */
+function textBox(label, onInput) {
+  const off = { autocomplete: "off", autocapitalize: "off", spellcheck: false },
+    input = make("input", { type: "text", maxLength: 200, ...off });
+  input.oninput = () => onInput(input.value);
+  return { input, row: make("label", { className: "field" }, `${label} `, input) };
+}
+
+/** A slider with a label, and its value beside it. */
+function slider(label, max, onInput) {
   const range = make("input", { type: "range", min: 0, max, step: 1 }),
     readout = make("output");
-  range.oninput = () => heard(Number(range.value));
+  range.oninput = () => onInput(Number(range.value));
   const show = (value, text) => {
-    if (range.value !== String(value)) range.value = value;
+    setValue(range, value);
     range.setAttribute("aria-valuetext", text);
     say(readout, text);
   };
   return { row: make("label", { className: "slider" }, `${label} `, range, readout), show };
+}
+
+/** Set an input, unless it has this value: that would move the cursor. */
+function setValue(input, value) {
+  if (input.value !== String(value)) input.value = value;
 }
 
 /** The choice and its controls. */
@@ -56,19 +64,18 @@ export class NokenMenu {
   /** @param {import("./state.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.medianNorm = 3.15;
-    const parts = {
-      seed: this.seedPart(),
-      word: this.wordPart(),
-      blend: this.blendPart(),
-      point: this.pointPart(),
-      token: this.tokenPart(),
+    const controls = {
+      seed: this.randomControls(),
+      word: this.wordControls(),
+      blend: this.blendControls(),
+      point: this.pointControls(),
+      token: make("div", {}, hint("The prompt is unchanged.")),
     };
     part("kinds").replaceChildren(...Object.entries(KINDS).map(([kind, name]) => this.choice(kind, name)));
-    part("controls").replaceChildren(...Object.values(parts));
+    part("controls").replaceChildren(...Object.values(controls));
     store.follow(["put"], ({ put }) => {
       part("kinds").querySelector(`[value=${put}]`).checked = true;
-      for (const [kind, box] of Object.entries(parts)) box.hidden = kind !== put;
+      for (const [kind, box] of Object.entries(controls)) box.hidden = kind !== put;
     });
   }
 
@@ -78,137 +85,80 @@ export class NokenMenu {
     return make("label", { className: "kind" }, radio, make("span", {}, name));
   }
 
-  seedPart() {
+  /** Text boxes for the words of an entry of the state, which holds one word or a list. */
+  wordBoxes(key, labels) {
+    const { store } = this;
+    const changed = (i, word) => store.set({ [key]: labels.length > 1 ? store.state[key].with(i, word) : word });
+    const boxes = labels.map((label, i) => textBox(label, (word) => changed(i, word)));
+    store.follow([key], (state) => boxes.forEach(({ input }, i) => setValue(input, [state[key]].flat()[i])));
+    return boxes.map(({ row }) => row);
+  }
+
+  randomControls() {
     const { store } = this,
-      seed = (value) => store.set({ seed: (value + 100) % 100 });
-    const number = make("input", {
-      type: "number",
-      min: 0,
-      max: 99,
-      step: 1,
-      ariaLabel: "seed",
-      inputMode: "numeric",
-    });
-    number.oninput = () => /^\d\d?$/.test(number.value) && seed(Number(number.value));
-    number.onblur = () => {
-      number.value = store.state.seed;
-    };
-    const button = (text, title, pressed) =>
-      make("button", { type: "button", title, ariaLabel: title, onclick: pressed }, text);
-    const row = make(
-      "div",
-      { className: "stepper" },
-      make("span", {}, "seed"),
-      button("−", "the seed before", () => seed(store.state.seed - 1)),
-      number,
-      button("+", "the next seed", () => seed(store.state.seed + 1)),
-      make(
-        "button",
-        { type: "button", className: "strong", onclick: () => seed(otherThan(store.state.seed)) },
-        "⚄ Throw the dice",
-      ),
-    );
-    const size = slider("length", STEPS, (step) => store.set({ size: sizeAt(step) }));
-    store.follow(["seed"], (state) => {
-      if (number.value !== String(state.seed)) number.value = state.seed;
-    });
-    store.follow(["size"], (state) => size.show(stepAt(state.size), this.sizeInWords(state.size)));
+      setSeed = (seed) => store.set({ seed: (seed + SEEDS) % SEEDS }),
+      number = make("input", { type: "number", min: 0, max: SEEDS - 1, ariaLabel: "seed", inputMode: "numeric" });
+    number.oninput = () => /^\d\d?$/.test(number.value) && setSeed(Number(number.value));
+    number.onblur = () => setValue(number, store.state.seed);
+    const button = (text, settings, seed) =>
+      make("button", { type: "button", ...settings, onclick: () => setSeed(seed(store.state.seed)) }, text);
+    const previous = button("−", { title: "previous seed", ariaLabel: "previous seed" }, (seed) => seed - 1),
+      next = button("+", { title: "next seed", ariaLabel: "next seed" }, (seed) => seed + 1),
+      dice = button("⚄ Random seed", { className: "strong" }, otherSeed),
+      size = slider("length", STEPS, (step) => store.set({ size: sizeAt(step) }));
+    store.follow(["seed"], ({ seed }) => setValue(number, seed));
+    store.follow(["size"], (state) => size.show(stepAt(state.size), describeSize(state.size)));
     return make(
       "div",
       {},
-      make(
-        "p",
-        { className: "hint" },
-        "576 random numbers, the same for the same seed: a vector that means nothing.",
-      ),
-      row,
+      hint("576 random numbers, the same for the same seed: a vector that means nothing."),
+      make("div", { className: "stepper" }, make("span", {}, "seed"), previous, number, next, dice),
       size.row,
     );
   }
 
-  sizeInWords(size) {
-    if (size === "own") return "its own, some 24: as randn made it";
-    return size === 1 ? "× 1: that of a usual token" : `× ${size} of a token’s`;
+  wordControls() {
+    return make("div", {}, hint("The vector of a word’s last token."), ...this.wordBoxes("word", ["word"]));
   }
 
-  wordPart() {
-    const { store } = this,
-      box = textBox("word", (word) => store.set({ word }));
-    store.follow(["word"], ({ word }) => {
-      if (box.input.value !== word) box.input.value = word;
-    });
-    return make(
-      "div",
-      {},
-      make("p", { className: "hint" }, "A word of your own, as the vector of its last token."),
-      box.label,
-    );
-  }
-
-  blendPart() {
+  blendControls() {
     const { store } = this,
       blend = slider("mix", 100, (step) => store.set({ p: step / 100 }));
-    const boxes = ["from", "to"].map((name, i) =>
-      textBox(name, (word) => store.set({ blend: store.state.blend.with(i, word) })),
-    );
-    store.follow(["blend", "p"], (state) => {
-      boxes.forEach(({ input }, i) => {
-        if (input.value !== state.blend[i]) input.value = state.blend[i];
-      });
-      const share = Math.round(100 * state.p);
-      blend.show(share, `${100 - share} % ${state.blend[0]}, ${share} % ${state.blend[1]}`);
+    store.follow(["blend", "p"], ({ blend: [from, to], p }) => {
+      const share = Math.round(100 * p);
+      blend.show(share, `${100 - share} % ${from}, ${share} % ${to}`);
     });
-    const row = make("div", { className: "fields" }, ...boxes.map(({ label }) => label));
     return make(
       "div",
       {},
-      make("p", { className: "hint" }, "A vector on the straight line between two words’ vectors."),
-      row,
+      hint("A vector on the straight line between the vectors of two words."),
+      make("div", { className: "fields" }, ...this.wordBoxes("blend", ["from", "to"])),
       blend.row,
     );
   }
 
-  pointPart() {
+  pointControls() {
     const { store } = this,
       pad = new Pad((point) => store.set({ point })),
       readout = make("output", { className: "hint" });
-    const boxes = ["left", "right", "above"].map((name, i) =>
-      textBox(name, (word) => store.set({ corners: store.state.corners.with(i, word) })),
-    );
-    store.follow(["corners", "point"], ({ corners, point }) => {
-      boxes.forEach(({ input }, i) => {
-        if (input.value !== corners[i]) input.value = corners[i];
-      });
-      const weights = [...point, 1 - point[0] - point[1]];
-      pad.show(corners, weights);
-      say(
-        readout,
-        weights
-          .map((weight, i) => `${Math.round(100 * weight)} % ${corners[i]}`)
-          .join(", ")
-          .replaceAll("-", "−"),
-      );
+    store.follow(["corners", "point"], (state) => {
+      const weights = cornerWeights(state),
+        shares = weights.map((weight, i) => `${Math.round(100 * weight)} % ${state.corners[i]}`);
+      pad.show(state.corners, weights);
+      say(readout, shares.join(", ").replaceAll("-", "−"));
     });
-    const fields = make("div", { className: "fields" }, ...boxes.map(({ label }) => label), readout);
+    const boxes = this.wordBoxes("corners", ["left", "right", "above"]);
     return make(
       "div",
       {},
-      make(
-        "p",
-        { className: "hint" },
-        "A point on the plane through three words’ vectors. Drag the dot; outside of the triangle one of them " +
-          "counts less than nothing.",
+      hint(
+        "A point on the plane through the vectors of three words. Drag the dot; outside the triangle a word has " +
+          "a negative weight.",
       ),
-      make("div", { className: "plane" }, pad.box, fields),
+      make("div", { className: "plane" }, pad.box, make("div", { className: "fields" }, ...boxes, readout)),
     );
   }
-
-  tokenPart() {
-    return make("p", { className: "hint" }, "The prompt is as you wrote it.");
-  }
 }
 
-/** A seed by chance, another one. */
-function otherThan(seed) {
-  return (seed + 1 + Math.floor(99 * Math.random())) % 100;
-}
+/** A random seed that is not this one. */
+const otherSeed = (seed) => seed + 1 + Math.floor((SEEDS - 1) * Math.random());

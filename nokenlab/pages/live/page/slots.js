@@ -1,11 +1,15 @@
-// From what the page shows to what the engine is asked: a slot for each token of the prompt.
+// From the state of the page to slots of the engine: one for each token of the prompt.
+
+import { cornerWeights } from "./state.js";
+
+const MOST = 100; // texts of which the tokens are remembered
 
 /**
  * @typedef {import("./state.js").State} State @typedef {import("./engine.js").Slot} Slot
- * @typedef {import("./engine.js").Token} Token
+ * @typedef {import("./engine.js").PromptToken} PromptToken
  */
 
-/** Makes slots. Tokens of texts are asked for once. */
+/** Makes slots. The tokens of a text are requested once. */
 export class Slots {
   #tokens = new Map();
   #words = new Map();
@@ -15,43 +19,43 @@ export class Slots {
     Object.assign(this, { engine, medianNorm });
   }
 
-  /** @param {string} text @returns {Promise<Token[]>} */
+  /** @param {string} text @returns {Promise<PromptToken[]>} */
   tokens(text) {
-    return kept(this.#tokens, text, () => this.engine.tokens(text));
+    return remembered(this.#tokens, text, () => this.engine.tokens(text));
   }
 
-  /** @param {string} word @returns {Promise<number>} its id */
+  /** The id of a word's last token. @param {string} word @returns {Promise<number>} */
   word(word) {
     if (!word.trim()) return Promise.reject(new Error("A word is missing: write one into the empty box."));
-    return kept(this.#words, word, () => this.engine.word(word.trim()));
+    return remembered(this.#words, word, () => this.engine.word(word.trim()));
   }
 
-  /** What is put in, or null. @param {State} state @returns {Promise<?Slot>} */
-  async noken({ put, seed, size, word, blend, p, corners, point }) {
-    const mixed = async (words, weights) => {
-      const ids = await Promise.all(words.map((word) => this.word(word)));
-      return { mix: ids.map((id, i) => [id, weights[i]]) };
-    };
+  /** What replaces a token, or null. @param {State} state @returns {Promise<?Slot>} */
+  async noken(state) {
+    const { put, seed, size, word, blend, p, corners } = state;
     if (put === "seed") return size === "own" ? { seed } : { seed, norm: size * this.medianNorm };
     if (put === "word") return { id: await this.word(word) };
-    if (put === "blend") return mixed(blend, [1 - p, p]);
-    if (put === "point") return mixed(corners, [...point, 1 - point[0] - point[1]]);
+    if (put === "blend") return this.#mix(blend, [1 - p, p]);
+    if (put === "point") return this.#mix(corners, cornerWeights(state));
     return null;
   }
 
-  /** The prompt with it. @param {State} state @param {Token[]} tokens @returns {Promise<Slot[]>} */
+  /** The prompt with it. @param {State} state @param {PromptToken[]} tokens @returns {Promise<Slot[]>} */
   async prompt(state, tokens) {
     const slots = tokens.map(({ id }) => ({ id })),
       noken = await this.noken(state);
     if (noken) slots[Math.min(state.at, slots.length - 1)] = noken;
     return slots;
   }
+
+  async #mix(words, weights) {
+    const ids = await Promise.all(words.map((word) => this.word(word)));
+    return { mix: ids.map((id, i) => [id, weights[i]]) };
+  }
 }
 
-const MOST = 100;
-
-/** What a map has kept, or what is made now; the oldest goes. */
-function kept(map, key, make) {
+/** The value of a key, made only if it is not in the map; the oldest entry is dropped. */
+function remembered(map, key, make) {
   if (!map.has(key)) {
     if (map.size >= MOST) map.delete(map.keys().next().value);
     map.set(key, make());

@@ -1,23 +1,23 @@
-// All that the page shows follows from one object; a link holds what in it is not as it was at first.
+// All that the page shows follows from one object; a link holds the entries that differ from the first state.
 
 /**
  * @typedef {Object} State
  * @property {"noken" | "between" | "map"} view
  * @property {string} prompt
- * @property {number} at  the token of the prompt that something else is put in place of, from 0
- * @property {"token" | "seed" | "word" | "blend" | "point"} put  what stands there; "token": itself
+ * @property {number} at  the position of the token that is replaced, from 0
+ * @property {"token" | "seed" | "word" | "blend" | "point"} put  what replaces it; "token": nothing
  * @property {number} seed  of a random noken, 0 to 99
- * @property {number | "own"} size  its length: so many times that of a median token, or its own
+ * @property {number | "own"} size  its length, in lengths of a median token; "own": as it was drawn
  * @property {string} word
  * @property {string[]} blend  two words
- * @property {number} p  how much of the second is in the blend
+ * @property {number} p  the share of the second word in the blend
  * @property {string[]} corners  three words, of the map and of a point between them
- * @property {number[]} point  how much of the first two corners is in the point; the rest is the third
- * @property {number[]} forced  ids of the tokens that the answer has to begin with
- * @property {string} from  the prompt that a slider begins at
- * @property {string} to  and where it ends
- * @property {string} way  from one to the other
- * @property {number} along  where the slider is
+ * @property {number[]} point  the weights of the first two corners in the point; the third has the rest
+ * @property {number[]} forced  ids of the tokens that the answer must begin with
+ * @property {string} from  the prompt at the left end of the slider
+ * @property {string} to  and at the right end
+ * @property {string} interpolation  between them
+ * @property {number} along  the position of the slider, 0 to 1
  */
 
 /** @type {State} */
@@ -36,13 +36,16 @@ export const FIRST = Object.freeze({
   forced: [],
   from: "White whippets are",
   to: "Black whippets are",
-  way: "lerp",
+  interpolation: "lerp",
   along: 0.5,
 });
 
-/** Holds the state, and tells who listens what in it is new. */
+/** The weights of the three corners in a point. @param {State} state */
+export const cornerWeights = ({ point: [a, b] }) => [a, b, 1 - a - b];
+
+/** Holds the state, and calls back when entries of it change. */
 export class Store {
-  #heard = [];
+  #callbacks = [];
 
   /** @param {State} state */
   constructor(state) {
@@ -50,7 +53,7 @@ export class Store {
   }
 
   /**
-   * Call back now, and whenever one of some entries is another one.
+   * Call back now, and whenever one of these entries changes.
    * @param {string[]} keys @param {(state: State) => void} callback
    */
   follow(keys, callback) {
@@ -58,18 +61,17 @@ export class Store {
     callback(this.state);
   }
 
-  /** Call back whenever one of some entries is another one. */
+  /** Call back whenever one of these entries changes. */
   on(keys, callback) {
-    this.#heard.push([keys, callback]);
+    this.#callbacks.push([keys, callback]);
   }
 
   /** @param {Partial<State>} patch */
   set(patch) {
-    const old = this.state;
-    const differs = (key) => JSON.stringify(old[key]) !== JSON.stringify(this.state[key]);
+    const old = this.state,
+      differs = (key) => JSON.stringify(old[key]) !== JSON.stringify(this.state[key]);
     this.state = { ...old, ...patch };
     const changed = new Set(Object.keys(patch).filter(differs));
-    for (const [keys, callback] of this.#heard)
-      if (keys.some((key) => changed.has(key))) callback(this.state);
+    for (const [keys, callback] of this.#callbacks) if (keys.some((key) => changed.has(key))) callback(this.state);
   }
 }

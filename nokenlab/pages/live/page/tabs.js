@@ -10,10 +10,10 @@ export function tabs(store) {
   arrowKeys(box, "[role=tab]", (tab) => store.set({ view: tab.dataset.view }));
   store.follow(["view"], ({ view }) => {
     for (const tab of all) {
-      const chosen = tab.dataset.view === view;
-      tab.setAttribute("aria-selected", String(chosen));
-      tab.tabIndex = chosen ? 0 : -1;
-      part(tab.getAttribute("aria-controls")).hidden = !chosen;
+      const selected = tab.dataset.view === view;
+      tab.setAttribute("aria-selected", String(selected));
+      tab.tabIndex = selected ? 0 : -1;
+      part(tab.getAttribute("aria-controls")).hidden = !selected;
     }
     part("prompt-row").hidden = view === "between";
   });

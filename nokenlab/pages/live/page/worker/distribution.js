@@ -1,12 +1,12 @@
 // Next-token distributions, from the logits of one row.
 
-import { best } from "./weights.js";
+import { largest } from "./weights.js";
 
 /** The likeliest token; of equals the lowest id. @param {Float32Array} logits */
-export function largest(logits) {
-  let found = 0;
-  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[found]) found = id;
-  return found;
+export function argmax(logits) {
+  let best = 0;
+  for (let id = 1; id < logits.length; id++) if (logits[id] > logits[best]) best = id;
+  return best;
 }
 
 /**
@@ -14,13 +14,13 @@ export function largest(logits) {
  * @returns {{leading: {id: number, probability: number}[], entropy: number}}
  */
 export function distribution(logits, top) {
-  const most = logits[largest(logits)];
+  const highest = logits[argmax(logits)];
   let sum = 0, weighted = 0;
   for (let id = 0; id < logits.length; id++) {
-    const below = logits[id] - most, share = Math.exp(below);
+    const difference = logits[id] - highest, share = Math.exp(difference);
     sum += share;
-    if (share) weighted += share * below;
+    if (share) weighted += share * difference;
   }
-  const leading = best(logits, top).map((id) => ({ id, probability: Math.exp(logits[id] - most) / sum }));
+  const leading = largest(logits, top).map((id) => ({ id, probability: Math.exp(logits[id] - highest) / sum }));
   return { leading, entropy: (Math.log(sum) - weighted / sum) / Math.LN2 };
 }

@@ -1,25 +1,25 @@
-// Runs that take time are on a lane, where the newest wins: an older one ends at its next token.
+// Runs that take time are on a lane, where a newer run cancels the older at its next token.
 
-/** Why a run was ended before it was through. */
-export class Ended extends Error {}
+/** A run was cancelled. */
+export class Cancelled extends Error {}
 
 export class Lanes {
   #newest = new Map();
 
   /**
-   * Run a job as the newest on its lane. Before each of its steps it awaits `check`.
+   * Run a job as the newest on its lane. Before each of its steps it awaits `check`, which may throw Cancelled.
    * @param {(check: () => Promise<void>) => Promise<any>} job
    */
   run(lane, job) {
-    const me = {};
-    this.#newest.set(lane, me);
+    const id = Symbol(lane);
+    this.#newest.set(lane, id);
     return job(async () => {
-      await messages();
-      if (this.#newest.get(lane) !== me) throw new Ended("A newer run has ended this one.");
+      await receiveMessages();
+      if (this.#newest.get(lane) !== id) throw new Cancelled("A newer run has cancelled this one.");
     });
   }
 
-  /** End what runs on a lane. */
+  /** Cancel what runs on a lane. */
   stop(lane) {
     this.#newest.delete(lane);
   }
@@ -28,5 +28,5 @@ export class Lanes {
 const { port1, port2 } = new MessageChannel(), waiting = [];
 port1.onmessage = () => waiting.shift()();
 
-/** Let the worker hear what was sent to it meanwhile: a timer would, too, but waits for 4 ms. */
-const messages = () => new Promise((done) => { waiting.push(done); port2.postMessage(null); });
+/** Let the worker receive the messages that have arrived: a timer would, too, but waits for 4 ms. */
+const receiveMessages = () => new Promise((resolve) => { waiting.push(resolve); port2.postMessage(null); });

@@ -1,23 +1,27 @@
-// Text to tokens and back, as nokenlab has it: no start token, and bytes that are no whole letter as \xNN.
+// Text to tokens and back, as nokenlab does it: without a start token.
 
-/** The byte behind each letter of a piece: a printable one stands for itself, the others are U+0100 and on. */
+/** The byte of each character of a piece: a printable one stands for itself, the others are U+0100 and on. */
 const BYTES = new Map();
 {
-  const plain = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte !== 173);
+  const isPrintable = (byte) => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte !== 173);
   let next = 256;
-  for (let byte = 0; byte < 256; byte++) BYTES.set(String.fromCharCode(plain(byte) ? byte : next++), byte);
+  for (let byte = 0; byte < 256; byte++) BYTES.set(String.fromCharCode(isPrintable(byte) ? byte : next++), byte);
 }
 
 const utf8 = () => new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class Tokens {
-  /** @param {object} definition  tokenizer.json @param {object} config  tokenizer_config.json */
-  constructor(Tokenizer, definition, config) {
+  /**
+   * @param {object} definition  tokenizer.json @param {object} config  tokenizer_config.json
+   * @param {string[]} spellings  each token as it is shown to people
+   */
+  constructor(Tokenizer, definition, config, spellings) {
     const { vocab } = definition.model;
+    this.spellings = spellings;
     this.tokenizer = new Tokenizer(definition, config);
-    const cut = this.tokenizer.pre_tokenizer; // bytes that no token has go before pieces are joined, as in nokenlab
+    const preTokenize = this.tokenizer.pre_tokenizer; // as in nokenlab, bytes without a token are dropped before merges
     this.tokenizer.pre_tokenizer = (text, options) =>
-      cut(text, options).map((word) => [...word].filter((letter) => Object.hasOwn(vocab, letter)).join(""));
+      preTokenize(text, options).map((word) => [...word].filter((letter) => Object.hasOwn(vocab, letter)).join(""));
     this.pieces = [];
     this.special = new Set();
     for (const [piece, id] of Object.entries(vocab)) this.pieces[id] = piece;
@@ -30,8 +34,15 @@ export class Tokens {
   /** The ids of a text. @param {string} text @returns {number[]} */
   ids(text) {
     if (typeof text !== "string" || text === "") throw new Error("The prompt is empty: write at least one letter.");
-    if (/\p{Surrogate}/u.test(text)) throw new Error("The prompt has half a letter in it, a lone surrogate: take it out.");
+    if (/\p{Surrogate}/u.test(text)) throw new Error("The prompt contains a lone surrogate, half a character: remove it.");
     return Array.from(this.tokenizer.encode(text, { add_special_tokens: false }).ids, Number);
+  }
+
+  /** The tokens of a text. @returns {import("../engine.js").PromptToken[]} */
+  split(text) {
+    const decoder = utf8(); // a character of several tokens is part of the last
+    return this.ids(text).map((id) => (
+      { id, shown: this.shown(id), text: decoder.decode(this.#bytes(id), { stream: true }) }));
   }
 
   /** The id of the last token of a word with a space before it. */
@@ -40,13 +51,8 @@ export class Tokens {
     return this.ids(` ${word}`).at(-1);
   }
 
-  /** A token as a reader sees it. */
-  shown(id) {
-    const bytes = this.#bytes(id), text = utf8().decode(bytes);
-    if (!text.includes("\ufffd")) return text;
-    if ([...this.pieces[id]].some((letter) => !BYTES.has(letter))) return this.pieces[id];
-    return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
-  }
+  /** A token as it is shown to people. */
+  shown(id) { return this.spellings[id]; }
 
   /** The text of ids, without special tokens. @param {number[]} ids */
   text(ids) {
@@ -55,7 +61,7 @@ export class Tokens {
     return stream.end();
   }
 
-  /** A text that grows: `push` gives all of it that is whole, `end` all. */
+  /** A text that grows: `push` returns its complete characters so far, `end` all of it. */
   stream() {
     const decoder = utf8();
     let text = "";
@@ -68,9 +74,8 @@ export class Tokens {
     };
   }
 
-  /** The bytes of a token. */
   #bytes(id) {
-    const letters = [...this.pieces[id]], bytes = letters.map((letter) => BYTES.get(letter));
+    const bytes = [...this.pieces[id]].map((letter) => BYTES.get(letter));
     return bytes.includes(undefined) ? new TextEncoder().encode(this.pieces[id]) : Uint8Array.from(bytes);
   }
 }

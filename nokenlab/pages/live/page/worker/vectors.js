@@ -1,44 +1,43 @@
-// What a page puts into a prompt, checked and as vectors.
+// The vectors of slots: what stands at the positions of a prompt, checked.
 
 import { dot } from "./weights.js";
 
 /** @typedef {import("../engine.js").Slot} Slot */
 
-/** Makes vectors of slots. */
-export class Slots {
-  /** @param {import("./weights.js").Vocabulary} vocabulary @param {Float32Array} nokens  a row a seed */
+export class Vectors {
+  /** @param {import("./weights.js").Vocabulary} vocabulary @param {Float32Array} nokens  one row per seed */
   constructor(vocabulary, nokens, width, positions) {
     Object.assign(this, { vocabulary, nokens, width, positions, seeds: nokens.length / width });
   }
 
   /** The vectors of a prompt, one behind the other. @param {Slot[]} prompt @returns {Float32Array} */
-  prompt(prompt) {
+  ofPrompt(prompt) {
     if (!Array.isArray(prompt) || !prompt.length) throw new Error("The prompt is empty: write at least one letter.");
     if (prompt.length > this.positions) {
-      const [has, takes] = [prompt.length, this.positions].map((number) => number.toLocaleString("en"));
-      throw new Error(`The prompt has ${has} tokens, and the model takes ${takes} here: shorten it.`);
+      const [length, limit] = [prompt.length, this.positions].map((number) => number.toLocaleString("en"));
+      throw new Error(`The prompt has ${length} tokens; the model reads at most ${limit}: shorten it.`);
     }
-    const found = new Float32Array(prompt.length * this.width);
-    prompt.forEach((slot, i) => found.set(this.vector(slot), i * this.width));
-    return found;
+    const vectors = new Float32Array(prompt.length * this.width);
+    prompt.forEach((slot, i) => vectors.set(this.of(slot), i * this.width));
+    return vectors;
   }
 
   /** @param {Slot} slot @returns {Float32Array} */
-  vector(slot) {
-    const vector = this.#raw(slot ?? {}), { width } = this;
+  of(slot) {
+    const vector = this.#unscaled(slot ?? {}), { width } = this;
     if (vector.length !== width) throw new Error(`A vector of this model has ${width} numbers, not ${vector.length}.`);
-    if (!vector.every(Number.isFinite)) throw new Error("A vector holds NaN or infinity; all its numbers must be finite.");
+    if (!vector.every(Number.isFinite)) throw new Error("A vector contains NaN or infinity; all its numbers must be finite.");
     return slot.norm === undefined ? vector : rescale(vector, slot.norm);
   }
 
-  /** An id, if it is a token's. */
+  /** The id, checked. */
   id(id) {
-    const most = this.vocabulary.size - 1;
-    if (Number.isInteger(id) && id >= 0 && id <= most) return id;
-    throw new Error(`A token's id is a whole number from 0 to ${most}, not ${id}.`);
+    const last = this.vocabulary.size - 1;
+    if (Number.isInteger(id) && id >= 0 && id <= last) return id;
+    throw new Error(`The id of a token is a whole number from 0 to ${last}, not ${id}.`);
   }
 
-  #raw({ id, seed, mix, vector }) {
+  #unscaled({ id, seed, mix, vector }) {
     if (vector !== undefined) return Float32Array.from(vector);
     if (mix !== undefined) return this.#mix(mix);
     if (seed === undefined) return this.vocabulary.row(this.id(id));
