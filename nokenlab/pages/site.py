@@ -20,7 +20,10 @@ from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder,
 FILE_LIST = "site.json"  # names the files of a site, which a new site may replace
 LIVE = "live"  # the folder of the live page
 CARD_SHAPE, CARD_WIDTH = 3 / 2, 640  # of the pictures in the index: width by height, width in pixels
-DOCUMENTS = {"findings.md": "Findings", "bench/README.md": "Bench"}  # of the results, with their titles
+DOCUMENTS = {  # of the results: their titles, and the commands that write them
+    "findings.md": ("Findings", "nokenlab findings"),
+    "bench/README.md": ("Bench", "make bench"),
+}
 
 
 @dataclass
@@ -88,10 +91,9 @@ def _missing(runs: list[Path], results: Path) -> list[str]:
     executed = {run.stem for run in runs}
     missing = [path.stem for path in notebooks.numbered() if path.stem not in executed]
     lines = [f"not run yet, so without a page: {', '.join(missing)}"] if missing else []
-    if not (results / "findings.md").is_file():
-        lines.append("no findings yet: `nokenlab findings` writes them")
-    if not (results / "bench" / "README.md").is_file():
-        lines.append("no bench yet: `make bench` writes its tables")
+    for name, (title, command) in DOCUMENTS.items():
+        if not (results / name).is_file():
+            lines.append(f"no {title} page yet: `{command}` writes it")
     return lines
 
 
@@ -121,10 +123,9 @@ def _page_names(runs: list[Path], results: Path, source: Path) -> dict[Path, str
     pages = {path: f"{run.stem}.html" for run in runs for path in (run, source / run.name)}
     for folder in (results, source.parent / "results"):
         pages[folder / "README.md"] = "index.html"
-        if (results / "findings.md").is_file():
-            pages[folder / "findings.md"] = "findings.html"
-        if (results / "bench" / "README.md").is_file():
-            pages |= dict.fromkeys((folder / "bench", folder / "bench" / "README.md"), "bench.html")
+        for name, (title, _) in DOCUMENTS.items():
+            if (results / name).is_file():
+                pages[folder / name] = f"{title.lower()}.html"
     return pages
 
 
@@ -180,7 +181,7 @@ def _picture(folder: Path) -> dict | None:
 
 def _document(path: Path, links: Links) -> Page:
     """The page of one of DOCUMENTS."""
-    title = DOCUMENTS[path.relative_to(links.results).as_posix()]
+    title, _ = DOCUMENTS[path.relative_to(links.results).as_posix()]
     name = f"{title.lower()}.html"
     html = markdown_html(path.read_text("utf-8"), path.parent, links.of_page(name, path.parent))
     return Page(name, title, f'<div class="prose">{html}</div>')

@@ -1,4 +1,4 @@
-"""A plain file server on 127.0.0.1, as any static host is one."""
+"""A plain file server on 127.0.0.1, like any static host."""
 
 import threading
 from contextlib import contextmanager

@@ -20,12 +20,12 @@ def run_folder(results, name, **run):
 
 def test_index_shows_what_lies_there(tmp_path):
     lab = {"model": "toy", "revision": "r1", "device": "cpu", "dtype": "float32", "threads": 1}
-    one = run_folder(tmp_path, "01-one", title="One | <b>", lab=lab, command="nokenlab run 01-one")
+    folder = run_folder(tmp_path, "01-one", title="One | <b>", lab=lab, command="nokenlab run 01-one")
     run_folder(tmp_path, ".02-two.1.new")
     (tmp_path / "sweeps").mkdir()
-    (one / "t t.csv").write_text("n,text\n" + "".join(f'{n},"<script>|\n`x`"\n' for n in range(20)))
-    (one / "f.png").write_bytes(b"")
-    (one / "01-one.ipynb").write_text("")
+    (folder / "t t.csv").write_text("n,text\n" + "".join(f'{n},"<script>|\n`x`"\n' for n in range(20)))
+    (folder / "f.png").write_bytes(b"")
+    (folder / "01-one.ipynb").write_text("")
     page = write_index(tmp_path).read_text()
     check_index(tmp_path)  # our own may be replaced
     assert page.startswith(NOTICE) and write_index(tmp_path).read_text() == page
@@ -40,13 +40,13 @@ def test_index_shows_what_lies_there(tmp_path):
 
 
 def test_index_takes_odd_files(tmp_path):
-    one = run_folder(tmp_path, "01-one")
-    (one / "empty.csv").write_text("")
-    (one / "head.csv").write_text("a,b\n")
-    (one / "ragged.csv").write_text("a,b\n1\n2,3,4\n")
+    folder = run_folder(tmp_path, "01-one")
+    (folder / "empty.csv").write_text("")
+    (folder / "head.csv").write_text("a,b\n")
+    (folder / "ragged.csv").write_text("a,b\n1\n2,3,4\n")
     page = write_index(tmp_path).read_text()
     assert "| a | b |\n| --- | --- |\n\n" in page and "| 2 | 3 | 4 |" in page
-    (one / "run.json").write_text("{")
+    (folder / "run.json").write_text("{")
     with pytest.raises(BadInput, match="run 01-one again"):
         write_index(tmp_path)
 

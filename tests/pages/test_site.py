@@ -53,10 +53,10 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def made(project):
-    """The site of the project: a function from a page's name to its text, and what was said."""
-    index, said = write_site(project / "site", project / "results")
+    """The site of the project: a function from a page's name to its text, and the reported lines."""
+    index, lines = write_site(project / "site", project / "results")
     assert index == project / "site" / "index.html"
-    return (lambda name: (project / "site" / name).read_text(encoding="utf-8")), said
+    return (lambda name: (project / "site" / name).read_text(encoding="utf-8")), lines
 
 
 def files(folder):
@@ -103,9 +103,9 @@ def test_what_is_missing_and_leads_nowhere_is_said(made, project):
     assert made[1] == ["not run yet, so without a page: 03-c", nowhere]
     for path in ("findings.md", "bench/README.md"):
         (project / "results" / path).unlink()
-    said = "\n".join(write_site(project / "site", project / "results")[1])
-    assert "no findings yet: `nokenlab findings`" in said and "no bench yet: `make bench`" in said
-    assert "findings.md#one leads to nothing" in said
+    lines = "\n".join(write_site(project / "site", project / "results")[1])
+    assert "no Findings page yet: `nokenlab findings`" in lines and "no Bench page yet: `make bench`" in lines
+    assert "findings.md#one leads to nothing" in lines
     assert not (project / "site" / "findings.html").exists()
     assert "Findings" not in (project / "site" / "index.html").read_text()
 
@@ -114,12 +114,10 @@ def test_a_site_is_written_anew_and_always_the_same(made, project):
     before = files(project / "site")
     write_site(project / "site", project / "results")
     assert files(project / "site") == before
+    (project / "deep" / "pages").mkdir(parents=True)  # an empty folder may be used
+    write_site(project / "deep" / "pages", project / "results")
+    assert files(project / "deep" / "pages") == before
     assert set(json.loads(before["site.json"])["files"]) == set(before)
-
-
-def test_an_empty_folder_is_taken(project):
-    (project / "deep" / "pages").mkdir(parents=True)
-    assert write_site(project / "deep" / "pages", project / "results")[0].is_file()
 
 
 @pytest.mark.parametrize("name", ["CNAME", ".git/config", "01-a/own.csv"])
@@ -140,35 +138,25 @@ def test_a_path_that_is_not_a_site_is_refused(project, name):
     assert files(project) == before
 
 
-def test_a_damaged_notebook_leaves_the_old_site(made, project):
-    before = files(project / "site")
-    (project / "results" / "02-b" / "02-b.ipynb").write_text('{"cells": [')
-    with pytest.raises(BadInput, match="02-b"):
-        write_site(project / "site", project / "results")
-    assert files(project / "site") == before
-    assert not list(project.glob(".site*"))
-
-
 def test_an_error_half_way_leaves_the_old_site(made, project, monkeypatch):
     before = files(project / "site")
 
     def fails(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(site, "swap", fails)
+    monkeypatch.setattr(site, "replace_folder", fails)
     with pytest.raises(OSError, match="disk is full"):
         write_site(project / "site", project / "results")
     assert files(project / "site") == before and not list(project.glob(".site*"))
 
 
-def test_without_results_the_command_says_what_to_do(project, capsys):
-    assert cli.main(["site", str(project / "site"), "--results", str(project / "none")]) == 2
-    assert "no executed notebooks in" in (said := capsys.readouterr().err)
-    assert "`make run` first" in said and not (project / "site").exists()
-
-
-def test_the_command_says_where_the_site_is(project, capsys):
-    assert cli.main(["site", str(project / "site"), "--results", str(project / "results")]) == 0
+def test_the_command_reports_the_index_or_what_to_do(project, capsys):
+    folder = str(project / "site")
+    assert cli.main(["site", folder, "--results", str(project / "none")]) == 2
+    error = capsys.readouterr().err
+    assert "no executed notebooks in" in error and "`make run` first" in error
+    assert not (project / "site").exists()
+    assert cli.main(["site", folder, "--results", str(project / "results")]) == 0
     out = capsys.readouterr()
     assert out.out == f"{project / 'site' / 'index.html'}\n"
     assert out.err.splitlines()[0] == "nokenlab: not run yet, so without a page: 03-c"

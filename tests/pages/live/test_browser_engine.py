@@ -122,16 +122,16 @@ def test_texts_of_ids_are_nokenlabs(lab, ask):
 
 def test_texts_and_distributions_are_nokenlabs(lab, prompts, slots, ask):
     logits, texts = lab.logits(prompts), lab.generate(prompts, 12)
-    wanted = measures.leading(lab, logits, 10)
+    expected = measures.leading(lab, logits, 10)
     script = (
         "const steps = []; return [await engine.answers(x, {tokens: 12}, (step) => steps.push(step)), steps]"
     )
     rows, steps = ask(script, slots)
     assert [row["text"] for row in rows] == texts == [lab.text(row["ids"]) for row in rows]
     leading = [token for row in rows for token in row["leading"]]
-    assert [token["id"] for token in leading] == wanted["id"].tolist()
-    assert shown(leading) == spelled(wanted["token"])
-    assert close([token["probability"] for token in leading], wanted["probability"].tolist())
+    assert [token["id"] for token in leading] == expected["id"].tolist()
+    assert shown(leading) == spelled(expected["token"])
+    assert close([token["probability"] for token in leading], expected["probability"].tolist())
     assert close([row["entropy"] for row in rows], measures.entropy(logits), 1e-4)
     assert [step["done"] for step in steps] == [*range(1, len(rows) + 1)] and steps[0]["of"] == len(rows)
     assert sorted(number for step in steps for number, _ in step["rows"]) == [*range(len(rows))]
@@ -167,9 +167,9 @@ def test_a_long_prompt_is_read_in_parts(lab, ask):
     text = " ".join([PROMPT] * 15)
     script = "return engine.answers([await engine.tokens(x)], {tokens: 1, top: 5})"
     (row,) = ask(script, text)
-    wanted = measures.leading(lab, lab.logits(text), 5)
-    assert [token["id"] for token in row["leading"]] == wanted["id"].tolist()
-    assert close([token["probability"] for token in row["leading"]], wanted["probability"].tolist(), 1e-4)
+    expected = measures.leading(lab, lab.logits(text), 5)
+    assert [token["id"] for token in row["leading"]] == expected["id"].tolist()
+    assert close([token["probability"] for token in row["leading"]], expected["probability"].tolist(), 1e-4)
 
 
 def test_vectors_and_interpolations_are_nokenlabs(lab, ask):
@@ -194,29 +194,29 @@ def test_a_plane_and_the_tokens_near_it_are_nokenlabs(lab, ask):
     words = ["dog", "king", "whippet"]
     plane = planes.plane_through(lab, words)
     script = "return engine.plane(x, {margin: 0.5, side: 5, count: 20})"
-    found = ask(script, words)
-    assert [corner["label"] for corner in found["corners"]] == words
-    places = [[corner[axis] for axis in "xy"] for corner in found["corners"]]
+    through = ask(script, words)
+    assert [corner["label"] for corner in through["corners"]] == words
+    places = [[corner[axis] for axis in "xy"] for corner in through["corners"]]
     assert close(places, [[corner.x, corner.y] for corner in plane.corners])
-    assert [corner["note"] == "" for corner in found["corners"]] == [
+    assert [corner["note"] == "" for corner in through["corners"]] == [
         corner.note == "" for corner in plane.corners
     ]
-    assert found["reach"] == pytest.approx(plane.reach(0.5)) and len(found["points"]) == 25
+    assert through["reach"] == pytest.approx(plane.reach(0.5)) and len(through["points"]) == 25
     near = planes.near_tokens(lab, plane, 20)
-    assert [token["id"] for token in found["near"]] == near["id"].tolist()
-    assert close([token["x"] for token in found["near"]], near["x"].tolist(), 1e-4)
-    x, y = torch.tensor(found["points"]).T
-    assert shown(found["nearest"]) == spelled(planes.nearest_tokens(lab, plane, x, y))
+    assert [token["id"] for token in through["near"]] == near["id"].tolist()
+    assert close([token["x"] for token in through["near"]], near["x"].tolist(), 1e-4)
+    x, y = torch.tensor(through["points"]).T
+    assert shown(through["nearest"]) == spelled(planes.nearest_tokens(lab, plane, x, y))
 
 
 def test_nearest_tokens_are_nokenlabs(lab, ask):
     noken = nl.random_nokens(lab.width, 5)[0]
     for slot, vector in (({"seed": 5}, noken), ({"id": 500}, lab.embed_ids(torch.tensor(500)))):
-        wanted, found = lab.space.nearest(vector, 10), ask("return engine.nearest(x, 10)", slot)
-        assert [token["id"] for token in found] == wanted["id"].tolist()
-        assert shown(found) == spelled(wanted["token"])
+        expected, tokens = lab.space.nearest(vector, 10), ask("return engine.nearest(x, 10)", slot)
+        assert [token["id"] for token in tokens] == expected["id"].tolist()
+        assert shown(tokens) == spelled(expected["token"])
         for column in ("cosine", "distance"):
-            assert close([token[column] for token in found], wanted[column].tolist())
+            assert close([token[column] for token in tokens], expected[column].tolist())
 
 
 def test_a_newer_run_cancels_the_older_ones_of_its_lane_alone(lab, prompts, slots, ask):
@@ -224,10 +224,10 @@ def test_a_newer_run_cancels_the_older_ones_of_its_lane_alone(lab, prompts, slot
         const other = fails(engine.answers(x, {tokens: 2, lane: "other"}));
         const runs = Array.from({length: 30}, (_, i) => engine.answer(x[i % 8], wish, () => late.push(i))
             .then(({text}) => text, (error) => error instanceof Cancelled));
-        const found = await Promise.all(runs), rows = await other;
+        const texts = await Promise.all(runs), rows = await other;
         const stopped = engine.answer(x[0], {tokens: 500}).catch((error) => error instanceof Cancelled);
         engine.stop("answer");
-        return [found, engine.cancelled - before, rows.length, await stopped, new Set(late).size]"""
+        return [texts, engine.cancelled - before, rows.length, await stopped, new Set(late).size]"""
     texts, cancelled, rows, stopped, spoke = ask(script, slots)
     assert texts == [True] * 29 + lab.generate(prompts[29 % 8][None], 3)
     assert (cancelled, rows, stopped) == (29, 8, True) and spoke < 4
@@ -280,8 +280,8 @@ def test_bad_input_is_said_for_people(lab, ask):
             "three different corners are needed"
         ),
     }
-    found = ask(f"return Promise.all([{', '.join(f'fails({call})' for call in tries)}])")
-    assert found == list(tries.values())
+    messages = ask(f"return Promise.all([{', '.join(f'fails({call})' for call in tries)}])")
+    assert messages == list(tries.values())
 
 
 def test_without_a_network_it_works_on_and_opens_in_another_tab(opened, slots, ask):

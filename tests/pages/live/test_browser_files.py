@@ -1,4 +1,4 @@
-"""How the live page's files come and stay: checked, kept, fetched anew, replaced by a newer version."""
+"""How the live page's files are downloaded: checked, stored, downloaded again, replaced by newer ones."""
 
 import hashlib
 import json
@@ -19,12 +19,13 @@ Object.assign(window, { Downloads, word });
 isolate().then(() => { window.ready = true; });
 </script>"""
 GET = """async (path) => {
-    const said = [], downloads = new Downloads(new URL("./", location.href), (step) => said.push(step));
+    const progress = [], base = new URL("./", location.href);
+    const downloads = new Downloads(base, (step) => progress.push(step));
     await downloads.open();
-    const found = await downloads.all([path]).then((files) => files[path].length, ({ message }) => message);
+    const length = await downloads.all([path]).then((files) => files[path].length, ({ message }) => message);
     await downloads.tidy();
-    const kept = (await downloads.cache.keys()).map(({ url }) => url.split("?")[0].split("/").pop());
-    return { found, said, kept };
+    const stored = (await downloads.cache.keys()).map(({ url }) => url.split("?")[0].split("/").pop());
+    return { length, progress, stored };
 }"""
 GONE = """async (path) => {
     while (await caches.match(path)) await new Promise((done) => setTimeout(done, 20));
@@ -47,17 +48,17 @@ def served(folder, damaged: dict[str, int] | None = None):
 
 @pytest.fixture
 def small(tmp_path):
-    """A small folder with the page's own way of fetching."""
+    """A small folder that downloads its files as the page does."""
     shutil.copytree(live_site.PAGE, tmp_path / "live")
     (tmp_path / "live" / "model").mkdir()
-    put_up(tmp_path / "live", "first", BIG)
+    publish(tmp_path / "live", "first", BIG)
     for path in (tmp_path / "live").rglob("*"):
         os.utime(path, (0, 0))  # an old file is fresh for long where the host says nothing of that
     return tmp_path / "live"
 
 
-def put_up(folder, word: str, big: bytes) -> None:
-    """Put a version of the page up: a small file, a large one, and the list of all."""
+def publish(folder, word: str, big: bytes) -> None:
+    """Publish a version of the page: a small file, a large one, and the list of all files."""
     (folder / "index.html").write_text(PAGE)
     (folder / "word.js").write_text(f'export const word = "{word}";')
     (folder / "model" / "big.bin").write_bytes(big)
@@ -84,54 +85,56 @@ def opened(page, address: str):
     return page
 
 
-def test_a_file_is_fetched_once_and_kept(page, small):
+def test_a_file_is_downloaded_once_and_stored(page, small):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     with served(small) as address:
         opened(page, address)
         first, second = (page.evaluate(GET, "model/big.bin") for _ in range(2))
         missing = page.evaluate(GET, "model/none.bin")
-    assert first["found"] == second["found"] == len(BIG) and first["kept"] == ["big.bin"]
-    assert first["said"][-1]["done"] == first["said"][-1]["total"] == len(BIG)
+    assert first["length"] == second["length"] == len(BIG) and first["stored"] == ["big.bin"]
+    assert first["progress"][-1]["done"] == first["progress"][-1]["total"] == len(BIG)
     assert sum(url.endswith("big.bin") for url in asked) == 1
-    assert missing["found"].startswith("model/none.bin is not in the list of this page's files")
+    assert missing["length"].startswith("model/none.bin is not in the list of this page's files")
 
 
-def test_a_damaged_file_is_said_and_fetched_anew_once(page, small):
+def test_a_damaged_file_is_reported_and_downloaded_again_once(page, small):
     damaged = {"model/big.bin": 1}
     with served(small, damaged) as address:
         opened(page, address)
-        found = page.evaluate(GET, "model/big.bin")
-        assert found["found"] == len(BIG) and found["kept"] == ["big.bin"]
+        download = page.evaluate(GET, "model/big.bin")
+        assert download["length"] == len(BIG) and download["stored"] == ["big.bin"]
         assert "model/big.bin arrived damaged, downloading it again" in [
-            step["what"] for step in found["said"]
+            step["what"] for step in download["progress"]
         ]
-        assert found["said"][-1]["done"] == len(BIG)
+        assert download["progress"][-1]["done"] == len(BIG)
         damaged["model/big.bin"] = 2
-        put_up(small, "second", BIG[::-1])
-        found = page.evaluate(GET, "model/big.bin")
-        assert found["found"].startswith("model/big.bin arrived damaged twice") and found["kept"] == []
+        publish(small, "second", BIG[::-1])
+        download = page.evaluate(GET, "model/big.bin")
+        assert (
+            download["length"].startswith("model/big.bin arrived damaged twice") and download["stored"] == []
+        )
         (small / "model" / "big.bin").write_bytes(BIG[1:])  # ends early
-        assert "damaged twice" in page.evaluate(GET, "model/big.bin")["found"]
+        assert "damaged twice" in page.evaluate(GET, "model/big.bin")["length"]
         (small / "model" / "big.bin").unlink()
-        assert "the server says 404" in page.evaluate(GET, "model/big.bin")["found"]
+        assert "the server says 404" in page.evaluate(GET, "model/big.bin")["length"]
 
 
-def test_a_newer_version_replaces_what_is_kept_and_opens_without_a_network(page, small):
+def test_a_newer_version_replaces_what_is_stored_and_opens_without_a_network(page, small):
     with served(small) as address:
         opened(page, address)
         page.evaluate(GET, "model/big.bin")
         assert page.evaluate("async () => Boolean(await caches.match('words.js'))")
         (small / "words.js").unlink()  # a file that the newer version has no more
-        put_up(small, "second", BIG * 2)
+        publish(small, "second", BIG * 2)
         opened(page, f"{address}?again")
         assert page.evaluate("word") == "second"
-        found = page.evaluate(GET, "model/big.bin")
-        assert found["found"] == 2 * len(BIG) and found["kept"] == ["big.bin"]
+        download = page.evaluate(GET, "model/big.bin")
+        assert download["length"] == 2 * len(BIG) and download["stored"] == ["big.bin"]
         page.evaluate(GONE, "words.js")
     other = opened(page.context.new_page(), f"{address}index.html?x#y")
     assert other.evaluate("word") == "second" and other.evaluate("crossOriginIsolated")
-    assert other.evaluate(GET, "model/big.bin")["found"] == 2 * len(BIG)
+    assert other.evaluate(GET, "model/big.bin")["length"] == 2 * len(BIG)
     assert other.evaluate("import('./engine.js').then(() => true)")  # was never asked for before
 
 

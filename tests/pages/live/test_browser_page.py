@@ -50,7 +50,7 @@ def start(page):
 
 
 @pytest.fixture(scope="module")
-def said(lab):
+def texts(lab):
     """What nokenlab says to the first prompt with each of some things in the place of “red”."""
     norm = lab.space.median_norm
     dog, king, music = (word_vector(lab, word) for word in ("dog", "king", "music"))
@@ -81,28 +81,28 @@ def pick(page, kind: str) -> None:
     page.get_by_role("radio", name=kind, exact=True).check()
 
 
-def test_there_is_something_to_read_before_the_model_is_loaded(page, said):
+def test_there_is_something_to_read_before_the_model_is_loaded(page, texts):
     words = " ".join(page.first.split())
     assert "A noken is a vector that no token has" in words and "12 tokens." in words
-    assert f"People say that ▢ is a color that is often associated with{said['first']}" in words
+    assert f"People say that ▢ is a color that is often associated with{texts['first']}" in words
     assert "files.json could not be downloaded" in words
 
 
-def test_it_says_what_nokenlab_says(start, said):
+def test_it_says_what_nokenlab_says(start, texts):
     page = start
-    expect(page.locator("#answer .said")).to_have_text(exact(said["first"]), timeout=SLOW)
-    expect(page.locator("#plain")).to_contain_text(said["plain"].strip()[:40])
+    expect(page.locator("#answer .said")).to_have_text(exact(texts["first"]), timeout=SLOW)
+    expect(page.locator("#plain")).to_contain_text(texts["plain"].strip()[:40])
     page.get_by_role("button", name="next seed").click()
-    begins(page, said["next"])
+    begins(page, texts["next"])
     page.get_by_label("seed", exact=True).fill("4")
     page.get_by_label("length").press("End")
-    begins(page, said["own"])
+    begins(page, texts["own"])
     for kind, name in (("a word", "word"), ("two words", "blend"), ("three words", "point")):
         pick(page, kind)
-        begins(page, said[name])
+        begins(page, texts[name])
     expect(page.locator("#nearest-hint")).to_contain_text("␣king")
     pick(page, "nothing")
-    begins(page, said["plain"])
+    begins(page, texts["plain"])
     expect(page.locator(".chip.noken")).to_have_count(0)
 
 
@@ -120,9 +120,9 @@ def test_a_prompt_typed_and_a_noken_put_in(start, lab):
     expect(page.locator(".chip:focus")).to_have_text("▢ noken")
 
 
-def test_a_token_is_forced_and_taken_away(start, said, lab):
+def test_a_token_is_forced_and_taken_away(start, texts, lab):
     page = start
-    begins(page, said["first"])
+    begins(page, texts["first"])
     third = page.locator("#next .row").nth(2)
     token = third.locator(".token").text_content().replace("␣", " ")
     third.click()
@@ -134,7 +134,7 @@ def test_a_token_is_forced_and_taken_away(start, said, lab):
     expect(page.locator("#next-hint")).to_contain_text("Token 3 of the answer")
     page.locator(".piece.forced").click()
     expect(page.locator(".piece.forced")).to_have_count(0)
-    begins(page, said["first"])
+    begins(page, texts["first"])
 
 
 def test_a_drag_cancels_the_older_runs(start, lab):
@@ -223,13 +223,13 @@ def test_a_link_opened_anew_shows_the_same(start, lab, live_address):
     page.locator("#next .row").nth(1).click()
     expect(page.locator(".piece.forced")).to_have_count(1)
     expect(page.locator("#answer .piece").nth(SOME)).to_be_attached()
-    said = page.locator("#answer .said").text_content()
+    text = page.locator("#answer .said").text_content()
     expect(token).not_to_be_empty()
     link = page.evaluate("() => new Promise((done) => setTimeout(() => done(location.href), 300))")
     page.goto("about:blank")
     page.goto(link)
     loaded(page)
-    begins(page, said)
+    begins(page, text)
     expect(page.get_by_role("radio", name="two words")).to_be_checked()
     expect(page.locator("#controls output:visible")).to_have_text("30 % dog, 70 % king")
     expect(page.locator(".piece.forced")).to_have_count(1)

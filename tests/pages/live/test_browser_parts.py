@@ -44,10 +44,10 @@ def page(browser):
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["rows leave", "rows stay"])
 def test_an_answer_ends_where_the_model_ends_it_or_takes_no_more(page, keeps):
-    found = page.evaluate(LOOPS, {"positions": 4, "keeps": keeps})
-    assert found == ["7,8", False, True, 2, ["7,8", "7,8"]]
-    found = page.evaluate(LOOPS, {"positions": 9, "keeps": keeps})
-    assert found == ["7,8", True, False, 3, ["7,8", "7,8"]]
+    answers = page.evaluate(LOOPS, {"positions": 4, "keeps": keeps})
+    assert answers == ["7,8", False, True, 2, ["7,8", "7,8"]]
+    answers = page.evaluate(LOOPS, {"positions": 9, "keeps": keeps})
+    assert answers == ["7,8", True, False, 3, ["7,8", "7,8"]]
 
 
 def test_a_browser_without_webassembly_or_simd_is_told(page):

@@ -48,8 +48,8 @@ def prompt_tokens(lab, text: str) -> list[dict]:
 
 def leading_rows(lab, rows, after: str) -> list[dict]:
     """The likeliest tokens after prompts (rows, tokens, width) that have all said `after`."""
-    said = lab.embed(after).repeat(len(rows), 1, 1) if after else rows[:, :0]
-    best = lab.logits(torch.cat([rows, said], dim=1)).softmax(-1).topk(TOP)
+    continued = lab.embed(after).repeat(len(rows), 1, 1) if after else rows[:, :0]
+    best = lab.logits(torch.cat([rows, continued], dim=1)).softmax(-1).topk(TOP)
     return [
         {
             "leading": [

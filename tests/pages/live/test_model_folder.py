@@ -23,7 +23,7 @@ def nokens(lab):
 
 
 @pytest.fixture(scope="module")
-def said(lab, nokens):
+def expected(lab, nokens):
     """What nokenlab says: the first logits of 24 of them, and the texts of all."""
     return lab.logits(nokens[:24]).numpy(), lab.generate(nokens, 20)
 
@@ -61,8 +61,8 @@ def test_weights_are_those_of_nokenlab_bit_for_bit(folder):
     assert seen == {name for name in names if "norm" not in name}
 
 
-def test_logits_and_greedy_texts_are_those_of_nokenlab(lab, folder, nokens, said, model):
-    want, texts = said
+def test_logits_and_greedy_texts_are_those_of_nokenlab(lab, folder, nokens, expected, model):
+    want, texts = expected
     logits, ids = model.greedy(nokens.numpy(), 20)
     assert np.abs(logits[:24] - want).max() < 1e-2
     end = json.loads((folder / "layout.json").read_text())["end"]
