@@ -49,6 +49,9 @@ function labelledRange(name, count, value, onInput) {
   return { label, range, readout };
 }
 
+/** The first and the second parts of pairs. */
+const unzip = (pairs) => [pairs.map(([first]) => first), pairs.map(([, second]) => second)];
+
 /** Set a text if it differs. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -229,7 +229,7 @@ class Face {
     this.runs = plateaus(points);
     this.curve.draw(points);
     this.strip.replaceChildren(...this.curve.blocks(this.runs));
-    say(this.title, run.told);
+    say(this.title, run.title);
     say(this.answer.before, run.before);
     this.range.max = last;
     this.show(this.index);

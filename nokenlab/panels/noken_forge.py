@@ -344,10 +344,10 @@ def new_learner(lab: Lab, task: Task) -> Learner:
 
 
 def about(task: Task) -> dict:
-    """The task for the face: before (the prompt), target, and told, a line about it."""
+    """The task for the face: before (the prompt), target, and title, a line about it."""
     before = task.prompt.replace(NOKEN, "▢")
     line = f"“{before}” should go on with “{task.target}” · from {start_name(task)} · {constraint_name(task)}"
-    return {"before": before, "target": task.target, "told": line}
+    return {"before": before, "target": task.target, "title": line}
 
 
 def start_name(task: Task) -> str:
@@ -371,6 +371,5 @@ def still(task: Task, points: list[dict]) -> str:
     table = table[table["text"] != table["text"].shift()]
     if len(table) > SHOWN:  # the last ones matter most
         table = pd.concat([table.head(1), table.tail(SHOWN - 1)])
-    return (
-        markup.quiet(about(task)["told"]) + show.table(table[["step", "nll", "norm", "nearest", "text"]]).data
-    )
+    rows = table[["step", "nll", "norm", "nearest", "text"]]
+    return markup.quiet(about(task)["title"]) + show.table(rows).data

@@ -5,7 +5,7 @@
  * @typedef {Object} View
  * @property {string} before  the prompt that reads out, ▢ for the state
  * @property {string[]} tokens
- * @property {number} layers  and one: the last row is what leaves the last layer
+ * @property {number} layers  of the model plus one: the last row is what leaves the last layer
  * @property {{name: string, tip: string}[]} readings
  *
  * @typedef {Object} Cells
@@ -192,7 +192,7 @@ class Face {
     const nearest = answer.nearest.map(([token, cosine]) => `\u2068${token}\u2069 ${cosine.toFixed(2)}`).join(", ");
     const into = Number.isInteger(answer.into) ? `put into layer ${answer.into} · ` : "";
     say(this.source, `${into}norm ${answer.norm.toFixed(1)}${nearest && ` · nearest tokens by cosine: ${nearest}`}`);
-    this.bars.show(...[0, 1].map((part) => answer.leading.map((pair) => pair[part])));
+    this.bars.show(...unzip(answer.leading));
     if (!answer.running) say(this.status, `${this.details.textContent}: ${answer.text}`);
   }
 }

@@ -283,14 +283,17 @@ function drawStrip(strip, letters, colours, p) {
   pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
   pen.clearRect(0, 0, width, 44);
   Object.assign(pen, { font: `bold 14px ${FONT}`, textAlign: "center", textBaseline: "middle", lineWidth: 1 });
-  for (let start = 0, end; start < letters.length; start = end) {
-    for (end = start + 1; letters[end] === letters[start];) end++;
+  let start = 0;
+  while (start < letters.length) {
+    let end = start + 1;
+    while (letters[end] === letters[start]) end++;
     const left = start / letters.length * width, wide = (end - start) / letters.length * width;
     pen.fillStyle = colours[start];
     pen.fillRect(left, 0, wide, 26);
     pen.strokeStyle = pen.fillStyle = INK;
     pen.strokeRect(left + 0.5, 0.5, Math.max(wide - 1, 0), 25);
     if (wide > 14) pen.fillText(letters[start], left + wide / 2, 13);
+    start = end;
   }
   pen.fillStyle = "#808080"; // visible on light and dark pages
   pen.fillText("▲", clamp(p * width, 7, width - 7), 36);
@@ -554,7 +557,7 @@ class Face {
   exactAnswer() {
     const exact = this.model.get("exact");
     if (!exact || !same(exact.place, this.place)) return null;
-    const [tokens, probabilities] = [0, 1].map((i) => exact.leading.map((pair) => pair[i]));
+    const [tokens, probabilities] = unzip(exact.leading);
     return { ...exact, tokens, probabilities };
   }
 

@@ -13,7 +13,6 @@ from playwright.sync_api import expect
 import nokenlab as nl
 from nokenlab.answers import blends, planes
 from nokenlab.panels import markup
-from nokenlab.panels.token_view import SHOWN
 from workbook.random_nokens import tables as random_nokens
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -54,10 +53,6 @@ def use_tokens(panel, lab) -> None:
     expect(pieces).to_have_text([str(id) for id in lab.tokens(EVIL)["id"]])
     panel.get_by_label("text").fill("")
     expect(panel.get_by_role("alert")).to_contain_text("Error: the prompt is empty")
-    panel.get_by_label("text").fill("word " * 2000)
-    expect(pieces).to_have_count(SHOWN)
-    expect(panel).to_contain_text(f"the first {SHOWN} of {len(lab.tokens('word ' * 2000)):,} tokens")
-    expect(panel.get_by_role("alert")).to_have_count(0)
 
 
 def drag_explorer(panel, lab, prompt: str) -> None:
@@ -80,9 +75,8 @@ def use_explorer(panel, lab, prompt: str) -> None:
     panel.get_by_label("by", exact=True).select_option("random, as the article has it")
     expect(text).to_have_text(exact(table["article", 1]))
     drag_explorer(panel, lab, prompt)
-    for bad, message in {"": "prompt is empty", "word " * 2000: "shorten it"}.items():
-        type_in(panel, "prompt", bad)
-        expect(panel.get_by_role("alert")).to_contain_text(message)
+    type_in(panel, "prompt", "")
+    expect(panel.get_by_role("alert")).to_contain_text("prompt is empty")
     type_in(panel, "prompt", EVIL)
     buttons = panel.locator(".widget-toggle-buttons button")
     expect(buttons).to_have_text([markup.visible(token) for token in lab.tokens(EVIL)["token"]])
@@ -107,15 +101,9 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
     expect(text).to_have_text(exact(table[1]))
     drag(slider, 2000)
     expect(text).to_have_text(exact(table[-1]))
-    for a, b, message in [
-        ("", prompts[1], "prompt is empty"),
-        ("Red", "Red is the", "same number of tokens"),
-        (EVIL, "Red", "same number of tokens"),
-    ]:
-        type_in(panel, "from, p = 0", a)
-        type_in(panel, "to, p = 1", b)
-        panel.get_by_role("button", name="Blend").click()
-        expect(panel.get_by_role("alert")).to_contain_text(message)
+    type_in(panel, "from, p = 0", EVIL)
+    panel.get_by_role("button", name="Blend").click()
+    expect(panel.get_by_role("alert")).to_contain_text("same number of tokens")
     type_in(panel, "from, p = 0", "Red is the")
     type_in(panel, "to, p = 1", "Blue is the")
     panel.get_by_role("button", name="Blend").click()
