@@ -11,8 +11,8 @@ from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, wrap
 from workbook.claims.statistics import bootstrap
 from workbook.cramming.tables import CRAMMED, FIRST, KINDS, RANDOM
 
-LINES = dict(zip(KINDS, ("-", "--", ":"), strict=True))  # beside the colour
 COLOURS = dict(zip(KINDS, (OKABE_ITO[0], OKABE_ITO[5], OKABE_ITO[7]), strict=True))
+LINES = dict(zip(KINDS, ("-", "--", ":"), strict=True))
 OF = {CRAMMED: (OKABE_ITO[0], MARKERS[0]), RANDOM: (OKABE_ITO[7], MARKERS[1])}
 PUBLISHED = 29  # tokens: progressive_cramming's README, SmolLM2-135M, two samples
 

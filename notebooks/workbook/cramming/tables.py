@@ -27,7 +27,7 @@ TEXTS = Path(__file__).with_name("texts.txt")
 KINDS = ("text", "shuffled", "random tokens")
 AHEAD = 4  # tokens beyond the horizon that are learned too: with one alone nokens get stuck
 LEARNING_RATE = 0.3  # per move and coordinate, in units of a typical token's spread
-FREE, TOKEN_NORM = HELD = ("free", "token norm")
+FREE, TOKEN_NORM = "free", "token norm"
 UNRELATED = (
     f"In the evening the {NOKEN} was seen near the river, and people said that it",
     f"A recipe for {NOKEN} begins with",
@@ -117,12 +117,13 @@ def cram(
     the centroid. held: "free", or "token norm", where each move ends at the norm of the median token. Rows do
     not depend on each other. Ctrl-C ends it and keeps what was learned.
     """
-    if held not in HELD:
-        raise ValueError(f"held must be {' or '.join(map(repr, HELD))}, got {held!r}")
+    constraints = {FREE: free(), TOKEN_NORM: at_norm(lab.space.median_norm)}
+    if held not in constraints:
+        raise ValueError(f"held must be {' or '.join(map(repr, constraints))}, got {held!r}")
     if patience < 1:
         raise ValueError(f"patience must be at least 1 move, got {patience}")
     (frame,) = teacher_forcing.frames(lab, [prompt])
-    hold = (at_norm(lab.space.median_norm) if held == TOKEN_NORM else free()).bind(lab)
+    hold = constraints[held].bind(lab)
     start = hold(near_centroid(lab.space, 1, seed)[0].to(lab.device))  # (1, width)
     crammed = Crammed(start.cpu(), list(map(len, ids)), patience)
     vectors = start.repeat(len(ids), 1).requires_grad_()
