@@ -195,8 +195,8 @@ def elsewhere(
     after this prompt), own_said (how many of them greedy decoding says), response.
     """
     tables = []
-    random = random_nokens(lab.width, range(len(vectors)))
-    random *= vectors.norm(dim=-1, keepdim=True) / random.norm(dim=-1, keepdim=True)
+    norms = vectors.norm(dim=-1).tolist()
+    random = torch.cat([random_nokens(lab.width, seed, norm) for seed, norm in enumerate(norms)])
     first = [row[:FIRST] for row in targets["ids"]]
     for prompt in UNRELATED:
         without = lab.logits(" ".join(prompt.replace(NOKEN, " ").split()))[0]
