@@ -1,6 +1,6 @@
-"""What all figures share: colours that colour-blind people tell apart, legends, ticks, drawable text.
+"""What all figures share: colours that colour-blind people can distinguish, legends, ticks, drawable text.
 
-Matplotlib is imported when a figure is made: pages of HTML take their colours from here too.
+Matplotlib is imported when a figure is made: HTML pages take their colours from here too.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
-MARKERS = "os^Dv*X"  # beside each colour a shape, so that colour is never the only sign
-NOTO = {  # for letters that Matplotlib's DejaVu has not: font -> package and file
+MARKERS = "os^Dv*X"  # one shape per colour, so that colour is never the only sign
+NOTO = {  # for letters that Matplotlib's DejaVu does not have: font -> package and file
     "Noto Sans CJK JP": ("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
     "Noto Emoji": ("manimgx_fonts", "NotoEmoji[wght].ttf"),
 }
@@ -28,7 +28,7 @@ _HALF = "\ue000"  # stands for the second half of a wide letter while lines are 
 
 
 def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared):
-    """An empty figure of so many inches, and its axes: one, or an array of them. Not a pyplot figure."""
+    """An empty figure, width × height inches, and its axes: one, or an array. Not a pyplot figure."""
     from matplotlib.figure import Figure
 
     add_fonts()
@@ -40,21 +40,20 @@ def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **sh
 
 
 def legend_outside(fig: Figure, axes: list[Axes], columns: int, where: str = "upper center") -> None:
-    """One legend for several axes, outside of them; a label that comes twice is shown once."""
-    named = {}
+    """One legend for several axes, outside of them; equal labels once, with their first handle."""
+    handles = {}
     for ax in axes:
-        handles, labels = ax.get_legend_handles_labels()
-        named |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in named}
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     look = {"loc": f"outside {where}", "ncols": columns, "fontsize": 9, "frameon": False}
-    fig.legend(named.values(), named.keys(), **look)
+    fig.legend(handles.values(), handles.keys(), **look)
 
 
 def ticks_in_medians(ax: Axes, values: list[float], medians: list[float]) -> None:
-    """One place a value, evenly spaced: the value above, the same in median tokens' distances below."""
-    names = [
-        f"{v:g}\n{m:.2g}" if m < 100 else f"{v:g}\n{m:.0f}" for v, m in zip(values, medians, strict=True)
-    ]
-    ax.set_xticks(range(len(names)), names, fontsize=8)
+    """One evenly spaced tick per value: the value, and below it the same in median tokens' distances."""
+    pairs = zip(values, medians, strict=True)
+    labels = [f"{v:g}\n{m:.2g}" if m < 100 else f"{v:g}\n{m:.0f}" for v, m in pairs]
+    ax.set_xticks(range(len(labels)), labels, fontsize=8)
 
 
 def reach(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") -> list[pd.Series]:
@@ -64,21 +63,22 @@ def reach(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") 
 
 
 def shown(text: str) -> str:
-    """`text` for a figure: no mathematics between dollars, newlines and the like spelled out (\\n), and a
-    box □ for what no font here has a letter for."""
-    return "".join(map(_drawable, spelled(text))).replace("$", r"\$")
+    """`text` for a figure: `spelled`, dollars escaped, and □ for a letter that no font here has."""
+    letters = _letters()
+    drawable = (char if ord(char) in letters else "\N{WHITE SQUARE}" for char in spelled(text))
+    return "".join(drawable).replace("$", r"\$")
 
 
 def spelled(text: str) -> str:
-    """`text` on one line: what has no look of its own is written as Python does, \\n, \\u200b."""
+    r"""`text` on one line: unprintable characters are written as in Python, \n, \u200b."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def wrap(text: str, width: int, lines: int | None = None) -> str:
-    """`shown(text)` in at most so many lines of at most `width` characters, of which wide ones count two."""
+    """`shown(text)` in at most `lines` lines of at most `width` characters; wide characters count two."""
     doubled = "".join(c + _HALF if east_asian_width(c) in "WFA" else c for c in spelled(text))
-    found = textwrap.wrap(doubled, width, max_lines=lines, placeholder=" …")
-    return "\n".join(shown(line.replace(_HALF, "")) for line in found)
+    wrapped = textwrap.wrap(doubled, width, max_lines=lines, placeholder=" …")
+    return "\n".join(shown(line.replace(_HALF, "")) for line in wrapped)
 
 
 @cache
@@ -94,20 +94,12 @@ def add_fonts() -> None:
             rcParams["font.family"] = [*rcParams["font.family"], name]
 
 
-def _drawable(char: str) -> str:
-    return char if ord(char) in _letters() else "\N{WHITE SQUARE}"
-
-
 @cache
 def _letters() -> frozenset[int]:
+    """The code points that the fonts of figures have."""
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     add_fonts()
-    found = (findfont(FontProperties(family=[name])) for name in rcParams["font.family"])
-    return frozenset().union(*(get_font(font).get_charmap() for font in found))
-
-
-def cut(text: str, length: int = 60) -> str:
-    """`text` in at most so many letters, the last then an ellipsis."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    paths = (findfont(FontProperties(family=[name])) for name in rcParams["font.family"])
+    return frozenset().union(*(get_font(path).get_charmap() for path in paths))

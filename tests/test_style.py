@@ -22,10 +22,6 @@ def test_wrap():
     assert all(len(line) <= 9 for line in style.wrap("a b\n" * 20, 9).splitlines())
 
 
-def test_cut():
-    assert style.cut("abc", 3) == "abc" and style.cut("abcd", 3) == "ab…"
-
-
 @pytest.mark.parametrize("weight", ["normal", "bold"])
 def test_chinese_and_emoji_are_drawn_without_a_warning(weight, caplog, tmp_path):
     fig, ax = style.figure(2, 2)

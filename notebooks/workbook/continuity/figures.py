@@ -3,7 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, cut, figure, legend_outside, shown
+from nokenlab.errors import cut
+from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown
 from workbook.continuity.tables import RELATED, UNRELATED
 
 LOOK = {RELATED: (OKABE_ITO[0], MARKERS[0]), UNRELATED: (OKABE_ITO[1], MARKERS[1])}

@@ -9,7 +9,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from nokenlab.style import OKABE_ITO, cut, figure, legend_outside, shown
+from nokenlab.errors import cut
+from nokenlab.style import OKABE_ITO, figure, legend_outside, shown
 from workbook.definition_tree.counts import greedy
 from workbook.definition_tree.tables import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
 

@@ -6,7 +6,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from nokenlab.answers.blends import flips, letters
-from nokenlab.style import MARKERS, OKABE_ITO, cut, figure, legend_outside, shown, wrap
+from nokenlab.errors import cut
+from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown, wrap
 
 P = "p  (0 is the first prompt, 1 the second)"
 

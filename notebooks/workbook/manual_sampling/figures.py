@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from nokenlab.style import OKABE_ITO, cut, figure, shown
+from nokenlab.errors import cut
+from nokenlab.style import OKABE_ITO, figure, shown
 
 
 def step_grid(table: pd.DataFrame) -> Figure:

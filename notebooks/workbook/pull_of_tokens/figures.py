@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, cut, figure, shown
+from nokenlab.errors import cut
+from nokenlab.style import MARKERS, OKABE_ITO, figure, shown
 from workbook.claims import explained
 from workbook.pull_of_tokens.pulls import BY, HELD
 

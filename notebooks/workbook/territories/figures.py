@@ -20,8 +20,9 @@ from nokenlab.answers.blends import letters
 from nokenlab.answers.mesh import mesh
 from nokenlab.answers.planes import Plane
 from nokenlab.answers.territory_colours import colours
+from nokenlab.errors import cut
 from nokenlab.prompt import NOKEN
-from nokenlab.style import OKABE_ITO, cut, figure, shown, wrap
+from nokenlab.style import OKABE_ITO, figure, shown, wrap
 
 STRONG, PALE = 0.25, 0.68  # how much white is in the colour of a corner's own answer, and of any other
 HALO = [patheffects.withStroke(linewidth=3, foreground="white")]

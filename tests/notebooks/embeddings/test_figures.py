@@ -4,14 +4,13 @@ import pytest
 from helpers.figures import drawn, words
 
 from nokenlab.style import shown
-from workbook.embeddings import tables as embeddings
-from workbook.embeddings.figures import space_map
+from workbook.embeddings import figures, tables
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 
 
 def test_space_map_names_outliers(any_lab, tmp_path):
-    outliers = embeddings.outliers(any_lab, 2)
+    outliers = tables.outliers(any_lab, 2)
     norm = any_lab.space.centroid.norm().item()
-    fig = drawn(space_map(embeddings.lengths(any_lab), outliers, norm), tmp_path)
+    fig = drawn(figures.space_map(tables.lengths(any_lab), outliers, norm), tmp_path)
     assert shown(repr(outliers["token"].iloc[0])) in words(fig)

@@ -1,14 +1,14 @@
-"""The shape of the token-embedding space, and the same text from ids and from embeddings."""
+"""The shape of the token-embedding space, and the same text from ids and from tables."""
 
 import pytest
 import torch
 
 import nokenlab as nl
-from workbook.embeddings import tables as embeddings
+from workbook.embeddings import tables
 
 
 def test_embeddings_are_written_as_in_the_article(lab):
-    table = embeddings.embeddings_of(lab, "Hello world :)")
+    table = tables.embeddings_of(lab, "Hello world :)")
     assert list(table.columns) == ["position", "token", "id", "norm", "embedding"]
     first = lab.embed("Hello world :)")[0, 0]
     numbers = table["embedding"][0].strip("[]").split(", ")
@@ -18,7 +18,7 @@ def test_embeddings_are_written_as_in_the_article(lab):
 
 
 def test_lengths_obey_the_law_of_cosines(any_lab):
-    table = embeddings.lengths(any_lab)
+    table = tables.lengths(any_lab)
     assert list(table.columns) == ["id", "norm", "distance", "cosine"]
     assert table["id"].tolist() == any_lab.space.ids.tolist()
     c = any_lab.space.centroid.norm().item()
@@ -27,7 +27,7 @@ def test_lengths_obey_the_law_of_cosines(any_lab):
 
 
 def test_outliers_are_at_the_ends(any_lab):
-    table, every = embeddings.outliers(any_lab, 3), embeddings.lengths(any_lab)
+    table, every = tables.outliers(any_lab, 3), tables.lengths(any_lab)
     ends = {which: rows for which, rows in table.groupby("which")}
     assert all(rows["rank"].tolist() == [1, 2, 3] for rows in ends.values())
     assert ends["shortest"]["norm"].iloc[0] == every["norm"].min()
@@ -38,15 +38,15 @@ def test_outliers_are_at_the_ends(any_lab):
 
 
 def test_summary_says_what_lengths_say(any_lab):
-    values = embeddings.summary(any_lab).set_index("quantity")["value"]
+    values = tables.summary(any_lab).set_index("quantity")["value"]
     assert values["tokens"] == len(any_lab.space)
-    table = embeddings.lengths(any_lab)
+    table = tables.lengths(any_lab)
     assert values["norm of the median token"] == pytest.approx(table["norm"].median(), rel=1e-3)
     assert values["distance of the median token"] == pytest.approx(table["distance"].median(), rel=1e-3)
 
 
 def test_neighbours_leave_the_word_out(lab):
-    table = embeddings.neighbours(lab, [" Monday", "7", " 7", "7"], 5)
+    table = tables.neighbours(lab, [" Monday", "7", " 7", "7"], 5)
     assert list(table["word"].unique()) == [" Monday", "7", " 7"]
     assert (table["token"] != table["near"]).all()
     assert table.groupby("word")["rank"].apply(list).tolist() == [[1, 2, 3, 4, 5]] * 3
@@ -54,15 +54,15 @@ def test_neighbours_leave_the_word_out(lab):
 
 
 def test_side_by_side_keeps_the_order_of_groups(lab):
-    table = embeddings.neighbours(lab, ["b", "a"], 2)
-    folded = embeddings.side_by_side(table, "word", table["near"])
+    table = tables.neighbours(lab, ["b", "a"], 2)
+    folded = tables.side_by_side(table, "word", table["near"])
     assert list(folded.columns) == ["rank", "b", "a"]
     assert folded["a"].tolist() == table[table["word"] == "a"]["near"].tolist()
 
 
 def test_ids_and_embeddings_agree(any_lab):
     prompts = ["Whippet facts:", "Red is a color that is often associated with", "犬", "Random number?"]
-    table = embeddings.agreement(any_lab, prompts, 8)
+    table = tables.agreement(any_lab, prompts, 8)
     assert list(table.columns) == ["prompt", "from_ids", "from_embeddings", "same"]
     assert table["prompt"].tolist() == prompts
     assert table["same"].all()
@@ -70,6 +70,6 @@ def test_ids_and_embeddings_agree(any_lab):
 
 
 def test_agreement_is_of_new_text_and_notices_a_difference(lab, monkeypatch):
-    assert embeddings.agreement(lab, ["The capital of France is"], 1)["from_ids"].tolist() == [" Paris"]
+    assert tables.agreement(lab, ["The capital of France is"], 1)["from_ids"].tolist() == [" Paris"]
     monkeypatch.setattr(nl.Lab, "generate", lambda *_: ["something else"])
-    assert not embeddings.agreement(lab, ["The capital of France is"], 1)["same"].any()
+    assert not tables.agreement(lab, ["The capital of France is"], 1)["same"].any()

@@ -1,16 +1,16 @@
-"""Figures of the way between two prompts say what their tables say, for few rows and many, and any text."""
+"""Figures of what lies between two prompts say what their tables say, for few rows and many, and any text."""
 
 import pandas as pd
 import pytest
 from helpers.figures import AWKWARD, drawn
 
-from nokenlab.answers import blends as lerp
+from nokenlab.answers import blends
 from workbook.lerp import figures
 
 
 def plateau_table(p, answers, ways=("lerp", "slerp")):
     sweeps = [pd.DataFrame({"p": p, "way": m, "response": answers}) for m in ways]
-    return lerp.plateaus(pd.concat(sweeps))
+    return blends.plateaus(pd.concat(sweeps))
 
 
 def texts(fig):
@@ -28,7 +28,7 @@ def test_blocks_of_a_strip_meet_at_the_flips(tmp_path):
 
 @pytest.mark.parametrize(
     "p, answers",
-    [([0.5], ["x"]), (lerp.grid(len(AWKWARD)), AWKWARD), (lerp.grid(61), list(map(str, range(61))))],
+    [([0.5], ["x"]), (blends.grid(len(AWKWARD)), AWKWARD), (blends.grid(61), list(map(str, range(61))))],
 )
 def test_a_strip_of_one_block_of_awkward_texts_of_many(p, answers, tmp_path):
     fig = drawn(figures.plateau_strip(plateau_table(p, answers)), tmp_path)
@@ -36,10 +36,10 @@ def test_a_strip_of_one_block_of_awkward_texts_of_many(p, answers, tmp_path):
 
 
 def test_no_text_of_a_strip_is_lost(tmp_path):
-    fig = drawn(figures.plateau_strip(plateau_table(lerp.grid(5), AWKWARD)), tmp_path)
-    said = " ".join(texts(fig)).replace("\n", " ")
+    fig = drawn(figures.plateau_strip(plateau_table(blends.grid(5), AWKWARD)), tmp_path)
+    drawn_texts = " ".join(texts(fig)).replace("\n", " ")
     for piece in (r"\$5", r"two\nlines\t\x00", "long word " * 40):
-        assert piece.strip() in said
+        assert piece.strip() in drawn_texts
 
 
 def test_leading_lines_mark_where_the_lead_changes(tmp_path):
