@@ -123,7 +123,7 @@ def turns(table: pd.DataFrame) -> pd.DataFrame:
     the higher one of the ends, bits), third (a third token is nearest somewhere; missing for mixed outputs).
     """
     rows = []
-    for (prompt, of, a, b, way), curve in table.groupby(["prompt", "of", "a", "b", "way"], sort=False):
+    for (prompt, of, a, b, name), curve in table.groupby(["prompt", "of", "a", "b", "way"], sort=False):
         curve = curve.sort_values("p")
         ends = curve.iloc[[0, -1]]
         turn, crossings, width = _turn(curve["p"].to_numpy(), curve["to_b"].to_numpy(copy=True))
@@ -132,7 +132,7 @@ def turns(table: pd.DataFrame) -> pd.DataFrame:
                 "prompt": prompt,
                 "of": of,
                 "pair": f"{a}, {b}",
-                "way": way,
+                "way": name,
                 "turn": turn,
                 "crossings": crossings,
                 "once": crossings == 1,
@@ -140,7 +140,7 @@ def turns(table: pd.DataFrame) -> pd.DataFrame:
                 "apart": curve["kl_b"].iloc[0],
                 "same_end": ends["next_token"].nunique() == 1,
                 "detour": curve["entropy"].max() - ends["entropy"].max(),
-                "third": None if way in MIXED else not curve["nearest"].isin(ends["nearest"]).all(),
+                "third": None if name in MIXED else not curve["nearest"].isin(ends["nearest"]).all(),
             }
         )
     return pd.DataFrame(rows).astype({"third": "boolean"})  # which may be missing

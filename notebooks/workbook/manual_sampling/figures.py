@@ -42,11 +42,11 @@ def chosen_probability(table: pd.DataFrame) -> Figure:
     """
     panels = table.groupby("how", sort=False)
     fig, axes = figure(10, 3.4, columns=len(panels), sharey=True, squeeze=False)
-    for ax, (how, rows), colour in zip(axes.flat, panels, OKABE_ITO, strict=False):
+    for ax, (method, rows), colour in zip(axes.flat, panels, OKABE_ITO, strict=False):
         ax.plot(rows["step"], rows["probability"], "o", color=colour, alpha=0.45, markersize=5)
         median = rows.groupby("step")["probability"].median()
         ax.plot(median.index, median, color="black", linewidth=2, label="median of the seeds")
-        ax.set(xlabel="step", title=f"{how}: median {rows['probability'].median():.2f}", ylim=(0, 1.03))
+        ax.set(xlabel="step", title=f"{method}: median {rows['probability'].median():.2f}", ylim=(0, 1.03))
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("probability of the chosen token")
     axes[0, 0].legend(fontsize=8)

@@ -13,8 +13,8 @@ NAMES = [f"{a}, {b}" for a, b in PAIRS]
 def test_a_panel_a_way_has_each_pair_of_words_and_their_median():
     curves = {"lerp": ([0.0, 0.2, 1.0], [0.0, 0.6, 1.0]), "slerp": ([0.0, 0.1, 1.0], [0.0, 0.3, 1.0])}
     rows = [
-        (WORDS, *pair, way, p, value)
-        for way, both in curves.items()
+        (WORDS, *pair, name, p, value)
+        for name, both in curves.items()
         for pair, curve in zip(PAIRS, both, strict=True)
         for p, value in zip((0, 0.5, 1), curve, strict=True)
     ]
@@ -28,7 +28,7 @@ def test_a_panel_a_way_has_each_pair_of_words_and_their_median():
 
 
 def test_each_pair_has_a_dot_a_way_where_it_turns():
-    rows = [(WORDS, pair, way, turn) for way, turn in (("lerp", 0.4), ("slerp", 0.6)) for pair in NAMES]
+    rows = [(WORDS, pair, name, turn) for name, turn in (("lerp", 0.4), ("slerp", 0.6)) for pair in NAMES]
     table = pd.DataFrame([*rows, (RANDOM, "x, y", "lerp", 0.9)], columns=["of", "pair", "way", "turn"])
     (ax,) = figures.turn_dots(table).axes
     assert [list(line.get_xdata()) for line in ax.lines[:2]] == [[0.4, 0.4], [0.6, 0.6]]
@@ -40,7 +40,7 @@ def test_widths_of_the_line_stand_beside_those_of_both_mixtures():
         zip(MIXED, [(0.5, 0.6), (0.5, 0.9)], strict=True)
     )
     rows = [
-        (WORDS, pair, way, w) for way, both in widths.items() for pair, w in zip(NAMES, both, strict=True)
+        (WORDS, pair, name, w) for name, both in widths.items() for pair, w in zip(NAMES, both, strict=True)
     ]
     table = pd.DataFrame([*rows, (RANDOM, "x, y", "lerp", 0.0)], columns=["of", "pair", "way", "width"])
     (ax,) = figures.width_lines(table).axes

@@ -50,10 +50,11 @@ def test_outputs_are_mixed_as_their_formulas_say():
 def test_of_a_model_that_is_linear_the_line_is_the_log_linear_mixture(tiny, monkeypatch):
     """There the null is the effect: logits that are linear in the noken, none of the other tokens."""
     read = torch.randn(tiny.width, 30, generator=torch.Generator().manual_seed(0))
-    place = tiny.embed("A typical definition of").shape[1]
-    monkeypatch.setattr(tiny, "logits", lambda rows: rows[:, place].float() @ read)
+    position = tiny.embed("A typical definition of").shape[1]
+    monkeypatch.setattr(tiny, "logits", lambda rows: rows[:, position].float() @ read)
     turned = tables.turns(tables.along_pairs(tiny, [("dog", "cat")], PROMPTS[1], 9))
-    line, fade = (turned[(turned["way"] == way) & (turned["of"] == WORDS)] for way in ("lerp", [*MIXED][1]))
+    words = turned[turned["of"] == WORDS].set_index("way")
+    line, fade = words.loc[["lerp"]], words.loc[["outputs mixed, log-linear"]]
     numbers = ["turn", "crossings", "width", "apart", "detour"]
     assert line[numbers].to_numpy() == pytest.approx(fade[numbers].to_numpy(), abs=1e-4)
 

@@ -27,14 +27,14 @@ def test_lengths_obey_the_law_of_cosines(any_lab):
 
 
 def test_outliers_are_at_the_ends(any_lab):
-    table, every = tables.outliers(any_lab, 3), tables.lengths(any_lab)
+    table, all_tokens = tables.outliers(any_lab, 3), tables.lengths(any_lab)
     ends = {which: rows for which, rows in table.groupby("which")}
     assert all(rows["rank"].tolist() == [1, 2, 3] for rows in ends.values())
-    assert ends["shortest"]["norm"].iloc[0] == every["norm"].min()
-    assert ends["longest"]["norm"].iloc[0] == every["norm"].max()
-    assert ends["nearest the centroid"]["distance"].iloc[0] == every["distance"].min()
-    assert ends["farthest from the centroid"]["distance"].iloc[0] == every["distance"].max()
-    assert ends["least like the centroid"]["cosine"].iloc[0] == every["cosine"].min()
+    assert ends["shortest"]["norm"].iloc[0] == all_tokens["norm"].min()
+    assert ends["longest"]["norm"].iloc[0] == all_tokens["norm"].max()
+    assert ends["nearest the centroid"]["distance"].iloc[0] == all_tokens["distance"].min()
+    assert ends["farthest from the centroid"]["distance"].iloc[0] == all_tokens["distance"].max()
+    assert ends["least like the centroid"]["cosine"].iloc[0] == all_tokens["cosine"].min()
 
 
 def test_summary_says_what_lengths_say(any_lab):

@@ -8,8 +8,8 @@ from nokenlab.answers import blends
 from workbook.lerp import figures
 
 
-def plateau_table(p, answers, ways=("lerp", "slerp")):
-    sweeps = [pd.DataFrame({"p": p, "way": m, "response": answers}) for m in ways]
+def plateau_table(p, answers, interpolations=("lerp", "slerp")):
+    sweeps = [pd.DataFrame({"p": p, "way": m, "response": answers}) for m in interpolations]
     return blends.plateaus(pd.concat(sweeps))
 
 
