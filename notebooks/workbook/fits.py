@@ -1,7 +1,4 @@
-"""Whether what is asked for fits the model and the memory: asked where a model is loaded, before long work.
-
-Everything is given by its parameter's name, which the message says.
-"""
+"""Whether a notebook's parameters fit the model and the memory: checked before long work."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,12 +16,12 @@ def check(
     rows: Mapping[str, int] | None = None,
     vectors: Mapping[str, int] | None = None,
 ) -> None:
-    """ValueError, in one line, where new tokens, positions or rows are too many for prompts, model or memory.
+    """ValueError, in one line that names the parameter, for values too large for prompts, model or memory.
 
-    `new`: tokens that are written after a prompt. `at`: positions, which must lie in each prompt. `rows`: how
-    many copies of a prompt are asked whose next-token logits are kept until the last is there. `vectors`: how
-    many prompts, or single vectors, are there at once without logits. Both are counted in float32, and three
-    times for what is computed from them, against the memory that is free now.
+    Each of these maps parameter names to values. `new`: new tokens after a prompt. `at`: positions, which
+    must lie in each prompt. `rows`: copies of a prompt whose next-token logits are held at once. `vectors`:
+    prompts or single vectors held at once without logits. Both are counted as float32, three times for what
+    is computed from them, against the memory that is free now.
     """
     tokens = [Template(lab, prompt).tokens for prompt in prompts] or [1]
     longest, shortest = max(tokens), min(tokens)
