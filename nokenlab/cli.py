@@ -235,8 +235,10 @@ def _site(args) -> int:
         from nokenlab.pages.live.live_site import write_live
 
     index, remarks = site.write_site(args.folder, args.results, write_live)
-    look = f"the live page requires a server: `python -m http.server -d {args.folder}`, then /live/ there"
-    _say(changed_runs(args.results) + remarks + [look] * args.live)
+    if args.live:
+        server = f"`python -m http.server -d {args.folder}`"
+        remarks.append(f"the live page requires a web server: {server}, then /live/ there")
+    _say(changed_runs(args.results) + remarks)
     print(index)
     return 0
 

@@ -1,5 +1,6 @@
 """Which GPU each worker gets and how many share it: set in the environment, before torch opens CUDA."""
 
+import math
 import os
 from collections.abc import Mapping
 from glob import glob
@@ -44,7 +45,7 @@ def choose(text: str | None) -> list[str]:
 
 def environments(workers: int, gpus: list[str]) -> list[dict[str, str]]:
     """The variables of each worker: its GPU, in turn, and how many share a device, the same for all."""
-    share = {SHARE: str(-(-workers // max(len(gpus), 1)))}
+    share = {SHARE: str(math.ceil(workers / max(len(gpus), 1)))}
     if not gpus:
         return [share] * workers
     return [share | {VISIBLE: gpus[worker % len(gpus)]} for worker in range(workers)]

@@ -26,7 +26,7 @@ from multiprocessing.connection import Connection
 
 import psutil
 
-BASE = ("ipykernel.kernelapp", "pandas", "nokenlab.runs.results")
+BASE = ("ipykernel.kernelapp", "nokenlab.runs.results", "nokenlab.runs.show", "nokenlab.runs.parameters")
 MODEL = (
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",

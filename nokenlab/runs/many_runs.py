@@ -65,7 +65,10 @@ def run_many(
     run. A run has no limit: the bar says how long a cell has been running, which may be stopped.
     """
     order = sorted(plan, key=lambda notebook: -_seconds(results / notebook.stem))
-    cells_left = {notebook: len(cells(notebook)) + bool(given) for notebook, given in plan.items()}
+    cells_left = {notebook: len(cells(notebook)) for notebook in plan}
+    for notebook, given in plan.items():
+        if given:
+            cells_left[notebook] += 1  # papermill's cell of parameters
     total = sum(cells_left.values())
     cell_began: dict[Path, float] = {}  # of each notebook that runs
 

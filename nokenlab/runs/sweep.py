@@ -53,8 +53,9 @@ def run_sweep(
         try:
             if tasks:
                 print(why(sweep, records, force, keep_stale))
-                workers_here = _workers_here(workplace, environments, tasks)
-                with dask_executor(scheduler) if scheduler else workers_here as (executor, work):
+                here = _workers_here(workplace, environments, tasks)
+                executors = dask_executor(scheduler) if scheduler else here
+                with executors as (executor, work):
                     _run_tasks(sweep.name, tasks, partial(executor.submit, work), folder, workplace, records)
         finally:
             with _naming(folder):

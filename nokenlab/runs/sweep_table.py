@@ -73,7 +73,8 @@ def rows(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool 
     parts = []
     for marks, run in _done(sweep, records, keep_stale):
         for path in sorted(_folder(folder, run).glob("*.csv")):
-            if path.stem in sweep.tables if sweep.tables else path.stem not in sweep.rows:
+            selected = path.stem in sweep.tables if sweep.tables else path.stem not in sweep.rows
+            if selected:
                 head = marks | {name: text_of(value) for name, value in run.parameters.items()}
                 parts.append(_with_head(read_table(path), head | {"table": path.stem}, path.stem))
     if not parts:
@@ -103,7 +104,7 @@ def rows_of_table(
         return pd.DataFrame()
     table = pd.concat(parts, ignore_index=True).fillna("")
     if keep_stale:
-        table["stale"] = table["stale"].str.title()
+        table["stale"] = table["stale"].str.title()  # as Python writes a bool
     return table.apply(_typed)
 
 

@@ -19,8 +19,6 @@ from nokenlab.runs.sweep_records import left, read_records
 CELL = """
 import os, sys, time, pandas as pd, psutil, nokenlab as nl
 from pathlib import Path
-if word == "exit": sys.exit()
-if word == "die": os._exit(3)
 if word == "kill": os.kill(os.getpid(), 9)
 if word == "slow": time.sleep(600)
 if word == "raise": raise ValueError("no such word")

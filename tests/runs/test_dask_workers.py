@@ -65,11 +65,6 @@ def test_a_worker_that_was_given_its_gpus_keeps_them(tmp_path, monkeypatch, give
     assert {variables["NOKENLAB_SHARE"] for variables in environments} == {share}
 
 
-def test_devices_are_for_workers_here(place, capsys):
-    place.run("--scheduler", "tcp://127.0.0.1:1", "--devices", "0", check=2)
-    assert "nokenlab: --devices is for workers here" in capsys.readouterr().err
-
-
 def test_no_scheduler_is_one_line(place, capsys, monkeypatch):
     monkeypatch.setattr("nokenlab.runs.dask_workers.PATIENCE", "0.2s")
     place.run("--scheduler", "tcp://127.0.0.1:1", check=2)

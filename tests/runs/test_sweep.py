@@ -87,32 +87,14 @@ def test_a_sweep_its_table_and_its_resumption(place, capsys):
     assert "1 to do" in capsys.readouterr().out
 
 
-def test_the_table_is_the_same_however_it_was_run(place):
-    place.spec("grid: {scale: [3, 1]}")
-    place.run("--plain", "--workers", "2")
-    plain = place.table()
-    assert sorted(place.ended()) == ["1.0", "3.0"]
-    place.run("--force", "--workers", "3")
-    assert place.table() == plain and len(place.ended()) == 4
-
-
-def test_runs_that_fail_do_not_stop_the_others(place, capsys):
-    place.spec("time_limit: 4\nzip: {word: [raise, exit, die, slow, fine]}")
-    place.run("--workers", "2", check=1)
-    assert place.runs("error") == [
-        "ValueError: no such word",
-        "SystemExit: a cell called sys.exit",
-        "the kernel died; out of memory, or a crash?",
-        "over its time limit of 4 s",
-        "",
-    ]
-    assert place.runs("status") == ["failed"] * 4 + ["done"]
+def test_a_run_that_fails_does_not_stop_the_others(place, capsys):
+    place.spec("zip: {word: [raise, fine]}")
+    place.run(check=1)
+    assert place.runs("error") == ["ValueError: no such word", ""]
+    assert place.runs("status") == ["failed", "done"]
     error = capsys.readouterr().err
     assert "failed: nokenlab run small.ipynb -p word raise: ValueError: no such word" in error
-    for status, folder in zip(place.runs("status")[:4], place.runs("folder"), strict=False):
-        assert status == "failed"
-        executed = place.here / "runs" / folder / "small.ipynb"
-        assert nbformat.read(executed, 4).cells
+    assert nbformat.read(place.here / "runs" / place.runs("folder")[0] / "small.ipynb", 4).cells
     assert {row["word"] for row in csv.DictReader(place.table().decode().splitlines())} == {"fine"}
     assert place.ended() == ["1.0"]
     wait_for(lambda: not processes(place.folder))
