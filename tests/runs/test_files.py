@@ -1,4 +1,4 @@
-"""Files and folders: whole or not at all, whatever fails on the way."""
+"""Files and folders: complete or not at all, whatever fails on the way."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def fail_at(monkeypatch, count, error=FULL):
     monkeypatch.setattr(os, "rename", rename)
 
 
-def test_a_whole_file_replaces_the_old_one(tmp_path):
+def test_a_complete_file_replaces_the_old_one(tmp_path):
     for data in (b"one", b"two"):
         write_atomically(tmp_path / "f", data)
         assert (tmp_path / "f").read_bytes() == data and names(tmp_path) == ["f"]

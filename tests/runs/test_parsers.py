@@ -159,18 +159,18 @@ COLUMNS = st.sampled_from(
 
 @few
 @given(COLUMNS.flatmap(lambda cells: st.lists(cells, min_size=1, max_size=5)))
-def test_kept_rows_show_what_the_table_said(place, cells):
+def test_saved_rows_show_what_the_table_said(place, cells):
     folder = place / "runs" / "who"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "t.csv").write_bytes(to_csv(pd.DataFrame({"cell": cells, "n": range(len(cells))})))
     written = read_table(folder / "t.csv")["cell"].tolist()
     run = Run({}, {}, "who", {})
     sweep = Sweep("s", place / "small.ipynb", "", (run,), (), 1, 1, (), (), ("t",))
-    kept = rows_of_table(sweep, "t", place, {"who": {"status": "done", "made_by": {}}})["cell"]
+    saved = rows_of_table(sweep, "t", place, {"who": {"status": "done", "made_by": {}}})["cell"]
 
     def shown(value):
         if isinstance(value, float):
             return "" if math.isnan(value) else f"{value:.6g}"
         return str(value)
 
-    assert [shown(value) for value in kept.tolist()] == written
+    assert [shown(value) for value in saved.tolist()] == written

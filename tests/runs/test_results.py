@@ -48,7 +48,7 @@ def test_table_bytes(folder):
 
 
 @pytest.mark.parametrize("rows, shown", [(None, 3), (2, 2), (9, 3)])
-def test_a_table_is_written_whole_and_shown_in_part(folder, rows, shown):
+def test_a_table_is_written_completely_and_shown_in_part(folder, rows, shown):
     df = pd.DataFrame({"x": [1 / 3, 2.0, 0.5], "text": ["a", "b", " c"]})
     out = Results()
     assert out.show(df, "shown", rows).data == show.table(df.iloc[:shown]).data

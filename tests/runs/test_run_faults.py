@@ -9,11 +9,11 @@ def place(tmp_path):
     return run_faults.Runs(tmp_path)
 
 
-def test_what_a_signal_ends_or_stops_is_told_and_the_others_go_on(place):
+def test_what_a_signal_ends_or_stops_is_reported_and_the_others_go_on(place):
     run_faults.signals(place)
 
 
-def test_a_cell_that_somebody_stopped_is_told(place):
+def test_a_cell_that_somebody_stopped_is_reported(place):
     run_faults.stopped(place)
 
 

@@ -37,7 +37,7 @@ def done(three, place):
     return three.copy(place.folder)
 
 
-def test_only_the_tables_that_are_named_are_kept_and_nothing_is_run_again(done):
+def test_only_the_tables_that_are_named_are_in_table_csv_and_nothing_is_run_again(done):
     place = done
     every, ended = place.table(), place.ended()
     place.spec("tables: [halves]\ngrid: {scale: [3, 1, 2]}")
@@ -117,14 +117,14 @@ def test_what_was_done_is_read_once_a_command(done, monkeypatch):
 
 def test_a_damaged_run_folder_is_noticed_and_done_again(done):
     place = done
-    whole = place.table()
+    complete = place.table()
     folders = [place.here / "runs" / name for name in place.runs("folder")]
     for path in (folders[0] / "halves.csv", folders[1] / "sweep.json"):
         path.write_bytes(path.read_bytes()[:40])
     (folders[2] / "run.json").unlink()
     (place.here / "table.csv").unlink()
     place.run()
-    assert place.table() == whole and len(place.ended()) == 6
+    assert place.table() == complete and len(place.ended()) == 6
 
 
 def test_a_second_driver_is_refused_and_the_lock_of_a_dead_one_is_free(place, capsys):

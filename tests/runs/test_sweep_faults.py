@@ -12,7 +12,7 @@ def place(tmp_path, monkeypatch):
     return Place(tmp_path)
 
 
-def test_what_a_signal_ends_or_stops_is_told_and_the_others_go_on(place):
+def test_what_a_signal_ends_or_stops_is_reported_and_the_others_go_on(place):
     faults.signals(place)
 
 

@@ -1,4 +1,4 @@
-"""What lies in the folders of runs: whole, damaged, or come from a stranger."""
+"""The folders of runs: complete, damaged, or received from a worker."""
 
 import hashlib
 import json

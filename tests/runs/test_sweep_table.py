@@ -1,4 +1,4 @@
-"""Tables that are kept whole, as Parquet files."""
+"""Tables that are saved as Parquet files."""
 
 import csv
 
