@@ -126,7 +126,7 @@ def changed_runs(results: Path) -> list[str]:
             changed = [RUN_JSON]
         if changed:
             stem = path.parent.name
-            lines.append(f"{stem}: changed after its run: {', '.join(changed)}; run {stem} again")
+            lines.append(f"{stem}: changed since its run: {', '.join(changed)}; run {stem} again")
     return lines
 
 

@@ -27,7 +27,7 @@ BAD = {
     },
     "list[int]": dict.fromkeys(["3", "[a]", "[1.5]"], "must be list") | {f"[{HUGE}]": "must be"},
     "list[float]": {"3": "must be list", "[.nan]": "finite", "[1e308]": "must be", "{a: 1}": "must be list"},
-    "list[str]": {"3": "must be list", "[1]": "must be list", "['']": "must", LAUGHS: "must be list"},
+    "list[str]": {"3": "must be list", "[1]": "must be list", "['']": "must", LAUGHS: "more than 1,000,000"},
     "str": {"": "must", NO_TEXT: "not valid UTF-8"},
 }
 BAD["int"] |= {HUGE: "must be", f"-{HUGE}": "must be", "9" * 5000: "must be int|must be"}
@@ -174,7 +174,7 @@ SWEEPS = {
 }
 SAYS = {
     "unknown": "no key 'grids'; did you mean 'grid'",
-    "other-notebook": "no notebook|notebook wants",
+    "other-notebook": "no notebook|notebook must be",
     "number": "notebook must be a name",
     "parameter": "no parameter 'seed'; did you mean 'seeds'",
     "type": "seeds must be list",

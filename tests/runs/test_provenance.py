@@ -14,7 +14,7 @@ from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import numbered
 from nokenlab.runs.parameters import parse, read
 
-CHANGED = "story: changed after its run: "
+CHANGED = "story: changed since its run: "
 
 
 @pytest.mark.parametrize("word", ["it's {x}", "", "-p", "犬 $HOME"])
@@ -73,7 +73,7 @@ def results(ran):
 
 def test_an_unchanged_run(results):
     assert provenance.changed_runs(results) == []
-    assert CHANGED.split(": ")[1] not in write_index(results).read_text().lower()
+    assert "Changed since" not in write_index(results).read_text()
     files = json.loads((results / "story" / "run.json").read_text())["files"]
     assert set(files) == {path.name for path in (results / "story").iterdir()}
 
@@ -95,7 +95,7 @@ def test_any_change_of_any_file_is_noticed(results, name, change):
         return
     assert provenance.changed_runs(results) == [f"{CHANGED}{name}; run story again"]
     if name != "run.json":
-        assert f"{name}**; the command above makes it again." in write_index(results).read_text()
+        assert f"**Changed since this run: {name}**" in write_index(results).read_text()
 
 
 def test_a_value_in_the_record_is_noticed(results):
