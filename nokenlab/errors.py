@@ -1,4 +1,4 @@
-"""What goes wrong, in words for people; and the checks of what they gave that every layer needs."""
+"""Errors, their messages, and the checks of arguments that every layer needs."""
 
 import difflib
 import operator
@@ -6,20 +6,17 @@ import re
 import reprlib
 from pathlib import Path
 
-LONGEST = 200  # letters of a message, whatever was given
+LONGEST = 200  # characters of a message
 LARGEST_SEED = 2**63 - 1
 NOKEN = "<noken>"  # where a vector goes in a prompt: see `nokenlab.prompt`
 
 
 class BadInput(ValueError):
-    """What a person gave cannot be used; the message says what was wrong and what would be right."""
+    """An argument of a command or run is not valid; the message says what would be right."""
 
 
 class RunFailed(RuntimeError):
-    """A notebook did not come to its end; the message says why and where its executed copy lies.
-
-    `reason` is why, in one line; `executed` the path of the copy, which may not have been written.
-    """
+    """A notebook failed. `reason` is one line; `executed` the path of its executed copy, if written."""
 
     def __init__(self, notebook: Path, reason: str, executed: Path):
         super().__init__(f"{notebook.stem}: {reason} (executed notebook: {executed})")
@@ -27,37 +24,38 @@ class RunFailed(RuntimeError):
 
 
 class RunLost(RuntimeError):
-    """A run of which nothing came back; the message says why."""
+    """A run whose process ended without a result; the message says why."""
 
 
 def first_line(error: Exception | str, most: int = LONGEST) -> str:
-    """The first line of what an error says, without colours of a terminal; its kind where it says nothing.
+    """The first line of an error's message, without terminal colours, cut to `most` characters.
 
-    Of a longer one the first `most` letters, the last of them an ellipsis.
+    An error without a message gives the name of its class.
     """
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", str(error)).strip()
-    nothing = "no message" if isinstance(error, str) else type(error).__name__
-    return cut(text.splitlines()[0], most) if text else nothing
+    if text:
+        return cut(text.splitlines()[0], most)
+    return "no message" if isinstance(error, str) else type(error).__name__
 
 
 def cut(text: str, most: int) -> str:
-    """`text`, or its first letters and an ellipsis, `most` letters at most."""
+    """`text` in at most `most` characters; a longer one ends in an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def short(value: object, most: int = 60) -> str:
-    """A value as Python writes it, in `most` letters at most, whatever it is: deep, endless or broken."""
-    shown = reprlib.Repr()
-    shown.maxlevel, shown.maxlist, shown.maxtuple = 3, 8, 8
-    shown.maxstring = shown.maxother = shown.maxlong = most
+    """repr(value) in at most `most` characters, for any value: nested, endless or with a broken repr."""
+    representation = reprlib.Repr()
+    representation.maxlevel, representation.maxlist, representation.maxtuple = 3, 8, 8
+    representation.maxstring = representation.maxother = representation.maxlong = most
     try:
-        return cut(" ".join(shown.repr(value).split("\n")), most)
-    except Exception:  # a __repr__ that fails, or a whole number of too many digits
+        return cut(" ".join(representation.repr(value).split("\n")), most)
+    except Exception:  # a __repr__ that fails, or an int of too many digits
         return f"a {type(value).__name__} that cannot be shown"
 
 
 def did_you_mean(name: str, names) -> str:
-    """The end of a message about an unknown name: the nearest known one, then all, as far as they fit."""
+    """The end of a message about an unknown name: the closest valid one, then all, as far as they fit."""
     names = list(names)
     close = difflib.get_close_matches(name[:100], names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
@@ -65,23 +63,23 @@ def did_you_mean(name: str, names) -> str:
 
 
 def check_seeds(seeds, name: str = "seeds") -> list[int]:
-    """Seeds as a list of int. ValueError for no seeds, and what is no whole number from 0 to 2**63 - 1."""
+    """Seeds as a list of int. ValueError unless there is at least one, and all are from 0 to 2**63 - 1."""
     try:
-        found = [operator.index(seed) for seed in seeds]
+        checked = [operator.index(seed) for seed in seeds]
         if any(isinstance(seed, bool) for seed in seeds):
             raise TypeError
     except TypeError:
         raise ValueError(f"{name} must be whole numbers, got {short(seeds)}") from None
-    for seed in found:
+    for seed in checked:
         if not 0 <= seed <= LARGEST_SEED:
-            raise ValueError(f"{name}: a seed is a whole number from 0 to 2**63 - 1, got {short(seed)}")
-    if not found:
+            raise ValueError(f"{name}: a seed must be a whole number from 0 to 2**63 - 1, got {short(seed)}")
+    if not checked:
         raise ValueError(f"{name} is empty; give at least one")
-    return found
+    return checked
 
 
 def check_text(text, name: str) -> None:
-    """ValueError for what is no text, an empty one, or one that UTF-8 cannot write (a lone surrogate)."""
+    """ValueError unless `text` is a non-empty str that UTF-8 can encode (no lone surrogates)."""
     if not isinstance(text, str):
         raise ValueError(f"{name} must be a text, got {type(text).__name__}")
     if not text:
@@ -89,7 +87,7 @@ def check_text(text, name: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} holds text that is no valid UTF-8: {short(text)}") from None
+        raise ValueError(f"{name} is not valid UTF-8: {short(text)}") from None
 
 
 def check_filled(text: str) -> None:
@@ -99,11 +97,11 @@ def check_filled(text: str) -> None:
 
 
 def check_vectors(x, name: str = "vectors", finite: bool = True) -> None:
-    """ValueError for what is no torch tensor of real floating-point numbers, or not `finite` where asked."""
+    """ValueError unless x is a tensor of floating-point numbers, and `finite` ones if that is set."""
     if not hasattr(x, "is_floating_point"):
-        how = "torch.as_tensor(x, dtype=torch.float32) makes one"
-        raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}; {how}")
+        advice = "torch.as_tensor(x, dtype=torch.float32) makes one"
+        raise ValueError(f"{name} must be a torch tensor, got {type(x).__name__}; {advice}")
     if not x.is_floating_point():
-        raise ValueError(f"{name} must be floating-point numbers, got {x.dtype}; x.float() makes them")
+        raise ValueError(f"{name} must be floating-point numbers, got {x.dtype}; x.float() converts them")
     if finite and not x.isfinite().all():
-        raise ValueError(f"{name} must be finite, but NaN or infinity is among them")
+        raise ValueError(f"{name} must be finite, got NaN or infinity")

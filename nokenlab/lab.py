@@ -21,22 +21,22 @@ from nokenlab.models import memory
 
 
 class Lab(Embedder):
-    """A language model to experiment on. Made by `nokenlab.load`.
+    """A language model to experiment on; `nokenlab.load` returns one.
 
-    Wherever `prompts` are asked for they may be a text, a list of texts, embeddings
-    (rows, tokens, width), or a list of embeddings (1, tokens, width) of unequal length, which are
-    padded on the left. `decoders` makes what runs the model step by step; without it that is transformers'
-    own way, with a cache that grows.
+    `prompts` may be a text, a list of texts, embeddings (rows, tokens, width), or a list of embeddings
+    (1, tokens, width) of unequal length, which are padded on the left. `decoders` makes what runs the model
+    step by step; the default uses transformers' cache, which grows with each token. `lock` is held while the
+    model runs: cells and panels run in several threads.
     """
 
     def __init__(self, model, tokenizer, name: str, revision: str | None = None, decoders=None):
         super().__init__(model, tokenizer, name, revision)
         self.decoders = decoders or PlainDecoders(model)
-        self.lock = threading.RLock()  # cells and widgets are on several threads
+        self.lock = threading.RLock()
 
     @property
     def context(self) -> int | None:
-        """The longest text the model takes, in tokens, where its configuration says so."""
+        """The longest text the model takes, in tokens, or None where its configuration does not say."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
     @property
@@ -58,9 +58,10 @@ class Lab(Embedder):
     ) -> Iterator[loop.Step]:
         """Token by token, all rows at once: yields a `Step` with ids, probabilities and what is fed next.
 
-        Greedy without `seeds`; with them each row is drawn at random, from a generator seeded by
-        seeds[row] (a single number n means n, n + 1, …). `processors` are transformers' logits
-        processors; `feed(step)` may return vectors (running, width) to feed next. See `loop.sample`.
+        Greedy without `seeds`; with them row i is drawn at random by a generator seeded by seeds[i] (a single
+        number n means n, n + 1, …). `processors` are transformers' logits processors; `feed(step)` may
+        return vectors (running, width) to feed next. See `loop.sample`. Raises ValueError for a prompt
+        that is empty, too long or has an unfilled `<noken>`.
         """
         embeddings, mask = self.batch(prompts)
         self.check_room(embeddings.shape[1], max_new_tokens)
@@ -74,7 +75,7 @@ class Lab(Embedder):
             processors=processors,
             feed=feed,
         )
-        return self._locked(steps)
+        return self.locked(steps)
 
     def generate(
         self,
@@ -89,45 +90,60 @@ class Lab(Embedder):
     ) -> list[str]:
         """The new text of each row, up to its end-of-sequence token. Arguments as in `sample`.
 
-        Rows run in batches of `batch_size`, by default `rows_at_once`; where memory does not hold one
-        it is halved. `feed` sees the rows of one batch at a time. With `progress` a bar on the standard error
-        output counts rows, and new tokens a second.
+        Rows run in batches of `batch_size`, by default `rows_at_once`; a batch that memory does not hold is
+        halved. `feed` gets the rows of one batch at a time. With `progress` a bar on the standard error
+        output counts rows, and new tokens per second.
         """
         prompts = as_rows(prompts, self.embed)
         seeds = row_seeds(seeds, len(prompts))
-        new, begin = 0, time.perf_counter()
+        tokens, begin = 0, time.perf_counter()
 
-        def texts(some: slice) -> list[str]:
-            nonlocal new
-            own = None if seeds is None else seeds[some]
-            steps = self.sample(prompts[some], max_new_tokens, seeds=own, processors=processors, feed=feed)
-            rows = self._new_ids(steps, len(prompts[some]), max_new_tokens)
-            new += sum(map(len, rows))
+        def texts(batch: slice) -> list[str]:
+            nonlocal tokens
+            rows = prompts[batch]
+            batch_seeds = None if seeds is None else seeds[batch]
+            steps = self.sample(rows, max_new_tokens, seeds=batch_seeds, processors=processors, feed=feed)
+            ids = loop.new_ids(steps, len(rows))
+            tokens += sum(map(len, ids))
             bar.update(len(rows))
-            bar.set_postfix_str(f"{new / (time.perf_counter() - begin):,.0f} tokens/s")
-            return [self.text([id for id in row if id not in self.eos_ids]) for row in rows]
+            bar.set_postfix_str(f"{tokens / (time.perf_counter() - begin):,.0f} tokens/s")
+            return [self.new_text(row) for row in ids]
 
         with tqdm(total=len(prompts), unit="row", disable=not progress) as bar:
             return list(chain.from_iterable(self.in_batches(texts, len(prompts), batch_size)))
+
+    def greedy_ids(self, prompts: Prompts, max_new_tokens: int = 20) -> list[list[int]]:
+        """The new ids of each row by greedy decoding, its end-of-sequence token included."""
+        prompts = as_rows(prompts, self.embed)
+
+        def ids(batch: slice) -> list[list[int]]:
+            rows = prompts[batch]
+            return loop.new_ids(self.sample(rows, max_new_tokens), len(rows))
+
+        return list(chain.from_iterable(self.in_batches(ids, len(prompts), None)))
+
+    def new_text(self, ids: Sequence[int]) -> str:
+        """The text of new ids, without the end-of-sequence token."""
+        return self.text([id for id in ids if id not in self.eos_ids])
 
     def logits(self, prompts: Prompts, batch_size: int | None = None) -> Tensor:
         """The model's logits for the token after each prompt, (rows, vocab), float32."""
         prompts = as_rows(prompts, self.embed)
 
-        def logits(some: slice) -> Tensor:
-            return next(self.sample(prompts[some], 1)).logits
+        def logits(batch: slice) -> Tensor:
+            return next(self.sample(prompts[batch], 1)).logits
 
         return torch.cat(self.in_batches(logits, len(prompts), batch_size))
 
     def states(self, prompt: str | Tensor) -> Tensor:
         """The hidden states of a prompt, a text or (1, tokens, width): (layers + 1, tokens, width).
 
-        states[i] is what enters layer i, so states[0] are the embeddings as the first layer gets them, and
-        states[-1] is what leaves the last, before the last norm. Without a start-of-text token.
+        states[i] is what enters layer i: states[0] are the embeddings as the first layer gets them.
+        states[-1] is what leaves the last layer, before the final norm. A start-of-text token is left out.
         """
         embeddings, _ = self.batch(prompt)
         if len(embeddings) > 1:
-            raise ValueError(f"states are those of one prompt, got {len(embeddings)}")
+            raise ValueError(f"states must be of one prompt, got {len(embeddings)}")
         self.check_room(embeddings.shape[1], 1)
         with self.lock:
             return states(self.model, embeddings)[:, len(self.start_ids) :]
@@ -142,45 +158,38 @@ class Lab(Embedder):
 
     @cached_property
     def rows_at_once(self) -> int:
-        """How many rows run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128."""
-        return memory.rows_at_once(
-            self.model, str(self.device), memory.row_size(self.model.config, self.dtype.itemsize)
-        )
+        """The default batch size: what memory holds, up to 1,024 rows on a GPU, else 128."""
+        row = memory.row_size(self.model.config, self.dtype.itemsize)
+        return memory.rows_at_once(self.model, str(self.device), row)
 
     def in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
-        """`run` for some rows at a time, results in order; half as many at once whenever memory ends."""
+        """`run(batch)` for slices of `size` rows; results in order. Batches halve when memory runs out."""
         if size is not None and (not isinstance(size, Integral) or size < 1):
             raise ValueError(f"batch_size must be a whole number, at least 1, got {short(size)}")
         return memory.in_batches(run, rows, size or self.rows_at_once, self.decoders.forget)
 
-    def check_room(self, tokens: int, max_new_tokens: int) -> None:
-        """ValueError where a prompt of so many tokens and so many new ones are too long for the model."""
-        if not isinstance(max_new_tokens, Integral) or max_new_tokens < 1:
-            raise ValueError(
-                f"max_new_tokens must be a whole number, at least 1, got {short(max_new_tokens)}"
-            )
-        if self.context and tokens + max_new_tokens > self.context:
+    def check_room(self, tokens: int, new: int, name: str = "max_new_tokens") -> None:
+        """ValueError where a prompt of so many tokens and so many new ones are too long for the model.
+
+        `tokens` counts a start-of-text token; `name` is that of `new` in the message.
+        """
+        if not isinstance(new, Integral) or new < 1:
+            raise ValueError(f"{name} must be a whole number, at least 1, got {short(new)}")
+        if self.context and tokens + new > self.context:
             takes = f"{self.name} takes {self.context} tokens, {tokens} of them the prompt's"
             room = self.context - tokens
-            rather = f"at most {room}" if room > 0 else "shorten the prompt"
-            raise ValueError(f"max_new_tokens is {short(max_new_tokens, 20)}, but {takes}; {rather}")
+            advice = f"at most {room}" if room > 0 else "shorten the prompt"
+            raise ValueError(f"{name} is {short(new, 20)}, but {takes}; {advice}")
 
     def provenance(self) -> dict:
         """What a result depends on: that of `Embedder`, and rows_at_once."""
         return super().provenance() | {"rows_at_once": self.rows_at_once}
 
-    def _locked(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
-        """The same steps, each made while no other thread has the model."""
+    def locked(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
+        """The same steps, each computed while the lock is held."""
         while True:
             with self.lock:
                 step = next(steps, None)
             if step is None:
                 return
             yield step
-
-    def _new_ids(self, steps: Iterator[loop.Step], rows: int, max_new_tokens: int) -> list[list[int]]:
-        """The new ids of each row, with the one that ended it."""
-        ids = torch.full((rows, max_new_tokens), -1, device=self.device)
-        for step in steps:
-            ids[step.rows, step.index] = step.ids
-        return [[id for id in row if id >= 0] for row in ids.tolist()]

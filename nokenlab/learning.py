@@ -1,16 +1,15 @@
-"""Learned nokens: vectors with which a frozen model says what you want it to say.
+"""Learned nokens: vectors with which a frozen model says a text of your choice.
 
-Many are learned in one batch, a row each, by Adam. What stands before the first noken is run once, without
-gradients; logits are made where the target is said, and nowhere else.
+Many are learned in one batch, one per row, by Adam. What stands before the first <noken> is run once, without
+gradients; logits are computed only at the positions that predict the target.
 """
-
-from __future__ import annotations
 
 import math
 import sys
 from collections.abc import Sequence
 from copy import copy
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import Self
 
 import pandas as pd
 import torch
@@ -18,16 +17,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nokenlab.constraints import Constraint, free
-from nokenlab.errors import check_vectors
+from nokenlab.errors import NOKEN, check_vectors
+from nokenlab.lab import Lab
 from nokenlab.models import memory
 from nokenlab.nokens import near_centroid
-from nokenlab.prompt import NOKEN
 from nokenlab.readout import teacher_forcing
 
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
-
-LEARNING_RATE = 0.1  # of a typical token's spread, a number and step
+LEARNING_RATE = 0.1  # per step and number, in units of a typical token's spread
 HISTORY = ["row", "step", "nll", "exact", "norm", "nearest", "cosine"]
 
 
@@ -43,41 +39,37 @@ def learn(
     seed: int = 0,
     batch_size: int | None = None,
     progress: bool = True,
-) -> Learned:
-    """Learn nokens with which `lab` goes on with the targets: a row a target and start, target after target.
+) -> "Learned":
+    """Learn nokens with which `lab` says the targets: one row per target and start, target after target.
 
-    prompt: a text with one <noken>, or k of them, for k vectors a row; or several such texts, which one
-    noken shall serve: its loss is the mean over them. targets: texts that follow the prompt. starts:
-    (starts, width) or (starts, k, width); without, one near the centroid, drawn from `seed`. constraint:
-    where vectors may lie (`nokenlab.constraints`); without, anywhere. learning_rate: Adam's, in parts of a
-    typical token's spread, median distance from the centroid / sqrt(width). A row stops when it is exact:
-    greedy decoding says its target in every prompt. Rows run in batches of `batch_size`, by default what
+    prompt: a text with one <noken>, or with k of them, for k vectors per row; or several such texts, which
+    share the nokens: the loss is their mean. targets: texts that follow the prompt. starts: (starts, width)
+    or (starts, k, width); the default is one near the centroid, drawn from `seed`. constraint: where vectors
+    may lie (`nokenlab.constraints`); the default is anywhere. learning_rate: Adam's, in units of a typical
+    token's spread, median distance from the centroid / sqrt(width). A row stops when it is exact: greedy
+    decoding says its target after every prompt. Rows run in batches of `batch_size`, by default what
     memory holds; no row depends on others. Ctrl-C ends learning and keeps what was learned.
     Raises ValueError for what cannot be learned.
     """
     if steps < 0 or (batch_size is not None and batch_size < 1):
         raise ValueError(f"steps must be 0 or more and batch_size 1 or more, got {steps} and {batch_size}")
     settings = {"constraint": constraint, "learning_rate": learning_rate, "seed": seed}
-    whole = Learner(lab, prompt, targets, starts=starts, **settings)  # what is wrong is said here
+    all_rows = Learner(lab, prompt, targets, starts=starts, **settings)  # raises ValueError before long work
     learned = Learned(lab)
 
     def run(rows: slice) -> None:
-        learner = whole.part(rows)
+        learner = all_rows.part(rows)
+        learned.run(learner, steps, bar)
         learned.learners.append(learner)
-        try:
-            learned.run(learner, steps + 1, bar)
-        except torch.OutOfMemoryError:
-            learned.learners.remove(learner)
-            raise
 
-    size = batch_size or teacher_forcing.rows_at_once(lab, whole.frames, whole.ids)
-    with tqdm(total=len(whole.pairs), unit="row", disable=not progress) as bar:
-        memory.in_batches(run, len(whole.pairs), size, lab.decoders.forget)
+    size = batch_size or teacher_forcing.rows_at_once(lab, all_rows.templates, all_rows.ids)
+    with tqdm(total=len(all_rows.pairs), unit="row", disable=not progress) as bar:
+        memory.in_batches(run, len(all_rows.pairs), size, lab.decoders.forget)
     return learned
 
 
 class Learned:
-    """What was learned: rows are targets × starts, target after target."""
+    """What was learned: rows are targets × starts, target after target. `learners` are its batches."""
 
     def __init__(self, lab: Lab):
         self.lab, self.learners, self.stopped = lab, [], False
@@ -89,44 +81,47 @@ class Learned:
 
     @property
     def history(self) -> pd.DataFrame:
-        """A line a row and step: row, step (0 is the start), nll (nats a token of the target, mean over
-        prompts), exact, norm, nearest (token, by cosine), cosine. With k vectors a row norm and cosine are
-        means, and nearest is all of them with "|" between."""
-        parts = [part.history.assign(row=part.history["row"] + part.first) for part in self.learners]
+        """One line per row and step. Columns: row, step (0 is the start), nll (nats per token of the target,
+        mean over prompts), exact, norm, nearest (token, by cosine), cosine. With k vectors per row norm and
+        cosine are means, and nearest is all of them with "|" between."""
+        parts = []
+        for learner in self.learners:
+            part = learner.history
+            parts.append(part.assign(row=part["row"] + learner.first))
         return pd.concat(parts).sort_values(["row", "step"], ignore_index=True)
 
     @property
     def table(self) -> pd.DataFrame:
-        """A line a row: target, start (its number), constraint, steps, nll, exact, norm, nearest, cosine,
-        text (greedy, in the first prompt, as many tokens as the target has)."""
+        """One line per row. Columns: target, start (its number), constraint, steps, nll, exact, norm,
+        nearest, cosine, text (greedy, after the first prompt, as many tokens as the target has)."""
         return pd.concat([learner.table for learner in self.learners], ignore_index=True)
 
-    def go_on(self, steps: int, progress: bool = True) -> Learned:
-        """So many more steps, as if never stopped, for rows that are not exact. Returns itself."""
+    def go_on(self, steps: int, progress: bool = True) -> Self:
+        """Take so many more steps, as if never stopped, for rows that are not exact. Returns itself."""
         self.stopped = False
         with tqdm(total=len(self.vectors), unit="row", disable=not progress) as bar:
             for learner in self.learners:
-                self.run(learner, steps + (learner.steps < 0), bar)
+                self.run(learner, max(learner.steps, 0) + steps, bar)
         return self
 
-    def run(self, learner: Learner, looks: int, bar: tqdm) -> None:
-        """Steps of one batch, until all its rows are done, there were `looks`, or Ctrl-C."""
+    def run(self, learner: "Learner", last: int, bar: tqdm) -> None:
+        """Steps of one batch up to number `last`, until all its rows are done, or Ctrl-C."""
         try:
-            for _ in range(0 if self.stopped else looks):
-                if learner.done:
-                    break
+            while learner.steps < last and not learner.done and not self.stopped:
                 lines = learner.step()
                 bar.set_postfix_str(f"step {learner.steps}, nll {lines['nll'].mean():.3f}")
         except KeyboardInterrupt:
             self.stopped = True
             print("learning was stopped; what was learned is kept, go_on continues", file=sys.stderr)
-        bar.update(0 if self.stopped else len(learner.pairs))
+        if not self.stopped:
+            bar.update(len(learner.pairs))
 
 
 class Learner:
-    """One batch of nokens that are learned; `step` by step, as a panel wants it. Arguments as in `learn`.
+    """One batch of nokens that are learned step by step, for a panel to show. Arguments as in `learn`.
 
-    `pairs` are its rows, each the number of a target and of a start. `steps` is -1 before the first.
+    pairs: the number of the target and of the start of each row. first: the number of its first row among all
+    of `learn`. steps: the number of the last step, -1 before the first, which is at the starts.
     """
 
     def __init__(
@@ -140,68 +135,78 @@ class Learner:
         learning_rate: float = LEARNING_RATE,
         seed: int = 0,
     ):
-        if not hasattr(lab, "decoders"):
+        if not isinstance(lab, Lab):
             raise ValueError(f"{lab.name} makes no text; learn with a language model, nokenlab.load")
         if not (math.isfinite(learning_rate) and learning_rate > 0):
             raise ValueError(f"learning_rate must be a number above 0, got {learning_rate}")
         self.lab, self.constraint = lab, constraint or free()
         self.targets = [targets] if isinstance(targets, str) else list(targets)
-        self.frames = teacher_forcing.frames(lab, [prompt] if isinstance(prompt, str) else list(prompt))
-        self.ids = teacher_forcing.target_ids(lab, self.frames, self.targets)
-        self.k = len(self.frames[0].behind)
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        self.templates = teacher_forcing.cached_templates(lab, prompts)
+        self.ids = teacher_forcing.target_ids(lab, self.templates, self.targets)
+        self.k = self.templates[0].count
         starts = near_centroid(lab.space, self.k, seed) if starts is None else starts
         self._starts = _checked_starts(starts, self.k, lab.width)
-        self._hold = self.constraint.bind(lab)
+        self._constrain = self.constraint.bind(lab)
         self._rate = learning_rate
-        self._begin([(t, s) for t in range(len(self.targets)) for s in range(len(self._starts))], 0)
+        self._begin(list(product(range(len(self.targets)), range(len(self._starts)))), 0)
 
-    def part(self, rows: slice) -> Learner:
-        """A Learner of some of the rows alone, at their starts; it shares what is the same for all."""
-        own = copy(self)
-        own._begin(self.pairs[rows], rows.start or 0)
-        return own
+    def part(self, rows: slice) -> "Learner":
+        """A Learner of these rows alone, at their starts."""
+        learner = copy(self)
+        learner._begin(self.pairs[rows], rows.start or 0)
+        return learner
 
     @property
     def done(self) -> bool:
-        """Whether all rows are: exact, or with a gradient that is no longer finite."""
+        """Whether all rows are exact, or stopped at a gradient that is not finite."""
         return not len(self._going)
 
     @property
     def vectors(self) -> Tensor:
         """The vectors as the model got them last, (rows, width), or (rows, k, width); float32 on the CPU."""
-        return (self._seen[:, 0] if self.k == 1 else self._seen).cpu().clone()
+        return (self._fed[:, 0] if self.k == 1 else self._fed).cpu().clone()
 
     @property
     def history(self) -> pd.DataFrame:
-        """All lines that `step` gave."""
+        """All lines that `step` returned."""
         return pd.concat(self._lines, ignore_index=True) if self._lines else pd.DataFrame(columns=HISTORY)
 
     @property
     def table(self) -> pd.DataFrame:
-        """A line a row, as in `Learned.table`."""
-        if self._table is None or self._table[0] != self.steps:
-            self._table = self.steps, self._summed_up()
-        return self._table[1].copy()
+        """One line per row, as in `Learned.table`."""
+        last = self.history.drop_duplicates("row", keep="last").set_index("row")
+        last = last.reindex(range(len(self.pairs)))  # a row that Ctrl-C left at its start has no line
+        counts = [len(self.ids[target]) for target, _ in self.pairs]
+        ids = self.lab.greedy_ids(self.templates[0].fill(self._fed), max(counts))
+        columns = {
+            "target": [self.targets[target] for target, _ in self.pairs],
+            "start": [start for _, start in self.pairs],
+            "constraint": self.constraint.name,
+            "steps": last.pop("step").fillna(0).astype(int),
+        }
+        texts = [self.lab.text(row[:count]) for row, count in zip(ids, counts, strict=True)]
+        return pd.DataFrame(columns).join(last.assign(exact=last["exact"].eq(True), text=texts))
 
     def step(self) -> pd.DataFrame:
-        """Move all rows that are not done, and look where they are; the first step looks at the starts.
+        """Move all rows that are not done, and score them there; the first step scores the starts.
 
-        Returns a line a row: row, step, nll, exact, norm, nearest, cosine; see `Learned.history`.
+        Returns one line per row: row, step, nll, exact, norm, nearest, cosine; see `Learned.history`.
         """
         with self.lab.lock:
             self._move()
             rows = self._going
-            fed = self._hold(self._free[rows])  # (rows, k, width)
-            nll, exact, gradient = self._look(rows, fed)
+            fed = self._constrain(self._free[rows])  # (rows, k, width)
+            nll, exact, gradient = self._score(rows, fed)
             finite = gradient.isfinite().flatten(1).all(-1)
             if self.steps < 0 and not finite.all():
                 raise ValueError(
                     f"gradients of {self.lab.name} are not finite in {self.lab.dtype}: its numbers overflow; "
                     'load it with dtype="float32" or "bfloat16", or begin with shorter vectors'
                 )
-            exact[exact.clone()] = self._is_said(rows[exact], fed[exact])
-            lines = self._told(rows, fed, nll, exact)
-            self._seen[rows] = fed  # from here on nothing takes time: Ctrl-C finds a whole step or none
+            exact[exact.clone()] = self._decodes(rows[exact], fed[exact])
+            lines = self._described(rows, fed, nll, exact)
+            self._fed[rows] = fed  # from here on nothing takes time: Ctrl-C leaves all of a step or none
             self._free.grad = torch.zeros_like(self._free).index_copy_(0, rows, gradient)
             self._going = rows[finite & ~exact]
             self.steps += 1
@@ -209,55 +214,58 @@ class Learner:
             return lines
 
     def texts(self, max_new_tokens: int = 20) -> list[str]:
-        """What the model says now by greedy decoding, behind the first prompt, a text a row."""
-        return self.lab.generate(self.frames[0].filled(self._seen), max_new_tokens)
+        """What the model says now by greedy decoding after the first prompt, one text per row."""
+        return self.lab.generate(self.templates[0].fill(self._fed), max_new_tokens)
 
     def _begin(self, pairs: list[tuple[int, int]], first: int) -> None:
-        """Put these rows, the first of which is number `first` of all, at their starts."""
+        """Put these rows at their starts."""
         self.pairs, self.first = pairs, first
-        own = self._starts[[start for _, start in pairs]].to(self.lab.device, torch.float32)
-        self._seen = self._hold(own).clone()  # (rows, k, width) as the model gets them
-        self._free = own.clone() if self.constraint.only_fed else self._seen.clone()  # what Adam moves
+        starts = self._starts[[start for _, start in pairs]].to(self.lab.device, torch.float32)
+        self._fed = self._constrain(starts).clone()  # (rows, k, width) as the model gets them
+        self._free = starts.clone() if self.constraint.only_fed else self._fed.clone()  # what Adam moves
         self._adam = adam(self.lab, self._free, self._rate)
-        self._going = torch.arange(len(pairs), device=own.device)
-        self.steps, self._lines, self._table = -1, [], None
+        self._going = torch.arange(len(pairs), device=starts.device)
+        self.steps, self._lines = -1, []
 
     def _move(self) -> None:
-        """One step of Adam, where there is a gradient; rows that are done are looked at no more."""
+        """One step of Adam; none before the first gradient."""
         self._adam.step()
         self._adam.zero_grad()
         if not self.constraint.only_fed:
-            self._free[self._going] = self._hold(self._free[self._going])
+            self._free[self._going] = self._constrain(self._free[self._going])
 
-    def _look(self, rows: Tensor, fed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Nll of each row (rows,), whether its target is the likeliest everywhere, gradient as `fed`."""
-        ids, fed = self._ids(rows), fed.detach().requires_grad_()
+    def _score(self, rows: Tensor, fed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Nll of each row (rows,), whether its target is the likeliest in every prompt, gradient as `fed`."""
+        ids, fed = self._target_ids(rows), fed.detach().requires_grad_()
         nll, exact = torch.zeros(len(rows), device=fed.device), torch.ones_like(rows, dtype=torch.bool)
         gradient = torch.zeros_like(fed)
-        for frame in self.frames:
+        for template in self.templates:
             with torch.enable_grad():
-                own, likeliest = teacher_forcing.run(self.lab, frame, fed, ids)
-                gradient += torch.autograd.grad(own.sum(), fed)[0] / len(self.frames)
-            nll += own.detach() / len(self.frames)
+                nll_here, likeliest = teacher_forcing.score(self.lab, template, fed, ids)
+                gradient += torch.autograd.grad(nll_here.sum(), fed)[0] / len(self.templates)
+            nll += nll_here.detach() / len(self.templates)
             exact &= likeliest
         return nll, exact, gradient
 
-    def _is_said(self, rows: Tensor, fed: Tensor) -> Tensor:
-        """Whether greedy decoding says the targets of these rows, in every prompt, (rows,)."""
-        said = torch.ones_like(rows, dtype=torch.bool)
-        wanted = self._ids(rows)
-        for frame in self.frames if wanted else ():
-            new = teacher_forcing.greedy(self.lab, frame.filled(fed), max(map(len, wanted)))
-            same = [own[: len(ids)] == ids.tolist() for own, ids in zip(new, wanted, strict=True)]
-            said &= torch.tensor(same, device=rows.device)
-        return said
+    def _decodes(self, rows: Tensor, fed: Tensor) -> Tensor:
+        """Whether greedy decoding says the targets of these rows after every prompt, (rows,)."""
+        decodes = torch.ones_like(rows, dtype=torch.bool)
+        if not len(rows):
+            return decodes
+        targets = [ids.tolist() for ids in self._target_ids(rows)]
+        for template in self.templates:
+            new = self.lab.greedy_ids(template.fill(fed), max(map(len, targets)))
+            same = [ids[: len(target)] == target for ids, target in zip(new, targets, strict=True)]
+            decodes &= torch.tensor(same, device=rows.device)
+        return decodes
 
-    def _ids(self, rows: Tensor) -> list[Tensor]:
+    def _target_ids(self, rows: Tensor) -> list[Tensor]:
         return [self.ids[self.pairs[row][0]].to(rows.device) for row in rows.tolist()]
 
-    def _told(self, rows: Tensor, fed: Tensor, nll: Tensor, exact: Tensor) -> pd.DataFrame:
-        found, cosine = self.lab.space.nearest_rows(fed)
-        ids = self.lab.space.ids[found.cpu()].tolist()
+    def _described(self, rows: Tensor, fed: Tensor, nll: Tensor, exact: Tensor) -> pd.DataFrame:
+        """The lines of a step, one per row."""
+        nearest, cosine = self.lab.space.nearest_rows(fed)
+        ids = self.lab.space.ids[nearest.cpu()].tolist()
         lines = {
             "row": rows.tolist(),
             "step": self.steps + 1,
@@ -269,31 +277,17 @@ class Learner:
         }
         return pd.DataFrame(lines, columns=HISTORY)
 
-    def _summed_up(self) -> pd.DataFrame:
-        last = self.history.drop_duplicates("row", keep="last").set_index("row")
-        last = last.reindex(range(len(self.pairs)))  # a row that Ctrl-C left at its start has no line
-        counts = [len(self.ids[target]) for target, _ in self.pairs]
-        new = teacher_forcing.greedy(self.lab, self.frames[0].filled(self._seen), max(counts))
-        about = {
-            "target": [self.targets[target] for target, _ in self.pairs],
-            "start": [start for _, start in self.pairs],
-            "constraint": self.constraint.name,
-            "steps": last.pop("step").fillna(0).astype(int),
-        }
-        texts = [self.lab.text(ids[:count]) for ids, count in zip(new, counts, strict=True)]
-        return pd.DataFrame(about).join(last.assign(exact=last["exact"].eq(True), text=texts))
-
 
 def adam(lab: Lab, vectors: Tensor, learning_rate: float) -> torch.optim.Adam:
-    """Adam for vectors; its rate is given in parts of a typical token's spread, as `learn` has it."""
+    """Adam for vectors; its rate is in units of a typical token's spread, as in `learn`."""
     return torch.optim.Adam([vectors], lr=learning_rate * lab.space.median_distance / lab.width**0.5)
 
 
 def _checked_starts(starts: Tensor, k: int, width: int) -> Tensor:
     """Starts as (starts, k, width), finite."""
     check_vectors(starts, "starts")
-    wanted = f"(starts, {width})" if k == 1 else f"(starts, {k}, {width})"
-    own = starts[:, None] if k == 1 and starts.dim() == 2 else starts
-    if own.dim() != 3 or own.shape[1:] != (k, width) or not len(own):
-        raise ValueError(f"starts must be {wanted}, as the prompt has {k} {NOKEN}; got {tuple(starts.shape)}")
-    return own.detach()
+    rows = starts[:, None] if k == 1 and starts.dim() == 2 else starts
+    if rows.dim() != 3 or rows.shape[1:] != (k, width) or not len(rows):
+        shape = f"(starts, {width})" if k == 1 else f"(starts, {k}, {width})"
+        raise ValueError(f"starts must be {shape}, as the prompt has {k} {NOKEN}; got {tuple(starts.shape)}")
+    return rows.detach()

@@ -1,24 +1,19 @@
 """Numbers about next-token distributions: entropy, divergence, the leading tokens."""
 
-from __future__ import annotations
-
 from numbers import Integral
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab.embedder import Embedder
 from nokenlab.errors import check_vectors, short
-
-if TYPE_CHECKING:
-    from nokenlab.embedder import Embedder
 
 
 def entropy(logits: Tensor) -> Tensor:
     """Entropy of the next-token distribution in bits, (rows, vocab) -> (rows,).
 
-    0 is a sure next token; log2(vocab) is no idea at all.
+    0: one token has probability 1; log2(vocab): all tokens are equally likely.
     """
     check_vectors(logits, "logits", finite=False)
     log_p = logits.float().log_softmax(dim=-1)
@@ -28,10 +23,10 @@ def entropy(logits: Tensor) -> Tensor:
 def kl(logits: Tensor, reference: Tensor) -> Tensor:
     """Divergence KL(logits || reference) in bits, (rows, vocab) and (vocab,) or (rows, vocab) -> (rows,).
 
-    How far the next-token distribution has moved from the reference's; 0 when they are the same.
+    How far the next-token distribution is from the reference's; 0 when they are equal.
     """
-    for x, name in ((logits, "logits"), (reference, "reference")):
-        check_vectors(x, name, finite=False)
+    check_vectors(logits, "logits", finite=False)
+    check_vectors(reference, "reference", finite=False)
     if logits.shape[-1] != reference.shape[-1]:
         raise ValueError(
             f"logits and reference differ in shape: {tuple(logits.shape)}, {tuple(reference.shape)}"
@@ -60,10 +55,9 @@ def leading(lab: Embedder, logits: Tensor, k: int = 5) -> pd.DataFrame:
 
 
 def next_token(lab: Embedder, logits: Tensor, reference: Tensor | None = None) -> dict[str, list]:
-    """Columns of a table about the next token after each row of logits (rows, vocab).
+    """Columns about the next token of each row of logits (rows, vocab).
 
-    next_token (the likeliest), probability (its), entropy (bits) and, with a `reference` (vocab,), kl (bits,
-    see `kl`).
+    next_token (the likeliest), probability (its), entropy (bits), and with a `reference` (vocab,) kl (bits).
     """
     first = leading(lab, logits, k=1)
     columns = {"next_token": first["token"].tolist(), "probability": first["probability"].tolist()}

@@ -12,12 +12,12 @@ from nokenlab.space import EmbeddingSpace
 
 
 def random_nokens(width: int, seeds: int | Sequence[int], norm: float | None = None) -> Tensor:
-    """One random noken a seed, (len(seeds), width), float32 on the CPU.
+    """One random noken per seed, (len(seeds), width), float32 on the CPU.
 
-    Each is standard normal, as the article's `torch.randn` has it: its norm is about sqrt(width),
-    many times a token's. With `norm` each is rescaled to that length. Row i depends on seeds[i]
-    alone: it is drawn on the CPU from a generator of its own, so it is the same on every device.
-    Raises ValueError for seeds that are none, or no whole numbers from 0 to 2**63 - 1.
+    Each is standard normal, as the article's `torch.randn`: its norm is about sqrt(width), many times a
+    token's. With `norm` each is rescaled to that length. Row i depends on seeds[i] alone: it is drawn on the
+    CPU by its own generator, so it is the same on every device. Raises ValueError unless seeds are whole
+    numbers from 0 to 2**63 - 1, at least one.
     """
     if not isinstance(width, Integral) or width < 1:
         raise ValueError(f"width must be a whole number, at least 1, got {short(width)}")
@@ -39,9 +39,9 @@ def rescale(vectors: Tensor, norm: float) -> Tensor:
 
 
 def shell(centre: Tensor, seeds: int | Sequence[int], distance: float) -> Tensor:
-    """Random nokens at one distance from `centre` (width,), a row a seed: (seeds, width), float32 on the CPU.
+    """Random nokens at one distance from `centre` (width,), one per seed: (seeds, width), float32 on the CPU.
 
-    Row i lies in the direction of `random_nokens`' row i.
+    The direction of row i is that of row i of `random_nokens`.
     """
     check_vectors(centre, "centre")
     if centre.dim() != 1:
@@ -50,14 +50,14 @@ def shell(centre: Tensor, seeds: int | Sequence[int], distance: float) -> Tensor
 
 
 def near_centroid(space: EmbeddingSpace, k: int, seed: int) -> Tensor:
-    """A place to begin to learn k nokens, (1, k, width), float32 on the CPU: a tenth of a median token's way
-    from the centroid, in directions drawn from `seed`."""
+    """Where k nokens start to be learned, (1, k, width), float32 on the CPU: a tenth of a median token's
+    distance from the centroid, in directions drawn from `seed`."""
     offsets = random_nokens(k * space.width, seed).view(1, k, space.width)
     return space.centroid.cpu() + rescale(offsets, space.median_distance / 10)
 
 
 def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:
-    """A prompt with the token at `position` replaced, one copy a vector: (vectors, tokens, width).
+    """A prompt with the token at `position` replaced, one copy per vector: (vectors, tokens, width).
 
     `embeddings` is one prompt, (1, tokens, width); `vectors` is (width,) or (vectors, width), finite.
     `position` counts from 0; from the end if negative. The input is not changed.
@@ -65,29 +65,29 @@ def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:
     check_vectors(embeddings, "embeddings")
     check_vectors(vectors)
     if embeddings.dim() != 3 or embeddings.shape[0] != 1:
-        raise ValueError(f"wanted one prompt, (1, tokens, width), got {tuple(embeddings.shape)}")
+        raise ValueError(f"embeddings must be one prompt, (1, tokens, width), got {tuple(embeddings.shape)}")
     _, tokens, width = embeddings.shape
     if not isinstance(position, Integral) or not -tokens <= position < tokens:
-        has = f"the prompt, which has {tokens} tokens: 0 to {tokens - 1}"
-        raise ValueError(f"position {short(position)} is outside {has}")
+        prompt = f"the prompt, which has {tokens} tokens: 0 to {tokens - 1}"
+        raise ValueError(f"position {short(position)} is outside {prompt}")
     vectors = torch.atleast_2d(vectors)
     if vectors.dim() != 2 or vectors.shape[1] != width or not len(vectors):
-        raise ValueError(f"this model's vectors have width {width}, got {tuple(vectors.shape)}")
+        raise ValueError(f"vectors of this model must have width {width}, got {tuple(vectors.shape)}")
     replaced = embeddings.repeat(len(vectors), 1, 1)
     replaced[:, position] = vectors.to(embeddings)
     return replaced
 
 
 def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tensor:
-    """A prompt with a vector between two texts, one copy a vector: (vectors, tokens + 1, width).
+    """A prompt with a vector between two texts, one copy per vector: (vectors, tokens + 1, width).
 
-    `before` and `after` are texts' embeddings, (1, tokens, width); without `after` the vector is the last
-    thing said. `vectors` is (width,) or (vectors, width), finite.
+    `before` and `after` are texts' embeddings, (1, tokens, width); without `after` the vector comes last.
+    `vectors` is (width,) or (vectors, width), finite.
     """
     for text in [before] if after is None else [before, after]:
         check_vectors(text, "embeddings")
         if text.dim() != 3 or len(text) != 1:
-            raise ValueError(f"wanted one text, (1, tokens, width), got {tuple(text.shape)}")
+            raise ValueError(f"embeddings must be of one text, (1, tokens, width), got {tuple(text.shape)}")
     gap = before.new_zeros(1, 1, before.shape[-1])
     parts = [before, gap] if after is None else [before, gap, after]
     return replace(torch.cat(parts, dim=1), before.shape[1], vectors)

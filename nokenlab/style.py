@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
+from nokenlab.spelling import spelled
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -67,11 +69,6 @@ def shown(text: str) -> str:
     letters = _letters()
     drawable = (char if ord(char) in letters else "\N{WHITE SQUARE}" for char in spelled(text))
     return "".join(drawable).replace("$", r"\$")
-
-
-def spelled(text: str) -> str:
-    r"""`text` on one line: unprintable characters are written as in Python, \n, \u200b."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def wrap(text: str, width: int, lines: int | None = None) -> str:

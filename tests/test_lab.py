@@ -108,7 +108,7 @@ def test_prompts_may_be_text_embeddings_or_lists(tiny):
         (lambda lab: lab.generate(torch.ones(1, 0, 32)), "embeddings must be"),
         (lambda lab: lab.generate(torch.full((1, 2, 32), float("nan"))), "NaN"),
         (lambda lab: lab.generate(["a", "b"], seeds=[1]), "2 rows, 1 seeds"),
-        (lambda lab: lab.states(["a", "b"]), "states are those of one prompt, got 2"),
+        (lambda lab: lab.states(["a", "b"]), "states must be of one prompt, got 2"),
         (lambda lab: lab.states("word " * 200), "takes 128 tokens, .* of them the prompt.s; shorten"),
     ],
 )

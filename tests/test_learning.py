@@ -200,7 +200,7 @@ def test_ctrl_c_within_a_step_leaves_a_whole_step(lab, monkeypatch):
     learner = nl.Learner(lab, PROMPT, TARGETS[:2])
     learner.step(), learner.step()
     with monkeypatch.context() as patch:
-        patch.setattr(learner, "_told", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(learner, "_described", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             learner.step()
     kept = learner.vectors
@@ -247,7 +247,10 @@ def test_a_panel_can_watch_it(lab):
         ({"targets": []}, "there are no targets"),
         ({"targets": [" a", ""]}, "target 1 is empty"),
         ({"targets": [" a <noken>"]}, "goes into the prompt"),
-        ({"targets": [" Red" * 200]}, "do not fit tiny-.* behind a prompt"),
+        (
+            {"targets": [" Red" * 200]},
+            "the length of target 0 is 200, but tiny-.* takes 128 tokens",
+        ),
         ({"starts": torch.full((1, 32), math.nan)}, "NaN or infinity"),
         ({"starts": torch.zeros(2, 31)}, r"starts must be \(starts, 32\).*got \(2, 31\)"),
         ({"starts": torch.zeros(32)}, r"starts must be \(starts, 32\)"),

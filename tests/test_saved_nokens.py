@@ -61,7 +61,7 @@ def test_another_models_are_refused_by_name(lab, tmp_path):
 @pytest.mark.parametrize(
     "vectors, message",
     [
-        (torch.ones(2, 31), "nokens of tiny-gpt2 are .*got"),
+        (torch.ones(2, 31), "nokens of tiny-gpt2 must be .*got"),
         (torch.ones(0, 32), "got"),
         (torch.ones(1, 1, 1, 32), "got"),
         (torch.full((1, 32), float("nan")), "NaN or infinity"),
@@ -83,5 +83,5 @@ def test_other_files_are_refused(lab, tmp_path):
     nl.save_nokens(tmp_path / "half", lab, torch.ones(2, lab.width))
     (tmp_path / "half").write_bytes((tmp_path / "half").read_bytes()[:-40])
     for name in ("text", "weights", "half"):
-        with pytest.raises(ValueError, match="no file of nokens that nokenlab wrote"):
+        with pytest.raises(ValueError, match="not a file of nokens that nokenlab wrote"):
             nl.load_nokens(tmp_path / name, lab)

@@ -1,4 +1,4 @@
-"""From what people give as prompts to one padded batch of embeddings."""
+"""Prompts of any accepted kind as one padded batch of embeddings."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,7 +23,7 @@ def as_rows(prompts: Prompts, embed: Callable[[str], Tensor]) -> Tensor | list[T
             raise ValueError(f"embeddings must be (rows, tokens, width), got {tuple(prompts.shape)}")
         return prompts
     if not isinstance(prompts, list | tuple):
-        raise ValueError(f"prompts are texts or embeddings, torch tensors; got {type(prompts).__name__}")
+        raise ValueError(f"prompts must be texts or embeddings (torch tensors), got {type(prompts).__name__}")
     if not prompts:
         raise ValueError("there are no prompts; give at least one")
     return [embed(p) if isinstance(p, str) else p for p in prompts]
@@ -32,8 +32,8 @@ def as_rows(prompts: Prompts, embed: Callable[[str], Tensor]) -> Tensor | list[T
 def batch(rows: Tensor | list[Tensor], start: Tensor) -> tuple[Tensor, Tensor]:
     """One batch (rows, tokens, width), padded on the left, and its mask (rows, tokens).
 
-    `start` (0 or 1, width) goes in front of every row: the embedding of a start-of-text token, in the
-    device and number format of the batch. Raises ValueError for wrong shapes and for NaN or infinity.
+    `start` (0 or 1, width) is put before every row: the embedding of a start-of-text token, on the device
+    and in the dtype of the batch. Raises ValueError for wrong shapes and for NaN or infinity.
     """
     rows = [rows] if isinstance(rows, Tensor) else rows
     width = start.shape[1]
@@ -53,10 +53,10 @@ def batch(rows: Tensor | list[Tensor], start: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def row_seeds(seeds: int | Sequence[int] | None, rows: int) -> list[int] | None:
-    """A seed a row; a single number n means n, n + 1, … Raises ValueError when there are not as many."""
+    """One seed per row; a single number n means n, n + 1, … Raises ValueError for another number of them."""
     if seeds is None:
         return None
     seeds = check_seeds(range(seeds, seeds + rows) if isinstance(seeds, int) else seeds)
     if len(seeds) != rows:
-        raise ValueError(f"one seed a row is needed: {rows} rows, {len(seeds)} seeds")
+        raise ValueError(f"one seed per row is required: {rows} rows, {len(seeds)} seeds")
     return seeds

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from nokenlab.style import spelled
+from nokenlab.spelling import spelled, spelled_token
 
 CSS = Path(__file__).with_name("panels.css").read_text(encoding="utf-8")
 STYLE = f"<style>\n{CSS}</style>"
@@ -38,7 +38,7 @@ def answer(text: str, before: str = "", running: bool = False) -> str:
 
 def visible(token: str) -> str:
     """A token as plain text on one line: ␣ for each space, newlines and the like spelled out."""
-    return spelled(token).replace(" ", "␣") or "(empty)"
+    return spelled_token(token) or "(empty)"
 
 
 def bars(tokens: Iterable[str], probabilities: Iterable[float]) -> str:

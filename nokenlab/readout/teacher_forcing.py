@@ -1,165 +1,125 @@
-"""Targets behind prompts with vectors in them: how likely they are, with gradients for the vectors.
+"""Targets after prompts with vectors in them: how likely they are, with gradients for the vectors.
 
-What stands before a prompt's first noken is run once, without gradients, and all rows share its cache. Logits
-are made where a target is said, and nowhere else.
+What stands before a prompt's first <noken> is run once, and all rows share its cache. Logits are computed
+only at the positions that predict a target's tokens.
 """
 
-from __future__ import annotations
-
-from copy import copy
-from itertools import chain
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from nokenlab.errors import check_text
+from nokenlab.decode.kv_cache import copied
+from nokenlab.errors import NOKEN, check_text, short
+from nokenlab.lab import Lab
 from nokenlab.models import memory
-from nokenlab.prompt import NOKEN
+from nokenlab.prompt import Template
 
-if TYPE_CHECKING:
-    from nokenlab.lab import Lab
-
-AT_ONCE = 16  # rows: more make a CPU no faster
+MOST_ROWS_ON_CPU = 16  # more make a CPU no faster
 
 
-class Frame:
-    """A prompt with places for k vectors. Its texts are cut at each <noken>; a space right before one goes.
+class CachedTemplate(Template):
+    """A `Template` with the cache of what stands before its first <noken>, a start-of-text token included.
 
-    `tokens` is how many positions it takes in all.
+    shared: the embeddings of that, (tokens, width). length: positions in all, with the start-of-text token.
     """
 
     def __init__(self, lab: Lab, prompt: str):
-        first, *rest = prompt.split(NOKEN)
-        pieces = [*(piece.removesuffix(" ") for piece in [first, *rest[:-1]]), rest[-1]]
-        before, *self.behind = (_embedded(lab, piece) for piece in pieces)  # (tokens, width) each
-        self.lab, self.before = lab, before
-        self.shared = torch.cat([lab.embed_ids(torch.tensor(lab.start_ids, dtype=torch.long)), before])
-        self.tokens = len(self.shared) + len(self.behind) + sum(map(len, self.behind))
-        self.past = self._run_shared() if len(self.shared) else None
-
-    def filled(self, vectors: Tensor) -> Tensor:
-        """The prompt with vectors (rows, k, width) in their places, (rows, tokens, width), for a Lab."""
-        before = self.before.expand(len(vectors), -1, -1)
-        return torch.cat([before, self.from_first(vectors)], dim=1)
-
-    def from_first(self, vectors: Tensor) -> Tensor:
-        """The same from the first noken on."""
-        vectors, parts = vectors.to(self.shared), []
-        for number, text in enumerate(self.behind):
-            parts += [vectors[:, number, None], text.expand(len(vectors), -1, -1)]
-        return torch.cat(parts, dim=1)
+        super().__init__(lab, prompt)
+        start = lab.embed_ids(torch.tensor(lab.start_ids, dtype=torch.long))
+        self.shared = torch.cat([start, self.before])
+        self.length = len(start) + self.tokens
+        self._past = _past(lab, self.shared) if len(self.shared) else None
 
     def cache(self, rows: int):
-        """The cache of what stands before the first noken, for so many rows; it costs no copy."""
-        if self.past is None:
+        """The cache for so many rows, which share its memory; None where nothing is before the <noken>."""
+        if self._past is None:
             return None
-        own = copy(self.past)
-        own.layers = [copy(layer) for layer in self.past.layers]  # they get new tensors, never write into old
-        for layer in own.layers:
+        past = copied(self._past)
+        for layer in past.layers:
             layer.keys = layer.keys.expand(rows, -1, -1, -1)
             layer.values = layer.values.expand(rows, -1, -1, -1)
-        return own
-
-    def _run_shared(self):
-        with self.lab.lock, torch.enable_grad():  # gradients, since packed layers are less exact without
-            past = self.lab.model(inputs_embeds=self.shared[None], use_cache=True).past_key_values
-        for layer in past.layers:
-            layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
         return past
 
 
-def frames(lab: Lab, prompts: list[str]) -> list[Frame]:
-    """Prompts that all have as many <noken>, one or more; ValueError for others."""
+def cached_templates(lab: Lab, prompts: Sequence[str]) -> list[CachedTemplate]:
+    """Templates of prompts; ValueError unless all have the same number of <noken>, 1 or more."""
     if not prompts:
         raise ValueError(f"there is no prompt; give a text with {NOKEN} in it")
     counts = [prompt.count(NOKEN) for prompt in prompts]
     if 0 in counts:
-        raise ValueError(f"the prompt needs a {NOKEN}, where the vector goes: {prompts[counts.index(0)]!r}")
+        raise ValueError(
+            f"the prompt needs a {NOKEN}, where the vector goes: {short(prompts[counts.index(0)])}"
+        )
     if len(set(counts)) > 1:
         raise ValueError(f"all prompts need as many {NOKEN}; they have {', '.join(map(str, counts))}")
-    return [Frame(lab, prompt) for prompt in prompts]
+    return [CachedTemplate(lab, prompt) for prompt in prompts]
 
 
-def target_ids(lab: Lab, frames: list[Frame], targets: list[str]) -> list[Tensor]:
-    """The ids of each target; ValueError for no text, an empty one, or one too long behind a prompt."""
+def target_ids(lab: Lab, templates: list[CachedTemplate], targets: Sequence[str]) -> list[Tensor]:
+    """The ids of each target; ValueError for no text, an empty one, or one too long after a prompt."""
     if not targets:
-        raise ValueError("there are no targets; give at least one text that shall be said")
-    for number, target in enumerate(targets):
-        check_text(target, f"target {number}")
-    if own := [target for target in targets if NOKEN in target]:
-        raise ValueError(f"a target is a text the model can say; {NOKEN} goes into the prompt: {own[0]!r}")
-    ids, tokens = [lab.ids(target) for target in targets], max(frame.tokens for frame in frames)
-    for target, own in zip(targets, ids, strict=True):
-        if own.max() >= lab.model.get_input_embeddings().num_embeddings:
-            raise ValueError(f"the model cannot say a noken of your own, it has no such token: {target!r}")
-        if lab.context and tokens + len(own) > lab.context:
-            short = repr(target if len(target) <= 40 else f"{target[:40]}…")
-            raise ValueError(
-                f"the target {short} has {len(own)} tokens, which do not fit {lab.name} behind a prompt of "
-                f"{tokens}: it takes {lab.context}"
-            )
+        raise ValueError("there are no targets; give at least one text that the model is to say")
+    longest = max(template.length for template in templates)
+    return [_target_ids(lab, target, f"target {number}", longest) for number, target in enumerate(targets)]
+
+
+def _target_ids(lab: Lab, target: str, name: str, tokens: int) -> Tensor:
+    """The ids of a target after a prompt of so many tokens."""
+    check_text(target, name)
+    if NOKEN in target:
+        raise ValueError(f"{name} is what the model is to say; {NOKEN} goes into the prompt: {short(target)}")
+    ids = lab.ids(target)
+    if ids.max() >= lab.model.get_input_embeddings().num_embeddings:
+        raise ValueError(f"{name} has a noken of your own, a token the model cannot say: {short(target)}")
+    lab.check_room(tokens, len(ids), f"the length of {name}")
     return ids
 
 
-def rows_at_once(lab: Lab, frames: list[Frame], ids: list[Tensor]) -> int:
+def rows_at_once(lab: Lab, templates: list[CachedTemplate], ids: list[Tensor]) -> int:
     """How many rows are learned together: what memory holds with their gradients, and keeps a CPU busy."""
     config, new = lab.model.config.get_text_config(), max(map(len, ids))
-    tokens = new + max(frame.tokens for frame in frames)
-    kept = 32 * config.hidden_size * config.num_hidden_layers  # numbers that layers keep for gradients
-    size = tokens * kept * lab.dtype.itemsize + 16 * new * config.vocab_size  # bytes of the longest
-    fits = memory.rows_at_once(lab.model, str(lab.device), size)
-    return fits if lab.device.type == "cuda" else min(fits, AT_ONCE)
+    tokens = new + max(template.length for template in templates)
+    saved = 32 * config.hidden_size * config.num_hidden_layers  # numbers per token that gradients need
+    row = tokens * saved * lab.dtype.itemsize + 16 * new * config.vocab_size  # bytes of the longest row
+    rows = memory.rows_at_once(lab.model, str(lab.device), row)
+    return rows if lab.device.type == "cuda" else min(rows, MOST_ROWS_ON_CPU)
 
 
-def run(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """How well targets are said behind a prompt with vectors (rows, k, width), in nats a token; ids a row.
+def score(lab: Lab, template: CachedTemplate, vectors: Tensor, ids: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """How likely targets are after a prompt with vectors (rows, count, width); ids of one target per row.
 
-    Nll (rows,), float32, which can be differentiated by the vectors, and whether every token of a row's
-    target is the likeliest, (rows,).
+    Nll (rows,), float32, in nats per token, differentiable by the vectors, and whether every token of the
+    row's target is the likeliest, (rows,).
     """
-    losses, right = by_token(lab, frame, vectors, ids)
-    return torch.stack([row.mean() for row in losses]), torch.stack([row.all() for row in right])
+    nll, likeliest = score_tokens(lab, template, vectors, ids)
+    return torch.stack([row.mean() for row in nll]), torch.stack([row.all() for row in likeliest])
 
 
-def by_token(lab: Lab, frame: Frame, vectors: Tensor, ids: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """The same token by token: nll (tokens,) and whether it is the likeliest (tokens,), of each row."""
+def score_tokens(
+    lab: Lab, template: CachedTemplate, vectors: Tensor, ids: list[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """As `score`, token by token: nll (tokens,) and whether it is the likeliest (tokens,), of each row."""
     counts = [len(row) for row in ids]
-    said = lab.embed_ids(
-        pad_sequence(ids, batch_first=True)[:, :-1]
-    )  # padding is on the right: nothing sees it
-    x = torch.cat([frame.from_first(vectors), said], dim=1)  # (rows, tokens, width)
-    first = x.shape[1] - said.shape[1] - 1  # the position that says a target's first token
+    fed = pad_sequence(ids, batch_first=True)[:, :-1]  # padding is on the right: causal attention ignores it
+    x = torch.cat([template.from_first(vectors), lab.embed_ids(fed)], dim=1)  # (rows, tokens, width)
+    first = x.shape[1] - fed.shape[1] - 1  # the position that predicts a target's first token
     rows = torch.arange(len(ids)).repeat_interleave(torch.tensor(counts))  # (targets' tokens,)
-    places = torch.cat([torch.arange(count) for count in counts]) + first
-    logits = _logits(
-        lab.model, x, len(frame.shared), frame.cache(len(x)), rows.to(x.device), places.to(x.device)
-    )
-    wanted = torch.cat(ids)
-    losses = cross_entropy(logits.float(), wanted, reduction="none")
-    return list(losses.split(counts)), list((logits.argmax(-1) == wanted).split(counts))
+    positions = torch.cat([torch.arange(count) for count in counts]) + first
+    logits = _logits(lab.model, x, template, rows.to(x.device), positions.to(x.device))
+    right = torch.cat(ids)
+    nll = cross_entropy(logits.float(), right, reduction="none")
+    return list(nll.split(counts)), list((logits.argmax(-1) == right).split(counts))
 
 
-def greedy(lab: Lab, prompts: Tensor, new: int) -> list[list[int]]:
-    """The next `new` ids by greedy decoding behind prompts (rows, tokens, width); fewer where a text ends."""
-
-    def decode(some: slice) -> list[list[int]]:
-        ids: list[list[int]] = [[] for _ in prompts[some]]
-        for step in lab.sample(prompts[some], new):
-            for row, id in zip(step.rows.tolist(), step.ids.tolist(), strict=True):
-                ids[row].append(id)
-        return ids
-
-    return list(chain.from_iterable(lab.in_batches(decode, len(prompts), None)))
-
-
-def _logits(model, x: Tensor, before: int, past, rows: Tensor, places: Tensor) -> Tensor:
-    """Logits at some places of some rows, (places, vocab): the head is given no others."""
-    mask = torch.ones(len(x), before + x.shape[1], dtype=torch.long, device=x.device)
+def _logits(model, x: Tensor, template: CachedTemplate, rows: Tensor, positions: Tensor) -> Tensor:
+    """Logits at positions of rows of x, which come after the shared ones, (positions, vocab)."""
+    mask = x.new_ones(len(x), len(template.shared) + x.shape[1], dtype=torch.long)
+    past = template.cache(len(x))
     head = model.get_output_embeddings()
-    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][rows, places][None],))
+    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][rows, positions][None],))
     try:
         out = model(inputs_embeds=x, attention_mask=mask, past_key_values=past, use_cache=past is not None)
     finally:
@@ -167,6 +127,10 @@ def _logits(model, x: Tensor, before: int, past, rows: Tensor, places: Tensor) -
     return out.logits[0]
 
 
-def _embedded(lab: Lab, text: str) -> Tensor:
-    """The embeddings of a text, (tokens, width); of no text, none."""
-    return lab.embed(text)[0] if text else lab.embed_ids(torch.empty(0, dtype=torch.long))
+def _past(lab: Lab, embeddings: Tensor):
+    """The cache of embeddings (tokens, width), without gradients."""
+    with lab.lock, torch.enable_grad():  # packed layers are less exact without gradients
+        past = lab.model(inputs_embeds=embeddings[None], use_cache=True).past_key_values
+    for layer in past.layers:
+        layer.keys, layer.values = layer.keys.detach(), layer.values.detach()
+    return past

@@ -8,7 +8,8 @@ import pandas as pd
 from IPython.display import HTML
 from pandas.api.types import is_numeric_dtype
 
-from nokenlab.style import OKABE_ITO, spelled
+from nokenlab.spelling import spelled, spelled_token
+from nokenlab.style import OKABE_ITO
 
 _FRAME = (
     "display:inline-block;margin:2px 1px;padding:1px 5px;border:2px solid {0};border-radius:5px;"
@@ -45,7 +46,7 @@ def _text(text: str, table: pd.DataFrame) -> str:
 
 
 def _frame(token: str, id: int, colour: str) -> str:
-    shown = html.escape(spelled(token).replace(" ", "␣"))
+    shown = html.escape(spelled_token(token))
     return f'<span style="{_FRAME.format(colour)}"><bdi>{shown}</bdi><br><small>{id}</small></span>'
 
 

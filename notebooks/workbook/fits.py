@@ -26,7 +26,7 @@ def check(
     tokens = [Template(lab, prompt).tokens for prompt in prompts] or [1]
     longest, shortest = max(tokens), min(tokens)
     for name, count in (new or {}).items():
-        _check_new(lab, name, count, longest)
+        lab.check_room(len(lab.start_ids) + longest, count, name)
     for name, places in (at or {}).items():
         _check_places(name, [places] if isinstance(places, int) else places, shortest)
     logits = lab.model.get_input_embeddings().num_embeddings
@@ -34,13 +34,6 @@ def check(
         _check_memory(name, count, "rows", 12 * (longest * lab.width + logits))
     for name, count in (vectors or {}).items():
         _check_memory(name, count, "vectors", 12 * longest * lab.width)
-
-
-def _check_new(lab: Embedder, name: str, count: int, longest: int) -> None:
-    room = (getattr(lab, "context", None) or count + longest) - len(lab.start_ids) - longest
-    if count > room:
-        takes = f"{lab.name} takes {lab.context} tokens, {longest} of them the prompt's"
-        raise ValueError(f"{name} is {count}, but {takes}; at most {max(room, 0)}")
 
 
 def _check_places(name: str, places: Iterable[int], shortest: int) -> None:

@@ -128,7 +128,7 @@ def _seeds() -> list[Case]:
 
 def _texts() -> list[Case]:
     bad = {"empty": "", "lone surrogate": "a\ud800", "bytes": b"red", "None": None, "a number": 5}
-    says = {"empty": "is empty", "lone surrogate": "no valid UTF-8"}
+    says = {"empty": "is empty", "lone surrogate": "not valid UTF-8"}
     found = []
     for what, text in bad.items():
         for name, take in {
@@ -183,10 +183,13 @@ def _numbers() -> list[Case]:
         ),
         "position=0.5": (lambda lab: nl.replace(lab.embed(PROMPT), 0.5, x), "position 0.5"),
         "position=None": (lambda lab: nl.replace(lab.embed(PROMPT), None, x), "position None"),
-        "two prompts": (lambda lab: nl.replace(lab.embed(PROMPT).repeat(2, 1, 1), 0, x), "wanted one prompt"),
+        "two prompts": (
+            lambda lab: nl.replace(lab.embed(PROMPT).repeat(2, 1, 1), 0, x),
+            "must be one prompt",
+        ),
         "insert after two": (
             lambda lab: nl.insert(lab.embed("a"), x, torch.ones(2, 1, W)),
-            "wanted one text",
+            "must be of one text",
         ),
         "width=0": (lambda lab: nl.random_nokens(0, 0), "width must be a whole number"),
         "width=-3": (lambda lab: nl.random_nokens(-3, 0), "width must be a whole number"),
@@ -218,7 +221,7 @@ def _numbers() -> list[Case]:
             "ids must be a torch tensor",
         ),
         "a table's bad name": (lambda lab: nl.Results(lab).table(None, "../x"), "may have letters"),
-        "no chat model": (lambda lab: lab.ids("red", chat=True), "no chat model"),
+        "no chat model": (lambda lab: lab.ids("red", chat=True), "not a chat model"),
         "next_token k": (lambda lab: measures.next_token(lab, np.ones((1, 5))), "torch tensor"),
         "nl.load of a number": (lambda lab: nl.load(3), "model"),
         "nl.load, dtype": (lambda lab: nl.load(dtype="int8"), "dtype 'int8' is not one of"),

@@ -89,9 +89,9 @@ def _files() -> list[Case]:
     ]
     for what, data, says in (
         ("no file", None, "there is no file"),
-        ("a text", b"hello", "is no file of nokens"),
-        ("no bytes", b"", "is no file of nokens"),
-        ("a pickle", b"\x80\x04N.", "is no file of nokens"),
+        ("a text", b"hello", "is not a file of nokens"),
+        ("no bytes", b"", "is not a file of nokens"),
+        ("a pickle", b"\x80\x04N.", "is not a file of nokens"),
     ):
         found.append(Case(f"nl.load_nokens: {what}", lambda lab, data=data: _loaded(lab, data), says))
     return found

@@ -152,7 +152,7 @@ def test_constraints_hold(tiny):
         ({"prompt": "word " * 300 + "<noken>"}, "shorten it"),
         ({"start": " "}, "the start is empty"),
         ({"start": "random", "seed": None}, "seeds must be whole numbers, got [None]"),
-        ({"start": "random", "seed": 2**63}, "a seed is a whole number from 0 to 2**63 - 1"),
+        ({"start": "random", "seed": 2**63}, "a seed must be a whole number from 0 to 2**63 - 1"),
         ({"constraint": "held"}, "is not one of free, at token norm"),
         ({"constraint": "pinned", "word": ""}, "the word is empty"),
         ({"constraint": "pinned", "word": f"{EVIL} dog"}, "dog' is"),

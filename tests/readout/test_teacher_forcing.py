@@ -48,11 +48,11 @@ def test_nll_and_gradients_are_autograds_on_an_untouched_model(kind, fast, tmp_p
     ids = [lab.ids(target).to(DEVICE) for target in TARGETS]
     assert len({len(row) for row in ids}) == 3  # so that rows are padded
     for prompt in PROMPTS:
-        frame = teacher_forcing.Frame(lab, prompt)
+        template = teacher_forcing.CachedTemplate(lab, prompt)
         k = prompt.count("<noken>")
         vectors = nl.random_nokens(3 * k * lab.width, 5, norm=5.0 * k).view(3, k, lab.width)
         vectors = vectors.to(DEVICE).requires_grad_()
-        nll, _ = teacher_forcing.run(lab, frame, vectors, ids)
+        nll, _ = teacher_forcing.score(lab, template, vectors, ids)
         nll.sum().backward()
         assert all(weight.grad is None for weight in lab.model.parameters())
         for row in range(3):
@@ -62,21 +62,10 @@ def test_nll_and_gradients_are_autograds_on_an_untouched_model(kind, fast, tmp_p
             assert difference < 1e-4, (prompt, row)
 
 
-def test_greedy_is_the_labs_own_and_the_frame_is_the_prompt(tiny):
-    frame = teacher_forcing.Frame(tiny, "Red is a <noken> that")
-    vectors = nl.random_nokens(tiny.width, [1, 2])[:, None]
-    embeddings = frame.filled(vectors)
-    assert torch.equal(embeddings, nl.fill(tiny, "Red is a <noken> that", vectors[:, 0]))
-    new = teacher_forcing.greedy(tiny, embeddings, 4)
-    assert [tiny.text([id for id in ids if id not in tiny.eos_ids]) for ids in new] == tiny.generate(
-        embeddings, 4
-    )
-
-
 def test_a_targets_exactness_is_that_of_greedy_decoding(tiny):
-    frame = teacher_forcing.Frame(tiny, "Red is a <noken> that")
+    template = teacher_forcing.CachedTemplate(tiny, "Red is a <noken> that")
     vectors = nl.random_nokens(tiny.width, [1, 2, 3])[:, None]
-    said = [torch.tensor(ids) for ids in teacher_forcing.greedy(tiny, frame.filled(vectors), 5)]
-    assert teacher_forcing.run(tiny, frame, vectors, said)[1].all()
-    said[1][3] += 1
-    assert teacher_forcing.run(tiny, frame, vectors, said)[1].tolist() == [True, False, True]
+    targets = [torch.tensor(ids) for ids in tiny.greedy_ids(template.fill(vectors), 5)]
+    assert teacher_forcing.score(tiny, template, vectors, targets)[1].all()
+    targets[1][3] += 1
+    assert teacher_forcing.score(tiny, template, vectors, targets)[1].tolist() == [True, False, True]

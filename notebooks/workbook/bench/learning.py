@@ -107,8 +107,8 @@ def bound(lab: nl.Lab, pairs: int) -> float:
     body = sum(p.numel() for p in lab.model.parameters()) - lab.model.get_input_embeddings().weight.numel()
     head = lab.model.get_output_embeddings().weight
     body -= 0 if lab.model.config.tie_word_embeddings else head.numel()
-    frame, new = learner.frames[0], sum(map(len, learner.ids))
-    positions = pairs * (frame.tokens - len(frame.shared) - 1) + new  # the last token of a target is not fed
+    template, new = learner.templates[0], sum(map(len, learner.ids))
+    positions = pairs * (template.tokens - template.position - 1) + new  # a target's last token is not fed
     return 4 * (body * positions + head.numel() * new) / best_rate(lab)
 
 

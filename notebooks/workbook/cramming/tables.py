@@ -122,20 +122,20 @@ def cram(
         raise ValueError(f"held must be {' or '.join(map(repr, constraints))}, got {held!r}")
     if patience < 1:
         raise ValueError(f"patience must be at least 1 move, got {patience}")
-    (frame,) = teacher_forcing.frames(lab, [prompt])
+    (template,) = teacher_forcing.cached_templates(lab, [prompt])
     hold = constraints[held].bind(lab)
     start = hold(near_centroid(lab.space, 1, seed)[0].to(lab.device))  # (1, width)
     crammed = Crammed(start.cpu(), list(map(len, ids)), patience)
     vectors = start.repeat(len(ids), 1).requires_grad_()
     optimizer = adam(lab, vectors, LEARNING_RATE)
     ids = [row.to(lab.device) for row in ids]
-    size = teacher_forcing.rows_at_once(lab, [frame], ids)
+    size = teacher_forcing.rows_at_once(lab, [template], ids)
     with tqdm(total=len(ids), unit="row") as bar:
         try:
             while len(active := crammed.active()):
                 for rows in active.split(size):
                     targets = [ids[row][: crammed.horizon[row] + AHEAD] for row in rows.tolist()]
-                    correct = _add_gradients(lab, frame, vectors, rows, targets)
+                    correct = _add_gradients(lab, template, vectors, rows, targets)
                     crammed.update(rows, vectors.detach().cpu()[rows], correct)
                 optimizer.step()
                 optimizer.zero_grad()
@@ -148,11 +148,11 @@ def cram(
     return crammed
 
 
-def _add_gradients(lab: Lab, frame, vectors: Tensor, rows: Tensor, ids: list[Tensor]) -> Tensor:
+def _add_gradients(lab: Lab, template, vectors: Tensor, rows: Tensor, ids: list[Tensor]) -> Tensor:
     """Add to the gradients of some rows of vectors; how many first ids each of them says, on the CPU."""
     with lab.lock, torch.enable_grad():
         chosen = vectors[rows.to(vectors.device), None]  # (rows, 1, width)
-        losses, right = teacher_forcing.by_token(lab, frame, chosen, ids)
+        losses, right = teacher_forcing.score_tokens(lab, template, chosen, ids)
         torch.stack([row.mean() for row in losses]).sum().backward()
     return torch.stack([row.long().cumprod(0).sum() for row in right]).cpu()
 
@@ -167,7 +167,7 @@ def horizons(lab: Lab, prompt: str, targets: pd.DataFrame, crammed: Crammed, hel
     wrong).
     """
     ids, vectors = targets["ids"].tolist(), crammed.vectors
-    decoded = teacher_forcing.greedy(lab, fill(lab, prompt, vectors), len(ids[0]))
+    decoded = lab.greedy_ids(fill(lab, prompt, vectors), len(ids[0]))
     right = [leading_right(new, row.tolist()) for new, row in zip(decoded, ids, strict=True)]
     recited = [row[:n] for row, n in zip(ids, right, strict=True)]
     nearest = lab.space.nearest(vectors, k=1)
@@ -202,7 +202,7 @@ def elsewhere(
         without = lab.logits(" ".join(prompt.replace(NOKEN, " ").split()))[0]
         for of, nokens in ((CRAMMED, vectors), (RANDOM, random)):
             x = fill(lab, prompt, nokens)
-            logits, decoded = lab.logits(x), teacher_forcing.greedy(lab, x, max_new_tokens)
+            logits, decoded = lab.logits(x), lab.greedy_ids(x, max_new_tokens)
             table = targets[["text", "kind"]].assign(held=held, norm=nokens.norm(dim=-1).tolist())
             table["entropy"], table["kl"] = entropy(logits).tolist(), kl(logits, without).tolist()
             table["own"] = [row.mean().item() * NATS for row in bits(lab, prompt, nokens, first)]
@@ -224,16 +224,17 @@ def leading_right(decoded: Sequence[int], target: Sequence[int]) -> int:
 @torch.no_grad()
 def bits(lab: Lab, prompt: str, vectors: Tensor, ids: Sequence[Tensor]) -> list[Tensor]:
     """The bits of each token of ids after a prompt with vectors (rows, width): (tokens,) for each row."""
-    (frame,) = teacher_forcing.frames(lab, [prompt])
+    (template,) = teacher_forcing.cached_templates(lab, [prompt])
     rows = [row for row, tokens in enumerate(ids) if len(tokens)]
     if not rows:
         return list(ids)
 
     def costs(batch: slice) -> list[Tensor]:
         tokens = [ids[row].to(lab.device) for row in rows[batch]]
-        nats, _ = teacher_forcing.by_token(lab, frame, vectors[rows[batch], None].to(lab.device), tokens)
+        fed = vectors[rows[batch], None].to(lab.device)  # (batch, 1, width)
+        nats, _ = teacher_forcing.score_tokens(lab, template, fed, tokens)
         return [row.cpu() / NATS for row in nats]
 
-    size = teacher_forcing.rows_at_once(lab, [frame], list(ids))
+    size = teacher_forcing.rows_at_once(lab, [template], list(ids))
     by_row = dict(zip(rows, chain.from_iterable(lab.in_batches(costs, len(rows), size)), strict=True))
     return [by_row.get(row, torch.zeros(0)) for row in range(len(ids))]

@@ -54,16 +54,11 @@ def constraints_of(lab: Lab, names: Sequence[str], anchor: str) -> dict[str, Con
     distance of the token of `anchor`, a word. pinned: those whose nearest token is it. PEZ: tokens alone.
     Raises ValueError for another name, and for a word that no noken can be near or pinned to.
     """
-    known = {
-        "free": lambda: constraints.free(),
-        "token norm": lambda: constraints.at_norm(lab.space.median_norm),
-        "near": lambda: constraints.near(anchor, NEAR * lab.space.median_distance),
-        "pinned": lambda: constraints.pinned(anchor),
-        "PEZ": lambda: constraints.on_tokens(),
-    }
-    if not names or not set(names) <= set(known):
-        raise ValueError(f"constraints wants some of {', '.join(known)}; got {short(list(names))}")
-    found = {name: known[name]() for name in names}
+    if not names or not set(names) <= set(constraints.KINDS):
+        kinds = ", ".join(constraints.KINDS)
+        raise ValueError(f"constraints must be some of {kinds}; got {short(list(names))}")
+    distance = NEAR * lab.space.median_distance
+    found = {name: constraints.KINDS[name].make(lab, anchor, distance) for name in names}
     for constraint in found.values():
         constraint.bind(lab)  # what is wrong is said before long work
     return found
@@ -92,15 +87,19 @@ def nll(lab: Lab, prompt: str, vectors: Tensor, texts: Sequence[str]) -> Tensor:
 
     A text a vector, (rows, width).
     """
-    frame = teacher_forcing.Frame(lab, prompt)
+    template = teacher_forcing.CachedTemplate(lab, prompt)
     with torch.no_grad():
-        parts = lab.in_batches(lambda some: _losses(lab, frame, vectors[some], texts[some]), len(texts), 64)
+        parts = lab.in_batches(
+            lambda some: _losses(lab, template, vectors[some], texts[some]), len(texts), 64
+        )
     return torch.cat(parts)
 
 
-def _losses(lab: Lab, frame: teacher_forcing.Frame, vectors: Tensor, texts: Sequence[str]) -> Tensor:
+def _losses(
+    lab: Lab, template: teacher_forcing.CachedTemplate, vectors: Tensor, texts: Sequence[str]
+) -> Tensor:
     ids = [lab.ids(text).to(lab.device) for text in texts]
-    return teacher_forcing.run(lab, frame, vectors.to(lab.device)[:, None], ids)[0]
+    return teacher_forcing.score(lab, template, vectors.to(lab.device)[:, None], ids)[0]
 
 
 def best_tokens(lab: Lab, prompts: Sequence[str], texts: Sequence[str], count: int) -> list[int]:
@@ -110,7 +109,7 @@ def best_tokens(lab: Lab, prompts: Sequence[str], texts: Sequence[str], count: i
     search of HotFlip (Ebrahimi et al. 2018) and AutoPrompt (Shin et al. 2020).
     """
     at = lab.space.centroid.repeat(len(texts), 1).requires_grad_()  # (texts, width)
-    losses = [_losses(lab, teacher_forcing.Frame(lab, prompt), at, texts) for prompt in prompts]
+    losses = [_losses(lab, teacher_forcing.CachedTemplate(lab, prompt), at, texts) for prompt in prompts]
     (slopes,) = torch.autograd.grad(torch.cat(losses).sum(), at)  # (texts, width)
     falls = slopes @ lab.space.vectors.float().T  # (texts, tokens)
     rows = falls.topk(min(count, len(lab.space)), largest=False).indices  # (texts, count)

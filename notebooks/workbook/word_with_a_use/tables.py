@@ -89,7 +89,8 @@ def learn_words(
         most = len(examples.asked)
         raise ValueError(f"1 to {most} examples and at least 1 step are needed, got {count} and {steps}")
     sets = examples.answers | {SHUFFLED: _shuffled(examples, seed)}
-    frames = teacher_forcing.frames(lab, [FRAME.format(question) for question in examples.asked[:count]])
+    prompts = [FRAME.format(question) for question in examples.asked[:count]]
+    templates = teacher_forcing.cached_templates(lab, prompts)
     ids = [[lab.ids(answers[n]).to(lab.device) for answers in sets.values()] for n in range(count)]
     start = near_centroid(lab.space, 1, seed).to(lab.device)  # (1, 1, width)
     vectors = start.repeat(len(sets), 1, 1).requires_grad_()  # (sets, 1, width)
@@ -97,9 +98,9 @@ def learn_words(
     rows = []
     for step in tqdm(range(steps), unit="step"):
         nll = torch.zeros(len(sets), device=lab.device)
-        for frame, targets in zip(frames, ids, strict=True):
+        for template, targets in zip(templates, ids, strict=True):
             with lab.lock, torch.enable_grad():
-                loss, _ = teacher_forcing.run(lab, frame, vectors, targets)
+                loss, _ = teacher_forcing.score(lab, template, vectors, targets)
                 (loss.sum() / count).backward()
             nll += loss.detach() / count
         rows += zip(sets, [step] * len(sets), nll.tolist(), strict=True)

@@ -5,7 +5,6 @@ import torch
 
 from nokenlab.nokens import near_centroid
 from nokenlab.prompt import fill
-from nokenlab.readout import teacher_forcing
 from workbook.cramming import tables
 
 PROMPT = "Recite: <noken>"
@@ -16,7 +15,7 @@ def targets(small):
     """What four random nokens make the model say: a noken that says five tokens of it is known to exist."""
     noise = torch.randn(4, small.width, generator=torch.Generator().manual_seed(1))
     x = fill(small, PROMPT, near_centroid(small.space, 1, 0)[0] + 0.5 * noise)
-    return [torch.tensor(row) for row in teacher_forcing.greedy(small, x, 5)]
+    return [torch.tensor(row) for row in small.greedy_ids(x, 5)]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def test_the_three_kinds_of_target(lab):
 
 
 def test_greedy_decoding_recites_the_horizon(small, targets, crammed):
-    decoded = teacher_forcing.greedy(small, fill(small, PROMPT, crammed.vectors), 5)
+    decoded = small.greedy_ids(fill(small, PROMPT, crammed.vectors), 5)
     right = [tables.leading_right(new, ids.tolist()) for new, ids in zip(decoded, targets, strict=True)]
     assert right == crammed.horizon.tolist() and max(right) > 1
     for row, horizon in enumerate(right):

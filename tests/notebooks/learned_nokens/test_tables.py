@@ -68,7 +68,7 @@ def test_a_prompt_cannot_be_seen_and_unseen():
 def test_constraints_are_chosen_by_name(small):
     assert list(experiment.constraints_of(small, ["PEZ", "near"], "Red")) == ["PEZ", "near"]
     for names in ([], ["loose"]):
-        with pytest.raises(ValueError, match="constraints wants some of free, token norm"):
+        with pytest.raises(ValueError, match="constraints must be some of free, token norm"):
             experiment.constraints_of(small, names, "Red")
     with pytest.raises(ValueError, match="needs a word of one"):
         experiment.constraints_of(small, ["pinned"], "xyzzy")

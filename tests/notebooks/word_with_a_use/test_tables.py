@@ -63,10 +63,13 @@ def test_learning_goes_down_the_examples_loss(llama, known, learned):
     assert list(nokens) == [*known.answers, tables.SHUFFLED] == table["behaviour"][:4].tolist()
     first, last = (table[table["step"] == step].set_index("behaviour")["nll"] for step in (0, 11))
     assert (last < first).all()
-    frames = teacher_forcing.frames(llama, [tables.FRAME.format(question) for question in known.asked[:3]])
+    prompts = [tables.FRAME.format(question) for question in known.asked[:3]]
+    templates = teacher_forcing.cached_templates(llama, prompts)
     losses = [
-        teacher_forcing.run(llama, frame, near_centroid(llama.space, 1, 1), [llama.ids(answer)])[0].item()
-        for frame, answer in zip(frames, known.answers["short"][:3], strict=True)
+        teacher_forcing.score(llama, template, near_centroid(llama.space, 1, 1), [llama.ids(answer)])[
+            0
+        ].item()
+        for template, answer in zip(templates, known.answers["short"][:3], strict=True)
     ]
     assert first["short"] == pytest.approx(sum(losses) / 3, rel=1e-4)
 
