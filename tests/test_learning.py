@@ -313,7 +313,7 @@ def test_what_makes_no_text_is_refused():
 def test_a_noken_of_ones_own_stands_in_prompts_and_in_no_target(lab):
     own = lab.with_nokens(blorp=nl.random_nokens(lab.width, 1)[0])
     assert learn(own, "The <blorp> is <noken>", [" often"], steps=1).vectors.shape == (1, lab.width)
-    with pytest.raises(ValueError, match="cannot say a noken of your own"):
+    with pytest.raises(ValueError, match="target 0 has a noken of your own"):
         learn(own, targets=[" a <blorp>"])
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import NamedTuple
 
 import ipywidgets as w
 import pandas as pd
@@ -29,13 +28,14 @@ EVERY = 2  # steps after which the model's text is generated again
 MORE = 8  # tokens that are generated beyond the target's
 SHOWN = 12  # texts in the table without scripts
 COLUMNS = ["name", "nll", "text", "nearest", "cosine", "norm", "target", "constraint"]  # of kept nokens
+CONSTRAINTS = {kind.label: kind for kind in constraints.KINDS.values()}
 
 
 @dataclass(frozen=True)
 class Task:
     """One noken to learn: with it at <noken> in `prompt` the model should say `target`.
 
-    start: "centroid", "random" (drawn with `seed`) or a word. constraint: a name of `constraints.BY_NAME`;
+    start: "centroid", "random" (drawn with `seed`) or a word. constraint: a name of `CONSTRAINTS`;
     `word` and `distance` (in the embedding space) are for those that need them.
     """
 
@@ -47,31 +47,6 @@ class Task:
     word: str
     distance: float
     steps: int
-
-
-class Kind(NamedTuple):
-    """A constraint: a few words for people, what it needs of a task, and the function that makes it."""
-
-    tip: str
-    needs: tuple[str, ...]
-    make: Callable[[Lab, Task], constraints.Constraint | None]
-
-
-CONSTRAINTS = {
-    "free": Kind("anywhere in the embedding space", (), lambda lab, task: None),
-    "at token norm": Kind(
-        "as long as a typical token", (), lambda lab, task: constraints.at_norm(lab.space.median_norm)
-    ),
-    "near a word": Kind(
-        "no farther from the word than that",
-        ("word", "distance"),
-        lambda lab, task: constraints.near(task.word, task.distance),
-    ),
-    "on tokens": Kind("what is fed is always a real token", (), lambda lab, task: constraints.on_tokens()),
-    "pinned": Kind(
-        "the nearest token is always the word", ("word",), lambda lab, task: constraints.pinned(task.word)
-    ),
-}
 
 
 class NokenForge(Panel):
@@ -334,7 +309,7 @@ def start_vector(lab: Lab, task: Task) -> Tensor:
 def new_learner(lab: Lab, task: Task) -> Learner:
     """The learner of a task, before its first step. Raises ValueError as `check_task` and `Learner` do."""
     check_task(lab, task)
-    constraint = CONSTRAINTS[task.constraint].make(lab, task)
+    constraint = CONSTRAINTS[task.constraint].make(lab, task.word, task.distance)
     starts = start_vector(lab, task)[None]
     with lab.lock:  # it runs the part of the prompt before the noken
         return Learner(lab, task.prompt, [task.target], starts=starts, constraint=constraint)
