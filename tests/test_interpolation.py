@@ -1,4 +1,4 @@
-"""Identities of the ways from one vector to another."""
+"""Identities of the interpolations between two vectors."""
 
 import math
 
@@ -87,12 +87,12 @@ def test_paths_need_one_shape_and_an_arc():
 def test_every_interpolation_takes_whole_prompts(interpolation):
     a, b, c = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.randn(8)
     b[:, 1] = a[:, 1]
-    found = between(a, b, [0.0, 0.3, 1.0], interpolation, c)
-    assert found.shape == (3, 3, 8)
-    torch.testing.assert_close(found[[0, 2]], torch.cat([a, b]))
-    assert torch.equal(found[:, 1], a[:, 1].expand(3, 8))  # the same token stays exactly as it is
+    rows = between(a, b, [0.0, 0.3, 1.0], interpolation, c)
+    assert rows.shape == (3, 3, 8)
+    torch.testing.assert_close(rows[[0, 2]], torch.cat([a, b]))
+    assert torch.equal(rows[:, 1], a[:, 1].expand(3, 8))  # the same token stays exactly as it is
     alone = between(a[0, 0], b[0, 0], [0.3], interpolation, c)  # a token's vector by itself goes the same way
-    torch.testing.assert_close(alone, found[[1], 0])
+    torch.testing.assert_close(alone, rows[[1], 0])
 
 
 def test_interpolations_agree_with_their_functions():
@@ -117,17 +117,17 @@ def test_an_arc_about_a_point_changes_the_distance_from_it_evenly():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_an_arc_about_a_point_keeps_the_number_format(dtype):
     a, b, c = torch.randn(8).to(dtype), torch.randn(8).to(dtype), 3 * torch.randn(8)
-    found = slerp_about(c, a, b, [0.0, 0.5, 1.0])
+    turned = slerp_about(c, a, b, [0.0, 0.5, 1.0])
     exact = slerp_about(c, a.float(), b.float(), [0.0, 0.5, 1.0])
-    assert found.dtype == dtype
-    torch.testing.assert_close(found, exact.to(dtype))
+    assert turned.dtype == dtype
+    torch.testing.assert_close(turned, exact.to(dtype))
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_each_interpolation_begins_and_ends_at_the_words(lab, interpolation):
     a, b, c = word_vector(lab, "dog"), word_vector(lab, "cat"), lab.space.centroid
-    found = between(a, b, [0.0, 0.5, 1.0], interpolation, c)
-    torch.testing.assert_close(found[[0, 2]], torch.stack([a, b]), atol=1e-5, rtol=1e-4)
+    rows = between(a, b, [0.0, 0.5, 1.0], interpolation, c)
+    torch.testing.assert_close(rows[[0, 2]], torch.stack([a, b]), atol=1e-5, rtol=1e-4)
 
 
 def test_the_arc_about_the_centroid_keeps_the_distance_and_the_line_does_not(lab):

@@ -60,15 +60,15 @@ def test_generate_is_the_same_in_any_batch_size(tiny):
     whole = tiny.generate(rows, 8)
     assert len(whole) == 7
     assert tiny.generate(rows, 8, batch_size=3) == whole
-    some = {"seeds": 5, "processors": [TopKLogitsWarper(20)]}
-    assert tiny.generate(rows, 8, batch_size=3, **some) == tiny.generate(rows, 8, **some)
+    options = {"seeds": 5, "processors": [TopKLogitsWarper(20)]}
+    assert tiny.generate(rows, 8, batch_size=3, **options) == tiny.generate(rows, 8, **options)
     torch.testing.assert_close(tiny.logits(rows, batch_size=2), tiny.logits(rows), rtol=1e-4, atol=1e-4)
 
 
 def test_fewer_rows_run_at_once_where_there_is_less_memory(lab, monkeypatch):
     assert lab.rows_at_once == 128
     for gigabytes, rows in ((1.2, 64), (0.8, 32), (0.5, 1)):
-        monkeypatch.setattr(memory, "free_and_total", lambda device, there=gigabytes * 1e9: (there, there))
+        monkeypatch.setattr(memory, "free_and_total", lambda device, free=gigabytes * 1e9: (free, free))
         assert nl.Lab(lab.model, lab.tokenizer, lab.name).rows_at_once == rows
 
 
@@ -126,10 +126,10 @@ def test_provenance_names_what_a_result_depends_on(lab):
 
 
 def test_provenance_tells_apart_what_a_word_of_your_own_stands_for(tiny):
-    one, other = nl.random_nokens(tiny.width, range(2))
-    own = [tiny.with_nokens(blorp=vector).provenance() for vector in (one, other, one)]
-    assert own[0] == own[2] != own[1] and own[0]["nokens"].startswith("<blorp> ")
-    assert {name: own[0][name] for name in tiny.provenance()} == tiny.provenance()
+    first, second = nl.random_nokens(tiny.width, range(2))
+    records = [tiny.with_nokens(blorp=vector).provenance() for vector in (first, second, first)]
+    assert records[0] == records[2] != records[1] and records[0]["nokens"].startswith("<blorp> ")
+    assert {name: records[0][name] for name in tiny.provenance()} == tiny.provenance()
 
 
 def test_a_chat_frame_is_put_on_once_with_one_start_token(tmp_path):
@@ -171,7 +171,7 @@ def test_threads_take_turns_at_the_model(tiny, monkeypatch):
 
     monkeypatch.setattr(tiny.model, "forward", watched)
     with ThreadPoolExecutor(len(texts)) as pool:
-        assert [found[0] for found in pool.map(lambda text: tiny.generate(text, 8), texts)] == wanted
+        assert [answer for (answer,) in pool.map(lambda text: tiny.generate(text, 8), texts)] == wanted
 
 
 def test_a_feed_may_ask_the_model_itself(tiny):

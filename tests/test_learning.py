@@ -35,7 +35,7 @@ def sayable(lab):
     vectors = nl.random_nokens(lab.width, range(100, 160), norm=5.0)
     texts = dict.fromkeys(lab.generate(nl.fill(lab, PROMPT, vectors), 1))
     ids = {text: lab.ids(text).tolist() for text in texts if text}
-    return [text for text, own in ids.items() if len(own) == 1 and lab.text(own) == text][-2:]
+    return [text for text, tokens in ids.items() if len(tokens) == 1 and lab.text(tokens) == text][-2:]
 
 
 def test_a_word_is_learned_said_and_then_left_alone(lab):
@@ -140,9 +140,11 @@ def test_constraints_hold_at_every_step(lab, name):
             assert nearest["distance"].max() < 1e-4 * lab.space.median_norm
         if name == "pinned to Blue":
             assert nearest["token"].tolist() == [" Blue"] * 2
-        told = lines.set_index("row")
-        assert told["nearest"].tolist() == nearest["token"].iloc[told.index].tolist()
-        assert told["cosine"].tolist() == pytest.approx(nearest["cosine"].iloc[told.index].tolist(), abs=1e-5)
+        last_lines = lines.set_index("row")
+        assert last_lines["nearest"].tolist() == nearest["token"].iloc[last_lines.index].tolist()
+        assert last_lines["cosine"].tolist() == pytest.approx(
+            nearest["cosine"].iloc[last_lines.index].tolist(), abs=1e-5
+        )
     assert learner.table["constraint"].tolist() == [name] * 2
 
 
@@ -184,15 +186,15 @@ def test_ctrl_c_keeps_what_was_learned_and_go_on_goes_on(lab, monkeypatch, capsy
         return step(learner)
 
     monkeypatch.setattr(nl.Learner, "step", stopped)
-    some = learn(lab, steps=6, batch_size=2)
+    interrupted = learn(lab, steps=6, batch_size=2)
     assert len(calls) == 4
     assert "what was learned is kept" in capsys.readouterr().err
-    assert some.vectors.shape == (4, lab.width)
-    assert some.table["steps"].tolist() == [2, 2, 0, 0]
-    assert some.table["nll"].isna().tolist() == [False, False, True, True]
-    some.learners[0].step(), some.learners[1].step()
-    some.go_on(6, progress=False)
-    assert torch.equal(some.learners[1].vectors, whole.learners[1].vectors)
+    assert interrupted.vectors.shape == (4, lab.width)
+    assert interrupted.table["steps"].tolist() == [2, 2, 0, 0]
+    assert interrupted.table["nll"].isna().tolist() == [False, False, True, True]
+    interrupted.learners[0].step(), interrupted.learners[1].step()
+    interrupted.go_on(6, progress=False)
+    assert torch.equal(interrupted.learners[1].vectors, whole.learners[1].vectors)
 
 
 def test_ctrl_c_within_a_step_leaves_a_whole_step(lab, monkeypatch):
@@ -311,10 +313,10 @@ def test_what_makes_no_text_is_refused():
 
 
 def test_a_noken_of_ones_own_stands_in_prompts_and_in_no_target(lab):
-    own = lab.with_nokens(blorp=nl.random_nokens(lab.width, 1)[0])
-    assert learn(own, "The <blorp> is <noken>", [" often"], steps=1).vectors.shape == (1, lab.width)
+    with_word = lab.with_nokens(blorp=nl.random_nokens(lab.width, 1)[0])
+    assert learn(with_word, "The <blorp> is <noken>", [" often"], steps=1).vectors.shape == (1, lab.width)
     with pytest.raises(ValueError, match="target 0 has a noken of your own"):
-        learn(own, targets=[" a <blorp>"])
+        learn(with_word, targets=[" a <blorp>"])
 
 
 def test_cosines_are_those_of_torch(lab):

@@ -18,28 +18,28 @@ def test_vectors_prompt_and_table_come_back(lab, tmp_path):
     learned = nl.learn(lab, ["The <noken> is", "A <noken>"], [" often", " Blüe\n"], steps=2, progress=False)
     path, prompts = tmp_path / "new" / "nokens.safetensors", ["The <noken> is", "A <noken>"]
     nl.save_nokens(path, lab, learned.vectors, prompt=prompts, table=learned.table)
-    found = nl.load_nokens(path, lab)
-    assert torch.equal(found.vectors, learned.vectors)
-    assert found.prompt == prompts
+    saved = nl.load_nokens(path, lab)
+    assert torch.equal(saved.vectors, learned.vectors)
+    assert saved.prompt == prompts
     wanted = learned.table
-    assert found.table.columns.tolist() == wanted.columns.tolist()
-    assert found.table["target"].tolist() == wanted["target"].tolist()
-    assert found.table["exact"].tolist() == wanted["exact"].tolist()
-    assert found.table["nll"].tolist() == pytest.approx(wanted["nll"].tolist())
+    assert saved.table.columns.tolist() == wanted.columns.tolist()
+    assert saved.table["target"].tolist() == wanted["target"].tolist()
+    assert saved.table["exact"].tolist() == wanted["exact"].tolist()
+    assert saved.table["nll"].tolist() == pytest.approx(wanted["nll"].tolist())
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_one_vector_and_k_vectors_a_row(lab, tmp_path):
-    one, several = torch.randn(lab.width), torch.randn(2, 3, lab.width)
+    single, several = torch.randn(lab.width), torch.randn(2, 3, lab.width)
     for vectors, wanted in (
-        (one, one[None]),
+        (single, single[None]),
         (several, several),
         (several.bfloat16(), several.bfloat16().float()),
     ):
         nl.save_nokens(tmp_path / "nokens", lab, vectors)
-        found = nl.load_nokens(tmp_path / "nokens", lab)
-        assert torch.equal(found.vectors, wanted)
-        assert (found.prompt, found.table) == (None, None)
+        saved = nl.load_nokens(tmp_path / "nokens", lab)
+        assert torch.equal(saved.vectors, wanted)
+        assert (saved.prompt, saved.table) == (None, None)
 
 
 def test_it_is_a_safetensors_file_that_others_can_read(lab, tmp_path):

@@ -25,19 +25,19 @@ def test_values_are_the_modules_output_not_its_weight(lab):
 
 def test_the_nearest_token_of_a_tokens_embedding_is_that_token(any_lab):
     ids = torch.tensor([50, 905, 19556, len(any_lab.space) - 1])
-    found = any_lab.space.nearest(any_lab.space.vectors[ids], k=1)
-    assert found["id"].tolist() == ids.tolist()
-    assert found["cosine"].tolist() == pytest.approx([1.0] * 4)
-    assert found["distance"].tolist() == pytest.approx([0.0] * 4, abs=1e-4)
+    neighbours = any_lab.space.nearest(any_lab.space.vectors[ids], k=1)
+    assert neighbours["id"].tolist() == ids.tolist()
+    assert neighbours["cosine"].tolist() == pytest.approx([1.0] * 4)
+    assert neighbours["distance"].tolist() == pytest.approx([0.0] * 4, abs=1e-4)
 
 
 def test_nearest_agrees_with_every_cosine_by_hand(lab):
     vector = nl.random_nokens(lab.width, 1)[0]
-    found = lab.space.nearest(vector, k=7)
+    neighbours = lab.space.nearest(vector, k=7)
     everyone = torch.nn.functional.cosine_similarity(lab.space.vectors, vector[None])
-    assert found["cosine"].tolist() == pytest.approx(everyone.topk(7).values.tolist())
-    assert found["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    assert list(found.columns) == ["rank", "token", "id", "cosine", "distance"]
+    assert neighbours["cosine"].tolist() == pytest.approx(everyone.topk(7).values.tolist())
+    assert neighbours["rank"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    assert list(neighbours.columns) == ["rank", "token", "id", "cosine", "distance"]
 
 
 def test_nearest_does_not_care_for_length(lab):

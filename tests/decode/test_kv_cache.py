@@ -15,7 +15,7 @@ def test_a_cache_may_be_branched_twice_and_parts_of_it_joined(any_lab):
         zeros = torch.zeros(4, dtype=torch.long)
         all_at_once, _ = branch(any_lab.model, past, zeros, fed, tokens)
         parts = [branch(any_lab.model, past, zeros[:2], fed[i : i + 2], tokens) for i in (0, 2)]
-        both = join([own for _, own in parts])
+        both = join([cache for _, cache in parts])
         crossed, _ = branch(any_lab.model, both, torch.tensor([3, 0, 3]), fed[:3], tokens + 1)
     straight = torch.cat([x.expand(4, -1, -1), fed[:, None]], dim=1)
     near = {"rtol": 1e-3, "atol": 1e-3}

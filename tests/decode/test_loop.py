@@ -135,12 +135,12 @@ def test_the_articles_sampler_is_greedy(lab):
 
 
 def test_a_sampled_row_depends_on_its_seed_alone(tiny):
-    some = [TopKLogitsWarper(20)]  # a random model's 49,000 near-equal tokens hang on the last bit
-    one = ids_of(tiny, PROMPTS[0], seeds=[11], processors=some)
-    three = ids_of(tiny, [PROMPTS[1], PROMPTS[0], PROMPTS[0]], seeds=[4, 11, 12], processors=some)
-    assert three[1] == one[0]
+    processors = [TopKLogitsWarper(20)]  # a random model's 49,000 near-equal tokens hang on the last bit
+    alone = ids_of(tiny, PROMPTS[0], seeds=[11], processors=processors)
+    three = ids_of(tiny, [PROMPTS[1], PROMPTS[0], PROMPTS[0]], seeds=[4, 11, 12], processors=processors)
+    assert three[1] == alone[0]
     assert three[1] != three[2]
-    counted = ids_of(tiny, [PROMPTS[0]] * 2, seeds=11, processors=some)  # 11 means 11, 12
+    counted = ids_of(tiny, [PROMPTS[0]] * 2, seeds=11, processors=processors)  # 11 means 11, 12
     assert counted == [three[1], three[2]]
 
 

@@ -23,8 +23,8 @@ def test_another_state_changes_what_is_read_from_its_layer_on(tiny):
 
 
 def test_what_leaves_the_last_layer_is_read_by_the_head_alone(tiny):
-    found = patching.read_logits(tiny, tiny.states(TEXT)[-1, -1:], "Red is <noken>", len(layers(tiny.model)))
-    torch.testing.assert_close(found, tiny.logits(TEXT), rtol=1e-3, atol=1e-3)
+    logits = patching.read_logits(tiny, tiny.states(TEXT)[-1, -1:], "Red is <noken>", len(layers(tiny.model)))
+    torch.testing.assert_close(logits, tiny.logits(TEXT), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("layer", [None, 0, 1, 2])
@@ -49,9 +49,9 @@ def test_each_row_may_have_a_layer_of_its_own(tiny):
 
 
 def test_an_embedding_says_what_its_word_says(tiny):
-    own = tiny.embed(TEXT)[0, -1:]
-    texts = patching.read_texts(tiny, own, "Red is <noken>", max_new_tokens=3)
-    assert texts == tiny.generate(torch.cat([tiny.embed("Red is"), own[None]], dim=1), 3)
+    embedding = tiny.embed(TEXT)[0, -1:]
+    texts = patching.read_texts(tiny, embedding, "Red is <noken>", max_new_tokens=3)
+    assert texts == tiny.generate(torch.cat([tiny.embed("Red is"), embedding[None]], dim=1), 3)
 
 
 def test_hooks_go_when_a_run_is_left_or_fails(tiny):
