@@ -66,7 +66,7 @@ def sample(
 ) -> Iterator[Step]:
     """Run a model token by token from embeddings (batch, tokens, width), one `Step` per token.
 
-    `decoders` makes what runs the model: `PlainDecoders(model)`, or faster ones (`fast/step_pool.py`).
+    `decoders` makes what runs the model: `PlainDecoders(model)`, or faster ones (`fast/captured_step.py`).
     `mask` (batch, tokens) is 1 for real positions and 0 for padding, which is on the left. Greedy
     without `seeds`; with one seed per row each row is drawn from its scores by its own generator,
     so its text does not depend on other rows. `processors` are those of transformers; they see the new

@@ -8,41 +8,37 @@ from functools import partial
 import torch
 from transformers import Cache, PreTrainedModel
 
+from nokenlab.decode.hidden_states import layers
+
 
 def compile_layers(model: PreTrainedModel) -> None:
-    """Let every decoder layer of a model run compiled; it is done when the first batch of a shape comes."""
+    """Let every decoder layer of a model run compiled; the first batch of a shape compiles them."""
     torch._dynamo.config.allow_unspec_int_on_nn_module = True  # a layer's number does not tell it apart
     torch._dynamo.config.recompile_limit = 64
-    layers = decoder_layers(model)
-    shared = torch.compile(type(layers[0]).forward)
-    for index, layer in enumerate(layers):
+    decoder_layers = layers(model)
+    shared = torch.compile(type(decoder_layers[0]).forward)
+    for index, layer in enumerate(decoder_layers):
         layer.forward = partial(_forward, shared, layer, index)
 
 
-def decoder_layers(model: PreTrainedModel) -> torch.nn.ModuleList:
-    """The list of a model's decoder layers: the only list of modules that is as long as it is deep."""
-    deep = model.config.num_hidden_layers
-    lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
-    return next(m for m in lists if len(m) == deep)
-
-
 class OneLayer:
-    """The cache of one layer, which asks for no number."""
+    """The cache of one layer, in place of a cache and a layer's number."""
 
     def __init__(self, layer):
         self.layer = layer
 
-    def update(self, keys, values, *others, **more):
+    def update(self, keys, values, *args, **kwargs):
         """Put new keys and values in; all of them."""
         return self.layer.update(keys, values)
 
 
-def _forward(shared, layer, index: int, hidden, *arguments, **named):
+def _forward(shared, layer, index: int, hidden, *args, **kwargs):
     if hidden.shape[1] == 1:  # a step: few have different sizes, and kernels for one size are faster
         torch._dynamo.mark_static(hidden)
-    arguments = [hidden, *(_part(one, index) for one in arguments)]
-    return shared(layer, *arguments, **{name: _part(one, index) for name, one in named.items()})
+    args = [_of_layer(argument, index) for argument in args]
+    kwargs = {name: _of_layer(argument, index) for name, argument in kwargs.items()}
+    return shared(layer, hidden, *args, **kwargs)
 
 
-def _part(argument, index: int):
+def _of_layer(argument, index: int):
     return OneLayer(argument.layers[index]) if isinstance(argument, Cache) else argument

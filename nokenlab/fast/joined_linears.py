@@ -1,4 +1,4 @@
-"""Linear layers that read the same input as one: a large product is quicker than three small ones."""
+"""Linear layers with the same input as one layer: a large product is faster than three small ones."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,25 @@ from nokenlab.models.families import same_input
 
 
 def join_linears(model: Module) -> None:
-    """Make one layer of those that read the same input; the model then holds the weights of that one."""
+    """Make one layer of those that have the same input; the model then holds only the weights of that one."""
     for module in list(model.modules()):
         for names in same_input(model.config):
             layers = [_layer(module, name) for name in names]
-            if all(type(layer) is Linear for layer in layers) and _alike(layers):
-                joined = Joined(layers)
+            if _can_be_joined(layers):
+                joined = JoinedLinears(layers)
                 for index, name in enumerate(names):
                     module.set_submodule(name, Part(joined, index))
+
+
+def llama_linears(model) -> dict[str, Module | None]:
+    """The linear layers of a joined Llama, by the names of `gguf_weights.PackedLlama.matrices`."""
+    linears = {"embedding": model.lm_head}
+    for number, layer in enumerate(model.model.layers):
+        linears[f"{number}.qkv"] = getattr(layer.self_attn.q_proj, "whole", None)
+        linears[f"{number}.output"] = layer.self_attn.o_proj
+        linears[f"{number}.gate_up"] = getattr(layer.mlp.gate_proj, "whole", None)
+        linears[f"{number}.down"] = layer.mlp.down_proj
+    return linears
 
 
 def _layer(module: Module, name: str) -> Module | None:
@@ -25,12 +36,14 @@ def _layer(module: Module, name: str) -> Module | None:
         return None
 
 
-def _alike(layers: list[Linear]) -> bool:
+def _can_be_joined(layers: list[Module | None]) -> bool:
+    if any(type(layer) is not Linear for layer in layers):
+        return False
     return len({(layer.in_features, layer.bias is None) for layer in layers}) == 1
 
 
-class Joined:
-    """Linear layers of one input as one layer; what it gave is held until the last part was asked."""
+class JoinedLinears:
+    """Linear layers with one input as one layer; its output is held until the last part has been taken."""
 
     def __init__(self, layers: list[Linear]):
         self.sizes = [layer.out_features for layer in layers]
@@ -43,16 +56,16 @@ class Joined:
 
 
 class Part(Module):
-    """One of several linear layers that are computed at once."""
+    """One of several joined linear layers."""
 
-    def __init__(self, joined: Joined, index: int):
+    def __init__(self, joined: JoinedLinears, index: int):
         super().__init__()
         self.joined, self.index = joined, index
         if index == 0:
-            self.whole = joined.whole  # so that it is one of the model's modules
+            self.whole = joined.whole  # so that the model has it among its modules
 
     def forward(self, x: Tensor) -> Tensor:
-        """The product of this part with x, (…, in): (…, out). The first that is asked computes all."""
+        """The product of this part with x, (…, in): (…, out). The first part computes all."""
         joined = self.joined
         if joined.input is not x:
             joined.input, joined.outputs = x, joined.whole(x).split(joined.sizes, dim=-1)

@@ -1,9 +1,8 @@
-"""One step of a Llama for one row, compiled as a whole by numba; its weights are read packed.
+"""One step of a Llama for one row, compiled as one function by numba; its weights are read packed.
 
-GGUF files hold 32 weights of a row in a group: Q4_1 as numbers 0 to 15 with a scale and a lowest, Q8_0 as
--127 to 127 with a scale. `models/default_model.py` makes plain float32 of them, of which they are packed here
-again: nothing is rounded, only sums are made in another order. numba compiles for some seconds and keeps that
-until this file changes, so all that it compiles stands here.
+A matrix of a GGUF file has 32 weights of a row in a group: Q4_1 as codes 0 to 15 with scale and minimum,
+Q8_0 as -128 to 127 with a scale. Nothing is rounded, only sums are made in another order than torch's. numba
+compiles for some seconds and caches that until this file changes, so all that it compiles stands here.
 """
 
 from math import exp
@@ -13,82 +12,43 @@ import numpy as np
 from numba import float32, int32, njit, prange
 
 GROUP = 32
-EXACT = 1e-6  # of a group's largest: float32 made of scale and lowest is rounded itself
 SUMS = {"contract", "reassoc", "nsz"}  # may be made in any order; NaN and infinity stay what they are
 compiled = njit(fastmath=SUMS, error_model="numpy", nogil=True, cache=True)
 on_all_threads = njit(fastmath=SUMS, error_model="numpy", nogil=True, cache=True, parallel=True)
 
 
-class Grouped(NamedTuple):
-    """Matrices (out, in) of all layers, rows beside each other in blocks: as many are multiplied at once.
+class PackedMatrices(NamedTuple):
+    """Matrices (out, in), one per layer, in blocks of rows, which are multiplied at once.
 
-    numbers: (layers, blocks, groups, 16 or 32, rows of a block) bytes, of 4 bits two in each, the first in
-    its lower half, or one with its sign. scales: (layers, blocks, groups, rows of a block), float32. lows
-    alike, of no groups where numbers have a sign.
+    codes: (layers, blocks, groups, 16 or 32, rows of a block) bytes: two codes of 4 bits, the first in the
+    lower half, or one signed number. scales: (layers, blocks, groups, rows of a block), float32. minima: the
+    same of 4 bits, of no groups for 8.
     """
 
-    numbers: np.ndarray
+    codes: np.ndarray
     scales: np.ndarray
-    lows: np.ndarray
+    minima: np.ndarray
 
 
 class LlamaWeights(NamedTuple):
     """What a step reads. Matrices of one input are one: queries, keys, values; gates and what they gate."""
 
     attention_norm: np.ndarray  # (layers, width)
-    qkv: Grouped
-    out: Grouped
+    qkv: PackedMatrices
+    output: PackedMatrices
     mlp_norm: np.ndarray  # (layers, width)
-    gate_up: Grouped
-    down: Grouped
+    gate_up: PackedMatrices
+    down: PackedMatrices
     norm: np.ndarray  # (width,)
-    head: Grouped
+    head: PackedMatrices
     epsilon: np.float32  # of the norms
 
 
-@on_all_threads
-def pack_4_bits(weight, numbers, scales, lows):
-    """Pack a matrix (out, in) into one layer's part of a `Grouped`; whether it is the same again."""
-    rows, wrong = scales.shape[2], 0
-    for place in prange(len(weight)):
-        block, row = place // rows, place % rows
-        for g in range(scales.shape[1]):
-            group = weight[place, GROUP * g : GROUP * g + GROUP]
-            low, high = group.min(), group.max()
-            scale = (high - low) / float32(15)
-            allowed = float32(EXACT) * max(-low, high)
-            scales[block, g, row], lows[block, g, row] = scale, low
-            for k in range(GROUP):
-                number = int32(np.rint((group[k] - low) / scale)) if scale > 0 else int32(0)
-                wrong += not abs(number * scale + low - group[k]) <= allowed
-                before = numbers[block, g, k // 2, row] if k % 2 else 0
-                numbers[block, g, k // 2, row] = before + (number << 4 * (k % 2))
-    return wrong == 0
-
-
-@on_all_threads
-def pack_8_bits(weight, numbers, scales, lows):
-    """The same for numbers with a sign; nothing is written into lows."""
-    rows, wrong = scales.shape[2], 0
-    for place in prange(len(weight)):
-        block, row = place // rows, place % rows
-        for g in range(scales.shape[1]):
-            group = weight[place, GROUP * g : GROUP * g + GROUP]
-            largest = max(-group.min(), group.max())
-            scale = largest / float32(127)
-            scales[block, g, row] = scale
-            for k in range(GROUP):
-                number = int32(np.rint(group[k] / scale)) if scale > 0 else int32(0)
-                wrong += not abs(number * scale - group[k]) <= float32(EXACT) * largest
-                numbers[block, g, k, row] = number & 255
-    return wrong == 0
-
-
 @compiled
-def step(weights, keys, values, end, turn, x, logits):
+def step(weights, keys, values, end, rotation, x, logits):
     """Run x (width,) at position `end` through all layers, and write the next token's logits (vocab,).
 
-    keys, values: (layers, kv heads, length, size), what was before; the new ones are put in. turn:
+    keys, values: (layers, kv heads, length, size) of earlier positions; the new ones are put in. rotation:
     (2, size), cosines and sines of the rotary embedding there. x is used up.
     """
     part = np.empty_like(x)
@@ -99,33 +59,33 @@ def step(weights, keys, values, end, turn, x, logits):
     for layer in range(len(keys)):
         norm(x, weights.attention_norm[layer], weights.epsilon, part)
         multiply(weights.qkv, layer, part, qkv)
-        attend(qkv, keys[layer], values[layer], end, turn, mixed)
-        multiply(weights.out, layer, mixed, part)
-        add(part, x)
+        attend(qkv, keys[layer], values[layer], end, rotation, mixed)
+        multiply(weights.output, layer, mixed, part)
+        add(x, part)
         norm(x, weights.mlp_norm[layer], weights.epsilon, part)
         multiply(weights.gate_up, layer, part, gate_up)
         gate(gate_up, inner)
         multiply(weights.down, layer, inner, part)
-        add(part, x)
+        add(x, part)
     norm(x, weights.norm, weights.epsilon, part)
     multiply(weights.head, 0, part, logits)
 
 
 @on_all_threads
 def multiply(weights, layer, x, out):
-    """Write the product of a layer's matrix (`Grouped`) and x (in,) into out (out,)."""
+    """Write the product of a layer's matrix (`PackedMatrices`) and x (in,) into out (out,)."""
     sums, rows = sums_of_groups(x), weights.scales.shape[3]
     for block in prange(weights.scales.shape[1]):
         part, scales = out[block * rows : (block + 1) * rows], weights.scales[layer, block]
-        if weights.numbers.shape[3] == GROUP:
-            multiply_8_bits(weights.numbers[layer, block].view(np.int8), scales, x, part)
+        if weights.codes.shape[3] == GROUP:
+            multiply_8_bits(weights.codes[layer, block].view(np.int8), scales, x, part)
         else:
-            multiply_4_bits(weights.numbers[layer, block], scales, weights.lows[layer, block], x, sums, part)
+            multiply_4_bits(weights.codes[layer, block], scales, weights.minima[layer, block], x, sums, part)
 
 
 @compiled
 def sums_of_groups(x):
-    """The sum of each group of a vector: what its lowest is multiplied by."""
+    """The sum of each group of a vector: what its minimum is multiplied by."""
     sums = np.empty(len(x) // GROUP, np.float32)
     for g in range(len(sums)):
         total = float32(0)
@@ -136,27 +96,27 @@ def sums_of_groups(x):
 
 
 @compiled
-def multiply_4_bits(numbers, scales, lows, x, sums, out):
+def multiply_4_bits(codes, scales, minima, x, sums, out):
     """One block of `multiply`."""
     for row in range(len(out)):
         out[row] = 0
-    for g in range(len(numbers)):
-        xs, pairs, scale, low = x[GROUP * g : GROUP * g + GROUP], numbers[g], scales[g], lows[g]
+    for g in range(len(codes)):
+        xs, pairs, scale, minimum = x[GROUP * g : GROUP * g + GROUP], codes[g], scales[g], minima[g]
         for row in range(len(out)):  # many at once: numbers of 32 bits, and a loop inside that is unrolled
             total = float32(0)
             for k in range(16):
                 pair = pairs[k, row]
                 total += xs[2 * k] * float32(int32(pair & 15)) + xs[2 * k + 1] * float32(int32(pair >> 4))
-            out[row] += total * scale[row] + low[row] * sums[g]
+            out[row] += total * scale[row] + minimum[row] * sums[g]
 
 
 @compiled
-def multiply_8_bits(numbers, scales, x, out):
+def multiply_8_bits(codes, scales, x, out):
     """One block of `multiply`."""
     for row in range(len(out)):
         out[row] = 0
-    for g in range(len(numbers)):
-        xs, signed, scale = x[GROUP * g : GROUP * g + GROUP], numbers[g], scales[g]
+    for g in range(len(codes)):
+        xs, signed, scale = x[GROUP * g : GROUP * g + GROUP], codes[g], scales[g]
         for row in range(len(out)):
             total = float32(0)
             for k in range(32):
@@ -176,37 +136,37 @@ def norm(x, weight, epsilon, out):
 
 
 @compiled
-def add(part, x):
+def add(x, part):
     """Add part (width,) to x."""
     for i in range(len(x)):
         x[i] += part[i]
 
 
 @on_all_threads
-def attend(qkv, keys, values, end, turn, out):
-    """Put the new keys and values of a layer in, and write what its heads see into out (heads * size,)."""
+def attend(qkv, keys, values, end, rotation, out):
+    """Put the new keys and values of a layer in, and write what its heads read into out (heads * size,)."""
     kv_heads, _, size = keys.shape
     heads = len(out) // size
     parts = qkv.reshape(-1, size)  # queries of all heads, then keys, then values
     for head in range(kv_heads):
-        rotate(parts[heads + head], turn)
+        rotate(parts[heads + head], rotation)
         for i in range(size):
             keys[head, end, i] = parts[heads + head, i]
             values[head, end, i] = parts[heads + kv_heads + head, i]
     for head in prange(heads):
         shared = head * kv_heads // heads
-        rotate(parts[head], turn)
+        rotate(parts[head], rotation)
         attend_head(parts[head], keys[shared], values[shared], end + 1, out[head * size : (head + 1) * size])
 
 
 @compiled
-def rotate(x, turn):
-    """The rotary embedding of one head (size,) in place, as Llama has it: halves are turned together."""
+def rotate(x, rotation):
+    """The rotary embedding of one head (size,) in place, as Llama has it: halves are rotated together."""
     half = len(x) // 2
     for i in range(half):
         a, b = x[i], x[half + i]
-        x[i] = a * turn[0, i] - b * turn[1, i]
-        x[half + i] = b * turn[0, half + i] + a * turn[1, half + i]
+        x[i] = a * rotation[0, i] - b * rotation[1, i]
+        x[half + i] = b * rotation[0, half + i] + a * rotation[1, half + i]
 
 
 @compiled

@@ -1,12 +1,13 @@
-"""Steps of one row of a Llama on a CPU whose weights are groups of few bits, as the default model's.
+"""Steps of one row of the default model on a CPU, by `llama_kernel.py` from its packed weights.
 
 With one row a step is bound by asking for a thousand small operations and by reading weights: packed they are
-a fifth of float32, and `llama_kernel.py` does all of it in one call.
+a fifth of float32, and the kernel does all of it in one call.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 
 import numba
@@ -17,18 +18,19 @@ from torch import Tensor
 from nokenlab.decode.forward import prefill
 from nokenlab.decode.kv_cache import PlainDecoder
 from nokenlab.fast import llama_kernel
-from nokenlab.fast.cpu_linears import PackedLinear
-from nokenlab.fast.llama_kernel import GROUP, Grouped, LlamaWeights
-from nokenlab.models.families import step_can_be_captured
+from nokenlab.fast.joined_linears import llama_linears
+from nokenlab.fast.llama_kernel import LlamaWeights, PackedMatrices
+from nokenlab.models import gguf_weights
+from nokenlab.models.gguf_weights import PackedLlama, PackedMatrix
 
-BLOCKS = (96, 64, 48, 32, 16)  # rows that lie beside each other
-_one_at_a_time = Lock()
+BLOCK_ROWS = (96, 64, 48, 32, 16)  # how many rows may be multiplied at once
+_numba_lock = Lock()  # two steps at once would take each other's cores
 
 
 @contextmanager
-def _numbas_threads() -> Iterator[None]:
-    """As many as torch has; two who ask at once would take each other's cores."""
-    with _one_at_a_time:
+def _numba_threads() -> Iterator[None]:
+    """Let numba have as many threads as torch has."""
+    with _numba_lock:
         threads = torch.get_num_threads()
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         if torch.get_num_threads() != threads:  # both use one OpenMP, and numba's start asks it for all cores
@@ -37,71 +39,62 @@ def _numbas_threads() -> Iterator[None]:
 
 
 class LlamaSteps:
-    """Makes the decoders of one row of a model whose layers are joined (`joined_linears.py`).
+    """Makes the decoders of one row of a Llama whose layers are joined, from the GGUF file of its weights.
 
-    Its weights are packed when the first is asked for: who never asks needs no memory for them.
+    The file is read when the first decoder is taken: until then no memory is needed for it.
     """
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, gguf: Path):
+        self.model, self.gguf = model, gguf
+        self.linears = llama_linears(model)
 
     @cached_property
-    def weights(self) -> LlamaWeights | None:
-        """The weights as a step reads them; None where that would round them, or for other layers."""
-        matrices = _matrices(self.model)
-        with _numbas_threads():
-            parts = {name: grouped(layers) for name, layers in matrices.items()}
-        if not parts or None in parts.values():
-            return None
-        body = self.model.model
-        return LlamaWeights(
-            attention_norm=np.stack([layer.input_layernorm.weight.detach() for layer in body.layers]),
-            mlp_norm=np.stack([layer.post_attention_layernorm.weight.detach() for layer in body.layers]),
-            norm=body.norm.weight.detach().numpy(),
-            epsilon=np.float32(self.model.config.rms_norm_eps),
-            **parts,
-        )
+    def weights(self) -> LlamaWeights:
+        """The weights as a step reads them."""
+        return pack(gguf_weights.read(self.gguf))
 
     def take(self, length: int) -> "LlamaStep | None":
-        """A decoder of one row of at most `length` tokens; None where this model has none."""
-        return self.weights and LlamaStep(self.model, self.weights, length)
+        """A decoder of one row of at most `length` tokens; None if layers of the model were replaced."""
+        if llama_linears(self.model) != self.linears:
+            return None
+        return LlamaStep(self.model, self.weights, length)
 
 
-def _matrices(model) -> dict[str, list[Tensor]]:
-    """The matrices of a step, one a layer; none if this is no plain Llama whose layers are joined."""
-    config = model.config
-    known = config.model_type == "llama" and config.hidden_act == "silu" and step_can_be_captured(config)
-    if not known or config.attention_bias or config.mlp_bias:
-        return {}
-    layers = model.model.layers
-    linears = {
-        "qkv": [getattr(layer.self_attn.q_proj, "whole", None) for layer in layers],
-        "out": [layer.self_attn.o_proj for layer in layers],
-        "gate_up": [getattr(layer.mlp.gate_proj, "whole", None) for layer in layers],
-        "down": [layer.mlp.down_proj for layer in layers],
-        "head": [model.lm_head],
-    }
-    own = all(type(linear) is PackedLinear for one in linears.values() for linear in one)
-    return {name: [x.weight.detach() for x in one] for name, one in linears.items()} if own else {}
+def pack(model: PackedLlama) -> LlamaWeights:
+    """The weights of a model as a step reads them."""
+
+    def of_layers(name: str) -> PackedMatrices:
+        return in_blocks([model.matrices[f"{layer}.{name}"] for layer in range(model.layers)])
+
+    return LlamaWeights(
+        attention_norm=np.ascontiguousarray(model.norms[0:-1:2]),
+        qkv=of_layers("qkv"),
+        output=of_layers("output"),
+        mlp_norm=np.ascontiguousarray(model.norms[1::2]),
+        gate_up=of_layers("gate_up"),
+        down=of_layers("down"),
+        norm=model.norms[-1],
+        head=in_blocks([model.matrices["embedding"]]),
+        epsilon=np.float32(model.epsilon),
+    )
 
 
-def grouped(matrices: Sequence[Tensor]) -> Grouped | None:
-    """Matrices of one shape (out, in), one a layer, packed; None where that would round them."""
-    rows, columns = matrices[0].shape
-    block = next((block for block in BLOCKS if rows % block == 0), None)
-    if block is None or columns % GROUP or matrices[0].dtype != torch.float32:
-        return None
-    shape = len(matrices), rows // block, columns // GROUP
-    scales = np.empty((*shape, block), np.float32)
-    for pack, of_bytes, lows in (
-        (llama_kernel.pack_4_bits, GROUP // 2, np.empty_like(scales)),
-        (llama_kernel.pack_8_bits, GROUP, scales[:, :, :0]),
-    ):
-        found = Grouped(np.empty((*shape, of_bytes, block), np.uint8), scales, lows)
-        layers = zip(matrices, *found, strict=True)
-        if all(pack(matrix.numpy(), *layer) for matrix, *layer in layers):
-            return found
-    return None
+def in_blocks(matrices: list[PackedMatrix]) -> PackedMatrices:
+    """Matrices of one shape, one per layer, as the kernel reads them. Their rows must be a multiple of 16."""
+    rows = matrices[0].shape[0]
+    block = next(block for block in BLOCK_ROWS if rows % block == 0)
+
+    def stack(arrays: list[np.ndarray]) -> np.ndarray:  # of (rows, groups, …)
+        stacked = np.stack(arrays)
+        stacked = stacked.reshape(len(arrays), rows // block, block, *stacked.shape[2:])
+        return np.ascontiguousarray(np.moveaxis(stacked, 2, -1))  # (layers, blocks, groups, …, block)
+
+    codes = stack([matrix.codes for matrix in matrices])
+    scales = stack([matrix.scales for matrix in matrices]).astype(np.float32)
+    if matrices[0].bits == 8:
+        return PackedMatrices(codes ^ 128, scales, scales[:, :, :0])  # a byte with its sign
+    minima = stack([matrix.minima for matrix in matrices]).astype(np.float32)
+    return PackedMatrices(codes[..., 0::2, :] | (codes[..., 1::2, :] << 4), scales, minima)
 
 
 class LlamaStep(PlainDecoder):
@@ -110,10 +103,10 @@ class LlamaStep(PlainDecoder):
     def __init__(self, model, weights: LlamaWeights, length: int):
         super().__init__(model)
         self.weights, config = weights, model.config
-        room = (config.num_hidden_layers, config.num_key_value_heads, length, config.head_dim)
-        self.keys, self.values = torch.zeros(room), torch.zeros(room)
-        turn = model.model.rotary_emb(self.keys, torch.arange(length)[None])  # twice (1, length, size)
-        self.turn = torch.cat(turn).transpose(0, 1).contiguous().numpy()
+        shape = (config.num_hidden_layers, config.num_key_value_heads, length, config.head_dim)
+        self.keys, self.values = torch.zeros(shape), torch.zeros(shape)
+        cos_sin = model.model.rotary_emb(self.keys, torch.arange(length)[None])  # (1, length, size) each
+        self.rotations = torch.cat(cos_sin).transpose(0, 1).contiguous().numpy()  # (length, 2, size)
 
     def prefill(self, embeddings: Tensor, mask: Tensor, shared: int) -> Tensor:
         """Begin with a prompt (1, tokens, width); its next logits. Padding is left out."""
@@ -125,15 +118,12 @@ class LlamaStep(PlainDecoder):
         return logits
 
     def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """Feed an embedding (1, width); its next logits, (1, vocab)."""
+        """Feed an embedding (1, width); its next logits, (1, vocab). IndexError beyond `length`."""
         logits = torch.empty(1, self.model.lm_head.out_features)
-        before = (
-            self.keys.numpy(),
-            self.values.numpy(),
-            self.end,
-            self.turn[self.end],
-        )  # fails at its end
-        with _numbas_threads():
-            llama_kernel.step(self.weights, *before, embeddings[0].clone().numpy(), logits[0].numpy())
+        rotation = self.rotations[self.end]
+        hidden = embeddings[0].clone().numpy()  # is used up
+        keys, values = self.keys.numpy(), self.values.numpy()
+        with _numba_threads():
+            llama_kernel.step(self.weights, keys, values, self.end, rotation, hidden, logits[0].numpy())
         self.end += 1
         return logits

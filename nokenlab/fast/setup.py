@@ -1,58 +1,82 @@
-"""What `nl.load` asks of this room: may this model be fast here, and make it so.
+"""What `nl.load` uses of this folder: can this model be fast here, and make it so.
 
-Without this folder nokenlab is whole, and slower: `models/loading.py` then leaves the model as it is.
+Without the folder nokenlab works, and is slower.
 """
 
 import warnings
+from pathlib import Path
+
+import torch
 
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.fast import attention, compiled_layers, cpu_linears, joined_linears
-from nokenlab.fast.step_pool import StepPool
+from nokenlab.fast.captured_step import StepPool
+from nokenlab.models import default_model, gguf_weights
 from nokenlab.models.families import TESTED_FAST, step_can_be_captured
 
 
 def check(config, device: str) -> None:
-    """Told from its configuration, before weights are read: what fast=True cannot do for this model here.
+    """ValueError where fast=True would do nothing for this model here, a warning where it does less.
 
-    ValueError where it would do nothing, a warning where it does less.
+    Only the configuration is needed, so weights are not read in vain.
     """
     kind = device.split(":")[0]
     if kind not in ("cuda", "cpu"):
         raise ValueError(f"fast=True knows cuda and cpu, not {kind}; leave it out")
     if kind == "cuda" and config.model_type not in TESTED_FAST:
-        known = ", ".join(sorted(TESTED_FAST))
+        tested = ", ".join(sorted(TESTED_FAST))
         raise ValueError(
-            f"fast=True was not tested with {config.model_type}, only with {known}; leave it out"
+            f"fast=True was not tested with {config.model_type}, only with {tested}; leave it out"
         )
     if kind == "cpu" and not step_can_be_captured(config):
-        why = f"steps of {config.model_type} were not tested as traced, and run as without it"
-        warnings.warn(f"fast=True: {why}; its linear layers are faster all the same", stacklevel=4)
+        warnings.warn(
+            f"fast=True: steps of {config.model_type} were not tested as traced and run as without it; "
+            "only its linear layers are faster",
+            stacklevel=4,
+        )
 
 
 def make_fast(network, fast: bool) -> PlainDecoders:
-    """Give a network that was just loaded what makes it faster, and return what makes its decoders.
+    """Make a network that was just loaded faster; returns what makes its decoders.
 
-    Some of it is there without `fast`: what costs no wait and rounds nothing.
+    Without `fast` only what takes no time to prepare and rounds nothing.
     """
     kind = network.device.type
     if kind not in ("cuda", "cpu"):
         return PlainDecoders(network)
-    attention.exchange(network)
-    if fast:
-        joined_linears.join_linears(network)
-    if fast and kind == "cuda":
+    attention.use_short_attention(network)
+    if not fast:
+        if kind == "cpu":
+            cpu_linears.use_onednn(network)
+        return StepPool(network)
+    joined_linears.join_linears(network)
+    if kind == "cuda":
         compiled_layers.compile_layers(network)
-    elif fast:
-        cpu_linears.pack_linears(network)
-    elif kind == "cpu":
-        cpu_linears.use_onednn(network)
-    return StepPool(network, trace=fast, of_one=_of_one(network) if fast and kind == "cpu" else None)
+        return StepPool(network, trace=True)
+    gguf = gguf_of(network)
+    matrices = {}
+    if gguf:
+        packed = gguf_weights.read(gguf).matrices
+        matrices = {layer: packed[name] for name, layer in joined_linears.llama_linears(network).items()}
+    cpu_linears.pack_linears(network, matrices)
+    return StepPool(network, trace=True, one_row=_one_row(network, gguf) if gguf else None)
 
 
-def _of_one(network):
-    """What makes decoders of one row where numba, an extra, is there, and OpenMP's threads for it.
+def gguf_of(network) -> Path | None:
+    """The GGUF file that a network in float32 was converted from; None for all but the default model."""
+    if network.dtype != torch.float32 or Path(network.name_or_path) != default_model.home():
+        return None
+    try:
+        return default_model.gguf()
+    except (OSError, ValueError) as error:  # converted earlier, and the file can't be fetched now
+        warnings.warn(f"fast=True: few rows use weights of 16 bits, for {error}", stacklevel=5)
+        return None
 
-    Its own begin too late: four times the work of a step.
+
+def _one_row(network, gguf: Path):
+    """What makes decoders of one row, where numba, an extra, is installed with OpenMP's threads.
+
+    Its own threads start too slowly: four times the work of a step.
     """
     try:
         from numba.np.ufunc import omppool  # noqa: F401
@@ -60,4 +84,4 @@ def _of_one(network):
         from nokenlab.fast.llama_step import LlamaSteps
     except (ImportError, RuntimeError):  # the second where there is no folder for what it compiled
         return None
-    return LlamaSteps(network)
+    return LlamaSteps(network, gguf)

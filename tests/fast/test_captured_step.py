@@ -15,8 +15,8 @@ from nokenlab.decode.forward import prefill
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
 from nokenlab.decode.loop import sample
 from nokenlab.decode.padding import batch
-from nokenlab.fast import captured_step, fixed_cache
-from nokenlab.fast.step_pool import FEW, KEPT, StepPool
+from nokenlab.fast import captured_step
+from nokenlab.fast.captured_step import FEW, KEPT, StepPool
 from nokenlab.models import families
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")
@@ -90,8 +90,8 @@ def test_a_mask_that_is_added_gives_the_plain_logits(small, shared):
     wanted, _ = prefill(small.model, x, mask, shared)
     positions = (mask.cumsum(-1) - 1).clamp_min(0)
     step = captured_step.CapturedStep(small.model, 3, x.shape[1] + 1)
-    step.see(0)
-    found, _ = prefill(small.model, x, fixed_cache.closed(mask, x.dtype), shared, positions, step.cache)
+    step.prepare(0)
+    found, _ = prefill(small.model, x, captured_step.added_mask(mask, x.dtype), shared, positions, step.cache)
     torch.testing.assert_close(found / wanted.std(), wanted / wanted.std(), rtol=1e-3, atol=1e-3)
 
 

@@ -9,7 +9,7 @@ from helpers.tiny_models import save_tiny
 
 import nokenlab as nl
 from nokenlab.fast import captured_step, compiled_layers
-from nokenlab.fast.step_pool import StepPool
+from nokenlab.fast.captured_step import StepPool
 from nokenlab.models import families
 
 DEVICE = os.environ.get("NOKENLAB_TEST_DEVICE", "cpu")

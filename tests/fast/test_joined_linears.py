@@ -66,7 +66,7 @@ def test_what_was_computed_is_not_held_and_never_given_for_another_input():
     layers = [Linear(8, size) for size in (4, 2, 6)]
     x, y = torch.randn(2, 3, 8)
     wanted = [layer(y) for layer in layers]
-    whole = joined_linears.Joined(layers)
+    whole = joined_linears.JoinedLinears(layers)
     parts = [joined_linears.Part(whole, index) for index in range(3)]
     parts[0](x)  # and then something went wrong
     for part, output in zip(parts, wanted, strict=True):
