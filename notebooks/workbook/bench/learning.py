@@ -6,7 +6,6 @@ so all rows take all steps; then nokens are learned in earnest, where rows that 
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from nokenlab.nokens import near_centroid
 from nokenlab.prompt import Template
 from nokenlab.runs.files import to_json, write_atomically
 from nokenlab.runs.provenance import versions
+from workbook.bench.memory import peak_gb
 from workbook.bench.timing import best_rate
 
 PROMPT = "A typical definition of <noken> is"
@@ -41,14 +41,14 @@ ROUNDS = 4
 
 
 def targets(lab: nl.Lab, count: int) -> list[str]:
-    """So many texts of about `TOKENS` tokens, words in a row that say nothing."""
-    found, words = [], WORDS.split()
+    """So many texts of about `TOKENS` tokens, words in a row without a meaning."""
+    texts, words = [], WORDS.split()
     for number in range(count):
         text, stride = "", 1 + number % 7
         while not text or len(lab.ids(text)) < TOKENS:
             text += f" {words[(number + stride * text.count(' ')) % len(words)]}"
-        found.append(text)
-    return found
+        texts.append(text)
+    return texts
 
 
 class PlainLoop:
@@ -67,7 +67,7 @@ class PlainLoop:
         self.labels = labels[None]
 
     def step(self) -> float:
-        """One step; nll in nats a token."""
+        """One step; nll in nats per token."""
         x = torch.cat([self.before, self.vector[None].to(self.before), self.after])[None]
         loss = self.lab.model(inputs_embeds=x, labels=self.labels).loss
         self.adam.zero_grad()
@@ -79,30 +79,30 @@ class PlainLoop:
 def measure(untouched: nl.Lab, lab: nl.Lab, pairs: int, steps: int, bar: tqdm) -> tuple[pd.DataFrame, float]:
     """Seconds for so many pairs and steps. Columns: way, pairs, steps, seconds, times_plain (a ratio).
 
-    And the largest difference of the two ways' nll, in nats a token.
+    And the largest difference between the nll of plain loop and batch, in nats per token.
     """
     texts, start = targets(lab, pairs), near_centroid(lab.space, 1, 0)[0]
     batch = nl.Learner(lab, PROMPT, texts, starts=start, learning_rate=NOWHERE)
     loops = [PlainLoop(untouched, text, start[0].clone()) for text in texts]
-    nll, differences = batch.step()["nll"], []  # both ways are warm now
-    differences = [abs(loop.step() - own) for loop, own in zip(loops[:4], nll, strict=False)]
-    taken = {PLAIN: 0.0, BATCH: 0.0}
+    nll = batch.step()["nll"]  # this step and the next warm up
+    differences = [abs(loop.step() - in_batch) for loop, in_batch in zip(loops[:4], nll, strict=False)]
+    times = {PLAIN: 0.0, BATCH: 0.0}
     for _ in range(ROUNDS):
-        taken[BATCH] += _seconds(batch.step, lab, steps // ROUNDS)
+        times[BATCH] += _seconds(batch.step, lab, steps // ROUNDS)
         for loop in loops:
-            taken[PLAIN] += _seconds(loop.step, lab, steps // ROUNDS)
+            times[PLAIN] += _seconds(loop.step, lab, steps // ROUNDS)
             bar.update(steps // ROUNDS)
     assert len(batch.history) == pairs * (batch.steps + 1), "a row has stopped"
     earnest = {"starts": start, "steps": steps, "batch_size": pairs, "progress": False}
-    taken[EARNEST] = _seconds(partial(nl.learn, lab, PROMPT, texts, **earnest), lab)
-    rows = [(way, pairs, steps, seconds, taken[PLAIN] / seconds) for way, seconds in taken.items()]
+    times[EARNEST] = _seconds(partial(nl.learn, lab, PROMPT, texts, **earnest), lab)
+    rows = [(way, pairs, steps, seconds, times[PLAIN] / seconds) for way, seconds in times.items()]
     table = pd.DataFrame(rows, columns=["way", "pairs", "steps", "seconds", "times_plain"])
     return table, max(differences)
 
 
 def bound(lab: nl.Lab, pairs: int) -> float:
-    """Seconds of a step of all pairs, were it nothing but the products of linear layers, forward and backward
-    for their inputs, at this machine's best rate."""
+    """Seconds of a step of all pairs if it were only the products of linear layers, forward and backward for
+    their inputs, at this machine's best rate."""
     learner = nl.Learner(lab, PROMPT, targets(lab, pairs))
     body = sum(p.numel() for p in lab.model.parameters()) - lab.model.get_input_embeddings().weight.numel()
     head = lab.model.get_output_embeddings().weight
@@ -118,19 +118,15 @@ def peaks(model: str | None, counts: list[int]) -> pd.DataFrame:
     for count in counts:
         command = [sys.executable, "-m", "workbook.bench.learning", "--peak", str(count)]
         command += ["--model", model] if model else []
-        rows.append(
-            (count, float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()[-1]))
-        )
+        output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        rows.append((count, float(output.split()[-1])))
     return pd.DataFrame(rows, columns=["targets", "peak_gb"])
 
 
 def peak(lab: nl.Lab, count: int) -> float:
     """Peak memory in GB of this process, or of the GPU, after two steps of so many targets."""
     nl.learn(lab, PROMPT, targets(lab, count), steps=1, batch_size=16, progress=False)
-    if lab.device.type == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e9
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+    return peak_gb(lab)
 
 
 def main() -> None:
@@ -140,35 +136,28 @@ def main() -> None:
         print(peak(nl.load(args.model), args.peak))
         return
     steps = 8 if args.quick else args.steps
-    where, name = hub.locate(args.model)
+    source, name = hub.locate(args.model)
     lab = nl.load(args.model)
     dtype = str(lab.dtype).removeprefix("torch.")
-    untouched = nl.Lab(
-        *loading.read(AutoModelForCausalLM, fitness.check_kind, where, name, None, None, dtype)
-    )
+    read = loading.read(AutoModelForCausalLM, fitness.check_kind, source, name, None, None, dtype)
+    untouched = nl.Lab(*read)
     pairs = args.pairs or (64 if lab.device.type == "cuda" else 16)
     with tqdm(total=pairs * steps, unit="step") as bar:
         table, difference = measure(untouched, lab, pairs, steps, bar)
     least = bound(lab, pairs)
     batch = table.set_index("way").loc[BATCH, "seconds"] / steps
     print(f"\n{lab}\n{table.round(2).to_string(index=False)}")
-    print(
-        f"a step of {pairs} takes {batch:.3f} s; its products alone at this machine's best rate {least:.3f} s"
-    )
-    print(f"nll of both ways differs by at most {difference:.1e}")
+    print(f"a step of {pairs} takes {batch:.3f} s; its products alone would take {least:.3f} s")
+    print(f"nll of both differs by at most {difference:.1e}")
     if args.quick:
         return
     memory = peaks(args.model, [pairs, 4 * pairs])
     print(memory.round(2).to_string(index=False))
     facts = {"lab": lab.provenance(), "bound_seconds_a_step": least, "nll_differs_by": difference}
-    _write(args.results, {"learning": table, "memory": memory}, facts | {"versions": versions()})
-
-
-def _write(folder: Path, tables: dict[str, pd.DataFrame], facts: dict) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
-    write_atomically(folder / "learning.json", to_json(facts))
+    args.results.mkdir(parents=True, exist_ok=True)
+    table.to_csv(args.results / "learning.csv", index=False, float_format="%.4g")
+    memory.to_csv(args.results / "memory.csv", index=False, float_format="%.4g")
+    write_atomically(args.results / "learning.json", to_json(facts | {"versions": versions()}))
 
 
 def _seconds(run: Callable[[], object], lab: nl.Lab, times: int = 1) -> float:

@@ -20,7 +20,7 @@ class LlamaCpp:
 
         self.cpp = llama_cpp
         silent = llama_cpp.llama_log_callback(lambda *message: None)
-        self._silent = silent  # must outlive this call
+        self._silent = silent  # must outlive this function
         llama_cpp.llama_log_set(silent, ctypes.c_void_p())
         llama_cpp.llama_backend_init()
         self.model = llama_cpp.llama_model_load_from_file(
@@ -37,26 +37,27 @@ class LlamaCpp:
         batch = self.cpp.llama_batch_init(rows * tokens, embeddings.shape[2], 1)
         flat = embeddings.float().contiguous()
         ctypes.memmove(batch.embd, flat.data_ptr(), flat.numel() * 4)
-        places = [(row, place) for row in range(rows) for place in range(tokens)]
-        found = [self._decode(context, batch, places, last=tokens - 1)]
+        entries = [(row, position) for row in range(rows) for position in range(tokens)]
+        ids = [self._decode(context, batch, entries, last=tokens - 1)]
         self.cpp.llama_batch_free(batch)
         batch = self.cpp.llama_batch_init(rows, 0, 1)
-        for place in range(tokens, tokens + max_new_tokens - 1):
-            for row, id in enumerate(found[-1].tolist()):
+        for position in range(tokens, tokens + max_new_tokens - 1):
+            for row, id in enumerate(ids[-1].tolist()):
                 batch.token[row] = id
-            found.append(self._decode(context, batch, [(row, place) for row in range(rows)], last=place))
+            entries = [(row, position) for row in range(rows)]
+            ids.append(self._decode(context, batch, entries, last=position))
         self.cpp.llama_batch_free(batch)
-        return torch.stack(found, dim=1)
+        return torch.stack(ids, dim=1)
 
-    def _decode(self, context, batch, places: list[tuple[int, int]], last: int) -> Tensor:
-        """Run a batch whose i-th entry is of a row and place; the likeliest next ids of the rows, (rows,)."""
-        batch.n_tokens = len(places)
-        for i, (row, place) in enumerate(places):
-            batch.pos[i], batch.n_seq_id[i], batch.seq_id[i][0] = place, 1, row
-            batch.logits[i] = place == last
+    def _decode(self, context, batch, entries: list[tuple[int, int]], last: int) -> Tensor:
+        """Run a batch of entries (row, position); the likeliest next ids of the rows, (rows,)."""
+        batch.n_tokens = len(entries)
+        for i, (row, position) in enumerate(entries):
+            batch.pos[i], batch.n_seq_id[i], batch.seq_id[i][0] = position, 1, row
+            batch.logits[i] = position == last
         if self.cpp.llama_decode(context, batch):
             raise RuntimeError("llama.cpp could not run the batch")
-        ends = [i for i, (_, place) in enumerate(places) if place == last]
+        ends = [i for i, (_, position) in enumerate(entries) if position == last]
         return torch.stack([self._logits(context, i).argmax() for i in ends])
 
     def _logits(self, context, i: int) -> Tensor:

@@ -6,9 +6,7 @@ is the same; on a CPU `--model default --seconds 1` is soon done.
 """
 
 import argparse
-import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -20,8 +18,10 @@ from torch import Tensor
 import nokenlab as nl
 from nokenlab.models import memory
 from nokenlab.music import music_lab, tiny_musicgen
+from workbook.bench.timing import seconds
 
 PROMPT, GUIDANCE = "slow piano music", 3.0
+ONE_BY_ONE = "transformers, one after the other"
 
 
 def in_the_shape_of_small(device: str, dtype: str) -> music_lab.MusicLab:
@@ -48,58 +48,58 @@ def in_the_shape_of_small(device: str, dtype: str) -> music_lab.MusicLab:
     return music_lab.MusicLab(network, tokenizer, "random MusicGen, small's shape")
 
 
-def transformers_own(lab: music_lab.MusicLab, rows: Tensor, seconds: float, at_once: int) -> None:
-    """transformers' `generate`, which draws each row of a batch apart."""
+def by_transformers(lab: music_lab.MusicLab, rows: Tensor, length: float, batch_size: int) -> None:
+    """transformers' `generate`, which draws each row of a batch by itself; clips of `length` seconds."""
     codebooks, rate = lab.model.config.decoder.num_codebooks, lab.model.config.audio_encoder.frame_rate
-    for some in rows.split(at_once):
+    for batch in rows.split(batch_size):
         lab.model.generate(
-            inputs_embeds=some,
-            attention_mask=torch.ones(some.shape[:2], dtype=torch.long, device=some.device),
-            max_new_tokens=round(seconds * rate) + codebooks - 1,
+            inputs_embeds=batch,
+            attention_mask=torch.ones(batch.shape[:2], dtype=torch.long, device=batch.device),
+            max_new_tokens=round(length * rate) + codebooks - 1,
             guidance_scale=GUIDANCE,
             do_sample=True,
         ).cpu()
 
 
-def ours(lab: music_lab.MusicLab, rows: Tensor, seconds: float, captured: bool = True) -> None:
-    """`MusicLab.play`; without `captured` its steps are not captured on a GPU."""
-    with nullcontext() if captured else mock.patch.object(music_lab, "STEPS_CAPTURED_ON", None):
-        lab.play(rows, seconds, guidance=GUIDANCE)
+def without_captured_steps(lab: music_lab.MusicLab, rows: Tensor, length: float) -> None:
+    """`MusicLab.play` whose steps are not captured on a GPU."""
+    with mock.patch.object(music_lab, "STEPS_CAPTURED_ON", None):
+        lab.play(rows, length, guidance=GUIDANCE)
 
 
-def ways(lab: music_lab.MusicLab, rows: Tensor, seconds: float) -> dict[str, Callable[[], None]]:
+def methods(lab: music_lab.MusicLab, rows: Tensor, length: float) -> dict[str, Callable[[], object]]:
     """What is timed, on prompts (rows, tokens, width)."""
-    found = {
-        "transformers, one after the other": partial(transformers_own, lab, rows, seconds, 1),
-        "transformers, batched": partial(transformers_own, lab, rows, seconds, len(rows)),
-        "nokenlab": partial(ours, lab, rows, seconds),
+    timed = {
+        ONE_BY_ONE: partial(by_transformers, lab, rows, length, 1),
+        "transformers, batched": partial(by_transformers, lab, rows, length, len(rows)),
+        "nokenlab": partial(lab.play, rows, length, guidance=GUIDANCE),
     }
     if lab.device.type == "cuda":
-        found["nokenlab, steps not captured"] = partial(ours, lab, rows, seconds, captured=False)
-    return found
+        timed["nokenlab, steps not captured"] = partial(without_captured_steps, lab, rows, length)
+    return timed
 
 
-def bench(lab: music_lab.MusicLab, sizes: list[int], seconds: float) -> pd.DataFrame:
-    """How fast each way is. Columns: way, clips, sound_per_second (seconds of sound a second, the median of
-    three, or one where a run takes long), first_seconds (of the first call, which warms up)."""
+def bench(lab: music_lab.MusicLab, sizes: list[int], length: float) -> pd.DataFrame:
+    """How fast each method is. Columns: way, clips, sound_per_second (seconds of sound a second, the median
+    of three), first_seconds (of the first call, which warms up)."""
     nokens = nl.random_nokens(lab.width, range(max(sizes)), norm=lab.space.median_norm)
-    everyone, table = nl.replace(lab.embed(PROMPT), 1, nokens), []
+    prompts, rows = nl.replace(lab.embed(PROMPT), 1, nokens), []
     for size in sizes:
-        for way, run in ways(lab, everyone[:size], seconds).items():
-            if size > 8 and way.endswith("after the other"):
-                continue  # takes as long a clip as with 8
-            first = _seconds(run)
-            rest = sorted(_seconds(run) for _ in range(3 if first < 10 else 1))
-            table.append((way, size, size * seconds / rest[len(rest) // 2], first))
-            print(f"{way:<36} {size:>4} clips  {table[-1][2]:7.2f} s of sound a second", flush=True)
-    return pd.DataFrame(table, columns=["way", "clips", "sound_per_second", "first_seconds"])
+        for name, run in methods(lab, prompts[:size], length).items():
+            if size > 8 and name == ONE_BY_ONE:
+                continue  # takes as long per clip as with 8
+            first, median = seconds(run, lab)
+            rows.append((name, size, size * length / median, first))
+            print(
+                f"{name:<36} {size:>4} clips  {size * length / median:7.2f} s of sound a second", flush=True
+            )
+    return pd.DataFrame(rows, columns=["way", "clips", "sound_per_second", "first_seconds"])
 
 
 def main() -> None:
     """Measure, print, and write music.csv into results/bench/."""
-    parser = argparse.ArgumentParser(
-        prog="python -m workbook.bench.music", description=__doc__.splitlines()[0]
-    )
+    about = __doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m workbook.bench.music", description=about)
     parser.add_argument("--model", default=None, help="default, a hub id or a folder")
     parser.add_argument("--clips", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -114,13 +114,6 @@ def main() -> None:
     table = bench(lab, args.clips, args.seconds)
     args.results.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.results / "music.csv", index=False, float_format="%.4g")
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    """Seconds that `run` takes; it ends with sound on the CPU."""
-    begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ from nokenlab.style import MARKERS, OKABE_ITO, figure
 
 
 def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
-    """Tokens a second against nokens: a panel a dtype, a line a way, what the machine allows in black."""
+    """Tokens a second against nokens: a panel per dtype, a line per method, bounds in black."""
     fig, ((*panels,),) = figure(10, 4.5, columns=len(limits), sharey=True, squeeze=False)
-    sizes, ways = sorted(table["nokens"].unique()), list(table["way"].unique())
+    sizes, methods = sorted(table["nokens"].unique()), list(table["way"].unique())
     for ax, (dtype, limit) in zip(panels, limits.items(), strict=True):
-        for way, line in table[table["dtype"] == dtype].groupby("way", sort=False):
-            look = {"color": OKABE_ITO[ways.index(way)], "marker": MARKERS[ways.index(way)]}
-            ax.plot(line["nokens"], line["tokens_per_second"], **look, label=way)
+        for method, line in table[table["dtype"] == dtype].groupby("way", sort=False):
+            number = methods.index(method)
+            style = {"color": OKABE_ITO[number], "marker": MARKERS[number]}
+            ax.plot(line["nokens"], line["tokens_per_second"], **style, label=method)
         ax.axhline(limit["arithmetic"], color="black", linestyle="--", linewidth=1, label="bound: arithmetic")
         row = limit["memory, a row"]
         reach = [sizes[0], min(limit["arithmetic"] / row, sizes[-1])]
@@ -21,7 +22,7 @@ def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):
         ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
         ax.minorticks_off()
     panels[0].set_ylabel("new tokens a second")
-    legend = panels[0].get_legend_handles_labels()  # every way is in the first
+    legend = panels[0].get_legend_handles_labels()  # every method is in the first
     fig.legend(*legend, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return fig
 

@@ -1,4 +1,4 @@
-"""How long a thing takes, and how fast this machine multiplies at its best: what a bench compares with."""
+"""How long a function takes, and how fast this machine multiplies at its best."""
 
 import time
 from collections.abc import Callable
@@ -23,11 +23,11 @@ def best_rate(lab: nl.Lab) -> float:
 
 def seconds(run: Callable[[], object], lab: nl.Lab, repeats: int = 3) -> tuple[float, float]:
     """Seconds of the first run of `run`, which warms up, and the median of `repeats` more."""
-    taken = []
+    times = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
         run()
         if lab.device.type == "cuda":
             torch.cuda.synchronize()
-        taken.append(time.perf_counter() - begin)
-    return taken[0], sorted(taken[1:])[repeats // 2]
+        times.append(time.perf_counter() - begin)
+    return times[0], sorted(times[1:])[repeats // 2]
