@@ -12,8 +12,7 @@ from transformers.utils import logging
 
 from nokenlab.errors import short
 from nokenlab.lab import Lab
-from nokenlab.models import default_model, fitness, hub, memory, placement
-from nokenlab.models import integrity as whole
+from nokenlab.models import default_model, fitness, hub, integrity, memory, placement
 from nokenlab.models.families import with_quick_gelu
 
 _ahead: dict[tuple, tuple] = {}  # what `read_ahead` read, until `read` takes it
@@ -89,7 +88,7 @@ def read_ahead() -> None:
     on this machine yet.
     """
     where, dtype = default_model.home(), memory.choose_dtype(None, "cpu")
-    if memory.choose_device(None) != "cpu" or not whole.is_whole(where):
+    if memory.choose_device(None) != "cpu" or not integrity.is_valid(where):
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

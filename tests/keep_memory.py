@@ -1,4 +1,4 @@
-"""Load and delete ten labs, plain and fast, then answer 20,000 nokens: the memory held after each.
+"""Load and delete ten labs, plain and fast, then answer 20,000 nokens: the memory after each.
 
 `python tests/keep_memory.py` takes some minutes with the default model, and prints a table.
 """
@@ -22,9 +22,9 @@ def main() -> None:
     row(f"{args.rows} rows", after_each_batch(nl.load(), args.rows, 1000))
 
 
-def row(name: str, found) -> None:
-    (first, used), (last, left) = found.iloc[0], found.iloc[-1]
-    most = found["held"].max()
+def row(name: str, readings) -> None:
+    (first, used), (last, left) = readings.iloc[0], readings.iloc[-1]
+    most = readings["held"].max()
     numbers = " | ".join(f"{number:.0f}" for number in (first, last, most, used, left))
     print(f"| {name} | {numbers} | {left / used:.3f} |", flush=True)
 

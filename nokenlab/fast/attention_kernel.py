@@ -1,4 +1,4 @@
-"""Attention on a GPU, in Triton: one small program a row and head.
+"""Attention on a GPU, in Triton: one small program per row and head.
 
 Libraries' kernels are made for few rows of long texts, and read what is masked out. Here there are many rows,
 and much of a step's cache is not filled yet: keys that are not seen are not read.
@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-LONGEST = 64  # keys, for several queries a row; with more the usual kernels are faster
+LONGEST = 64  # keys, for several queries per row; with more the usual kernels are faster
 MANY = 2048  # programs, enough to keep a GPU busy if each is small
 NEVER = tl.constexpr(-1e30)  # added to the score of a key that is not seen; finite, so that no row is NaN
 
@@ -25,9 +25,9 @@ def fits(query: Tensor, key: Tensor, value: Tensor) -> bool:
     )
 
 
-@torch.library.custom_op("nokenlab::attend", mutates_args=())  # a compiler asks what it is, not how
+@torch.library.custom_op("nokenlab::attend", mutates_args=())  # opaque to a compiler
 def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """What the queries find, (batch, new, heads, size). The mask as in `attention.short_attention`."""
+    """The output of attention, (batch, new, heads, size). The mask as in `attention.short_attention`."""
     batch, heads, new, size = query.shape
     tokens = key.shape[2]
     out = _like_attended(query, key, value, mask, scale)
@@ -48,7 +48,7 @@ def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, sca
 
 
 def _tiles(new: int, key: Tensor) -> dict[str, int]:
-    """Powers of 2, as Triton wants them, that hold a matrix of new queries and one of keys."""
+    """Powers of 2, as Triton requires, that hold a matrix of new queries and one of keys."""
     tokens, size = (max(16, triton.next_power_of_2(n)) for n in key.shape[2:])
     new = max(16, triton.next_power_of_2(new))
     return {"NEW": new, "TOKENS": tokens, "SIZE": size, "num_warps": 1 if tokens <= 32 else 4}
@@ -93,7 +93,7 @@ def _attend_one(
     q = Q + row * q_row + head * q_head
     q_main, q_rest = tl.load(q + d).to(tl.float32), tl.load(q + e, e < size, 0.0).to(tl.float32)
     best, total = tl.full((), float("-inf"), tl.float32), tl.zeros((), tl.float32)
-    found, found_rest = tl.zeros((SIZE,), tl.float32), tl.zeros((REST if REST else 1,), tl.float32)
+    mixed, mixed_rest = tl.zeros((SIZE,), tl.float32), tl.zeros((REST if REST else 1,), tl.float32)
     for block in tl.range(0, BLOCKS, num_stages=1):
         j = block * BLOCK + tl.arange(0, BLOCK)
         is_token = j < tokens
@@ -114,16 +114,16 @@ def _attend_one(
             scores += tl.sum(q_rest * k_rest.to(tl.float32), 1)
         scores = tl.where(is_token, scores * scale + added, float("-inf"))  # (BLOCK,) float32
         largest = tl.maximum(best, tl.max(scores, 0))
-        weights, kept = tl.exp(scores - largest), tl.exp(best - largest)  # kept: of what was found before
+        weights, kept = tl.exp(scores - largest), tl.exp(best - largest)  # kept: the share of earlier blocks
         total = total * kept + tl.sum(weights, 0)
-        found = found * kept + tl.sum(weights[:, None] * v_main.to(tl.float32), 0)
+        mixed = mixed * kept + tl.sum(weights[:, None] * v_main.to(tl.float32), 0)
         if REST:
-            found_rest = found_rest * kept + tl.sum(weights[:, None] * v_rest.to(tl.float32), 0)
+            mixed_rest = mixed_rest * kept + tl.sum(weights[:, None] * v_rest.to(tl.float32), 0)
         best = largest
     out = OUT + (row * heads + head) * size
-    tl.store(out + d, (found / total).to(OUT.dtype.element_ty))
+    tl.store(out + d, (mixed / total).to(OUT.dtype.element_ty))
     if REST:
-        tl.store(out + e, (found_rest / total).to(OUT.dtype.element_ty), e < size)
+        tl.store(out + e, (mixed_rest / total).to(OUT.dtype.element_ty), e < size)
 
 
 @triton.jit
@@ -155,6 +155,6 @@ def _attend(
     scores = tl.where(is_token, scores * scale + added, float("-inf"))  # (NEW, TOKENS) float32
     weights = tl.exp(scores - tl.max(scores, 1)[:, None])
     weights = weights / tl.sum(weights, 1)[:, None]
-    found = tl.dot(weights.to(v.dtype), v, input_precision="ieee")
+    mixed = tl.dot(weights.to(v.dtype), v, input_precision="ieee")
     at = OUT + ((row * new + i[:, None]) * heads + head) * size + d
-    tl.store(at, found.to(OUT.dtype.element_ty), is_new & is_size)
+    tl.store(at, mixed.to(OUT.dtype.element_ty), is_new & is_size)

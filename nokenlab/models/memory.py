@@ -1,4 +1,4 @@
-"""Devices and number formats, how much memory a model takes and how much there is: how many rows it holds."""
+"""Devices and number formats, how much memory there is and a model takes: how many rows run at once."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
 
 
 def count(config, auto=None) -> int:
-    """Parameters of a model. Its shape is built from the configuration, without numbers.
+    """Number of parameters of a model, from its configuration, without making them.
 
     `auto` is transformers' class for this kind of model, AutoModelForCausalLM if not given.
     """
@@ -22,9 +22,9 @@ def count(config, auto=None) -> int:
 
 
 def free_and_total(device: str) -> tuple[int, int]:
-    """Bytes of a device's memory: free just now, and in all; of "auto" the sum of GPUs, memory and disk.
+    """Bytes of a device's memory, free and total; of "auto" the sum of GPUs, memory and disk.
 
-    Where NOKENLAB_SHARE says how many processes share it, as a sweep tells its workers: the part of one.
+    The total is divided by NOKENLAB_SHARE, the number of processes that share it, which a sweep sets.
     """
     import psutil
     import torch
@@ -49,7 +49,7 @@ def sharers() -> int:
 
 
 def row_size(config, number: int) -> int:
-    """Bytes that a row of 64 tokens takes, numbers of `number` bytes each.
+    """Bytes of memory for a row of 64 tokens, with numbers of `number` bytes.
 
     A cache for all tokens and half as much for copies of it, and four copies of the logits in float32.
     """
@@ -62,13 +62,13 @@ def row_size(config, number: int) -> int:
 def rows_at_once(network, device: str, row: int) -> int:
     """How many rows of `row` bytes memory holds beside a model, up to 1,024 on a GPU, else 128.
 
-    `device` is where it runs; of a model on several, the one with the least room decides.
+    `device` is where it runs; of a model on several devices, the one with the least room decides.
     """
-    held = {device: 0}
+    used = {device: 0}
     for weights in [*network.parameters(), *network.buffers()]:
-        if weights.device.type != "meta":  # those lie elsewhere until they are needed
-            held[str(weights.device)] = held.get(str(weights.device), 0) + weights.nbytes
-    room = min(free_and_total(place)[1] - size for place, size in held.items())
+        if weights.device.type != "meta":  # those are elsewhere until they are needed
+            used[str(weights.device)] = used.get(str(weights.device), 0) + weights.nbytes
+    room = min(free_and_total(name)[1] - size for name, size in used.items())
     rows = 1024 if device.startswith("cuda") else 128
     while rows > 1 and rows * row > 0.75 * room:
         rows //= 2
@@ -76,17 +76,17 @@ def rows_at_once(network, device: str, row: int) -> int:
 
 
 def in_batches(run: Callable[[slice], object], rows: int, size: int, forget: Callable | None = None) -> list:
-    """`run` for `size` rows at a time, results in order; half as many at once whenever memory ends.
+    """`run` for `size` rows at a time, results in order; half as many at once whenever memory runs out.
 
-    `forget` is called then: it lets go of what is kept for rows to come.
+    Then `forget` is called too, which frees what is kept for later rows.
     """
     import torch
 
-    size = -(-rows // -(-rows // size))  # batches of one size, or nearly: they find a captured step kept
-    done, start = [], 0
+    size = -(-rows // -(-rows // size))  # batches of about one size can use the same captured step
+    results, start = [], 0
     while start < rows:
         try:
-            done.append(run(slice(start, start + size)))
+            results.append(run(slice(start, start + size)))
             start += size
         except torch.OutOfMemoryError:
             if size == 1:
@@ -95,11 +95,11 @@ def in_batches(run: Callable[[slice], object], rows: int, size: int, forget: Cal
             if forget:
                 forget()
             torch.cuda.empty_cache()
-    return done
+    return results
 
 
 def cache_heads(config) -> tuple[int, int]:
-    """How many heads of keys a layer's cache has, and numbers in one."""
+    """How many heads of keys a layer's cache has, and the size of one."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     return heads, getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
@@ -108,8 +108,8 @@ def devices() -> list[str]:
     """The devices of this machine, best first: some of cuda, mps, cpu."""
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    return [name for name, found in there.items() if found]
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name in available if available[name]]
 
 
 def gb(size: int) -> str:
@@ -118,25 +118,25 @@ def gb(size: int) -> str:
 
 
 def choose_device(device) -> str:
-    """The device a person asked for, by name or as torch's, else NOKENLAB_DEVICE, else the first there is.
+    """The name of `device` (a name or torch's own), else NOKENLAB_DEVICE, else the best of this machine.
 
-    "auto" is for a model larger than one device. Raises ValueError for one that is not there.
+    "auto" is for a model larger than one device. ValueError for one that this machine does not have.
     """
-    there = devices()
-    device = str(device or os.environ.get("NOKENLAB_DEVICE") or there[0])
-    if device.split(":")[0] not in (*there, "auto"):
-        raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(there)} and auto")
+    available = devices()
+    device = str(device or os.environ.get("NOKENLAB_DEVICE") or available[0])
+    if device.split(":")[0] not in (*available, "auto"):
+        raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(available)} and auto")
     return device
 
 
 def choose_dtype(dtype, device: str) -> str:
-    """The number format a person asked for, by name or as torch's, else NOKENLAB_DTYPE, else the usual one.
+    """The name of `dtype` (a name or torch's own), else NOKENLAB_DTYPE, else float32 on a CPU, else bfloat16.
 
-    Raises ValueError for one that is not known.
+    ValueError for one that is not in SIZES.
     """
     best = devices()[0] if device == "auto" else device
-    usual = "float32" if best == "cpu" else "bfloat16"
-    dtype = str(dtype or os.environ.get("NOKENLAB_DTYPE") or usual).removeprefix("torch.")
+    default = "float32" if best == "cpu" else "bfloat16"
+    dtype = str(dtype or os.environ.get("NOKENLAB_DTYPE") or default).removeprefix("torch.")
     if dtype not in SIZES:
         raise ValueError(f"dtype {dtype!r} is not one of {', '.join(SIZES)}")
     return dtype

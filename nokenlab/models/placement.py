@@ -1,7 +1,7 @@
-"""A model larger than one GPU: `device="auto"` lets accelerate spread its layers, and here is where they lie.
+"""A model larger than one GPU: `device="auto"` lets accelerate spread its layers over devices.
 
-accelerate fills the GPUs first, then the machine's memory, then its disk; what does not lie on a GPU is
-brought there for each step.
+accelerate fills the GPUs first, then the machine's memory, then its disk. Weights that are not on a GPU are
+copied there for each step.
 """
 
 import re
@@ -14,9 +14,9 @@ from itertools import groupby
 
 
 def read_spread(read: Callable, **options):
-    """`from_pretrained` of a model, its layers where there is room; says where on the standard error output.
+    """`from_pretrained` of a model, spread over devices; prints which layers are where to standard error.
 
-    What lies on disk is in a temporary folder, which goes with the network or at the end of the process.
+    Weights on disk are in a temporary folder, which is removed with the network or at the end of the process.
     """
     folder = tempfile.mkdtemp(prefix="nokenlab-")
     try:
@@ -30,53 +30,54 @@ def read_spread(read: Callable, **options):
 
 
 def is_spread(network) -> bool:
-    """Whether a network lies in more than one place, or on disk."""
-    places = set(_places(network).values())
-    return len(places) > 1 or "disk" in places
+    """Whether a network is on more than one device, or on disk."""
+    devices = set(_devices(network).values())
+    return len(devices) > 1 or "disk" in devices
 
 
 def device(network) -> str:
-    """Where a network runs: its prompts go there, and its embeddings come from there.
+    """Where a network runs, with its prompts and embeddings: its first GPU, else the CPU.
 
-    That is the first GPU that it has, else the CPU. A spread network's own `device` may be "meta": such
-    weights lie elsewhere until they are needed.
+    A spread network's own `device` may be "meta", for weights that are elsewhere until they are needed.
     """
     if not is_spread(network):
         return str(network.device)
-    return next((place for place in _places(network).values() if place not in ("cpu", "disk")), "cpu")
+    gpus = [device for device in _devices(network).values() if device not in ("cpu", "disk")]
+    return gpus[0] if gpus else "cpu"
 
 
 def in_words(network) -> str:
-    """Which layers lie where: "embed_tokens, layers 0 to 11 on cuda:0; layers 12 to 23, norm on cpu"."""
+    """Which layers are where: "embed_tokens, layers 0 to 11 on cuda:0; layers 12 to 23, norm on cpu"."""
     parts = []
-    for place, names in groupby(_places(network).items(), key=lambda item: item[1]):
-        parts.append(f"{', '.join(_runs([name for name, _ in names]))} on {place}")
+    for device, modules in groupby(_devices(network).items(), key=lambda module: module[1]):
+        names = [_kind_and_number(name) for name, _ in modules]
+        parts.append(f"{', '.join(_ranges(names))} on {device}")
     return "; ".join(parts)
 
 
-def _places(network) -> dict[str, str]:
+def _devices(network) -> dict[str, str]:
     """Module -> "cuda:0", "cpu" or "disk", as accelerate has decided, in the order of the layers."""
-    places = getattr(network, "hf_device_map", None) or {"": network.device}
-    return {name: f"cuda:{place}" if isinstance(place, int) else str(place) for name, place in places.items()}
+    devices = getattr(network, "hf_device_map", None) or {"": network.device}
+    return {
+        name: f"cuda:{device}" if isinstance(device, int) else str(device) for name, device in devices.items()
+    }
 
 
-def _runs(names: list[str]) -> list[str]:
-    """Modules in short: layers that follow one another as one, others by their last name."""
-    found: list[str] = []
-    first = None
-    for before, name, after in zip([None, *names], names, [*names[1:], None], strict=False):
-        kind, number = _numbered(name)
-        if number is None:
-            found.append(kind)
-            continue
-        if before is None or _numbered(before) != (kind, number - 1):
-            first = number
-        if after is None or _numbered(after) != (kind, number + 1):
-            found.append(f"{kind} {number}" if first == number else f"{kind} {first} to {number}")
-    return found
+def _ranges(names: list[tuple[str, int | None]]) -> list[str]:
+    """Modules in short: layers that follow one another as one, others by their name."""
+    ranges = []
+    for kind, layers in groupby(names, key=lambda name: name[0]):
+        numbers = [number for _, number in layers]
+        if numbers[0] is None:
+            ranges += [kind] * len(numbers)
+        elif len(numbers) == 1:
+            ranges.append(f"{kind} {numbers[0]}")
+        else:
+            ranges.append(f"{kind} {numbers[0]} to {numbers[-1]}")
+    return ranges
 
 
-def _numbered(name: str) -> tuple[str, int | None]:
+def _kind_and_number(name: str) -> tuple[str, int | None]:
     """A module's last name, and its number where it is one of many: "model.layers.3" is layers, 3."""
     if match := re.fullmatch(r"(?:.*\.)?([^.]+)\.(\d+)", name):
         return match[1], int(match[2])

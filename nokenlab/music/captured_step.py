@@ -1,7 +1,7 @@
 """A step of MusicGen's decoder as a CUDA graph, inside of transformers' `generate`.
 
-With few clips most of a step is Python, which asks for some hundred small operations. Written down once for a
-batch, they are done without it. That takes as long as a few steps, and a clip of 3 seconds has 153. The cache
+With few clips most of a step is Python, which asks for some hundred small operations. Recorded once per
+batch, they run without it. Recording takes as long as a few steps, and a clip of 3 seconds has 153. The cache
 then has a fixed length.
 """
 
@@ -16,7 +16,7 @@ from transformers import DynamicCache, EncoderDecoderCache, StaticCache
 
 @contextmanager
 def captured(network, length: int) -> Iterator[None]:
-    """Within it, one `generate` of a MusicGen, of at most `length` codes with the one that starts."""
+    """Capture the steps of one `generate` of a MusicGen, of at most `length` codes with the start token."""
     decoder = network.decoder
     positions = decoder.model.decoder.embed_positions
     with (
@@ -27,23 +27,23 @@ def captured(network, length: int) -> Iterator[None]:
 
 
 class CapturedForward:
-    """In the place of a decoder's `forward`, for the steps of one batch.
+    """Replaces a decoder's `forward` for the steps of one batch.
 
-    The first step fills the prompt's cache and the second chooses kernels, both as ever; the third is
-    captured, and it and all that follow are replayed. `new_cache()` makes a cache of fixed length.
+    The first step fills the prompt's cache and the second chooses kernels, both uncaptured; the third is
+    captured, and it and all later ones are replayed. `new_cache()` makes a cache of fixed length.
     """
 
     def __init__(self, forward: Callable, new_cache: Callable[[], EncoderDecoderCache]):
         self.forward, self.new_cache = forward, new_cache
 
     def __call__(self, input_ids: Tensor, past_key_values: EncoderDecoderCache | None = None, **inputs):
-        """What the decoder says of codes (rows · codebooks, 1); `inputs` are the same at each step."""
-        if past_key_values is None:  # it begins; transformers does so twice
+        """The decoder's output for codes (rows · codebooks, 1); `inputs` are the same at each step."""
+        if past_key_values is None:  # the first step; transformers starts twice
             self.step, self.graph, past_key_values = 0, None, self.new_cache()
         self.step += 1
         if self.step < 3:
             return self.forward(input_ids=input_ids, past_key_values=past_key_values, **inputs)
-        if self.graph is None:  # what it reads is kept where it is
+        if self.graph is None:  # its inputs stay at their addresses
             self.ids, self.inputs = input_ids.clone(), inputs | {"past_key_values": past_key_values}
             self.graph = capture(self._run)
         self.ids.copy_(input_ids)
@@ -55,7 +55,7 @@ class CapturedForward:
 
 
 def capture(run: Callable[[], None]) -> torch.cuda.CUDAGraph:
-    """What `run` makes the GPU do, as a graph; nothing is done yet."""
+    """What `run` makes the GPU do, as a graph, which is not run yet."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         run()
@@ -63,24 +63,24 @@ def capture(run: Callable[[], None]) -> torch.cuda.CUDAGraph:
 
 
 def _cache(config, length: int) -> EncoderDecoderCache:
-    """For codes of a fixed length, and for the prompt, which does not change once it is there."""
+    """A cache of fixed length for codes, and one for the prompt, which does not change once it is filled."""
     codes = StaticCache(config=config, max_cache_len=length)
     return EncoderDecoderCache(codes, DynamicCache(config=config))
 
 
 def _positions(table: Tensor, input_ids: Tensor, past: Tensor | int = 0) -> Tensor:
-    """transformers' sinusoids, without its look at whether the table is long enough: a graph cannot wait."""
+    """transformers' sinusoids, without its check that the table is long enough: a graph cannot wait."""
     return table[torch.arange(input_ids.shape[-1], device=table.device) + past]
 
 
 @contextmanager
 def _in_place_of(module: torch.nn.Module, forward: Callable) -> Iterator[None]:
-    """A module with another `forward`."""
-    before = vars(module).get("forward")
+    """Give a module another `forward` for a while."""
+    own_forward = vars(module).get("forward")
     module.forward = forward
     try:
         yield
     finally:
         del module.forward
-        if before is not None:
-            module.forward = before
+        if own_forward is not None:
+            module.forward = own_forward

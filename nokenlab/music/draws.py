@@ -1,8 +1,8 @@
-"""How codes of sound are drawn: with the same luck for every row, whoever its neighbours are.
+"""How codes of sound are drawn: with the same random draws for every row, whatever else is in the batch.
 
-transformers draws each row of a batch apart, from one generator for all. Here seeded *Gumbel noise* is added
-to the logits, and the largest is taken: that is a draw from their softmax (Gumbel 1954; Maddison et al. 2014,
-"A* sampling"). Rows of one seed get the same noise, so that they differ by their logits alone.
+transformers draws all rows of a batch from one generator. Here seeded *Gumbel noise* is added to the logits,
+and the largest is taken: that is a draw from their softmax (Gumbel 1954; Maddison et al. 2014,
+"A* sampling"). Rows of one seed get the same noise, so that they differ only by their logits.
 """
 
 from collections.abc import Sequence
@@ -18,38 +18,38 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-TOP_K = 50  # transformers' own, where a model's generation_config.json has none; 0 leaves it out
+TOP_K = 50  # the default of transformers, for models without one; 0 leaves it out
 
 
 class GumbelNoise(LogitsProcessor):
-    """Logits processor: noise for each row, from a CPU generator of the row's own seed."""
+    """Logits processor: noise for each row, from a CPU generator with the row's seed."""
 
     def __init__(self, seeds: Sequence[int], codebooks: int = 1):
-        """`seeds`: one a row of the batch; each row has `codebooks` rows of logits, one after the other."""
+        """`seeds`: one per row of the batch; each row has `codebooks` rows of logits, one after the other."""
         distinct = sorted(set(seeds))
         self.generators = [torch.Generator().manual_seed(int(seed)) for seed in distinct]
-        self.which = torch.tensor([distinct.index(seed) for seed in seeds])
+        self.generator_of_row = torch.tensor([distinct.index(seed) for seed in seeds])
         self.codebooks = codebooks
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """`scores` (rows · codebooks, vocab) and noise of the next step."""
+        """`scores` (rows · codebooks, vocab) plus the noise of the next step."""
         shape = (self.codebooks, scores.shape[-1])
         noise = torch.stack([gumbel(shape, generator) for generator in self.generators])
         noise = noise.to(scores.device, non_blocking=True)  # a GPU's queue goes on
-        self.which = self.which.to(scores.device)
-        return scores + noise[self.which].flatten(0, 1)
+        self.generator_of_row = self.generator_of_row.to(scores.device)
+        return scores + noise[self.generator_of_row].flatten(0, 1)
 
 
 class AfterGuidance(LogitsProcessorList):
-    """Processors that run behind guidance, which transformers appends to the list that it is given."""
+    """Processors that run after guidance, which transformers appends to the list that it is given."""
 
     def append(self, processor) -> None:
-        """Put a processor in front of all."""
+        """Put a processor before all others."""
         self.insert(0, processor)
 
 
 def processors(settings: GenerationConfig, seeds: Sequence[int], codebooks: int) -> AfterGuidance:
-    """What makes a greedy `generate` draw: temperature, top-k and top-p as in `settings`, then noise."""
+    """Processors that make greedy `generate` draw: temperature, top-k and top-p of `settings`, noise."""
     temperature, top_k, top_p = settings.temperature, settings.top_k, settings.top_p
     warpers = []
     if temperature not in (None, 1.0):

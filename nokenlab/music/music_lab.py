@@ -1,7 +1,7 @@
 """A MusicLab: a MusicGen to put nokens into. Text and embeddings in, sound out.
 
-A text goes through the token embeddings of MusicGen's text encoder (T5). That is where a noken can take
-the place of a word, as in a language model.
+A text goes through the token embeddings of MusicGen's text encoder (T5), where a noken can replace a word, as
+in a language model.
 """
 
 import time
@@ -27,7 +27,7 @@ class MusicLab(Embedder):
 
     @property
     def rate(self) -> int:
-        """Samples a second."""
+        """Samples per second."""
         return self.model.config.audio_encoder.sampling_rate
 
     def play(
@@ -44,24 +44,23 @@ class MusicLab(Embedder):
 
         `prompts` are embeddings as `embed` gives them, (rows, tokens, width), or a list of texts or of
         embeddings (1, tokens, width) of unequal length. Every row is drawn with the same noise, that of
-        `seed`, so that clips differ by their prompts alone and not by their neighbours; several seeds, one a
-        row, are for rows of other luck; with None the likeliest sound is taken. `guidance` above 1 makes
+        `seed`, so that clips differ only by their prompts, whatever else is in the batch; with several seeds,
+        one per row, each row has its own; with None the likeliest codes are taken. `guidance` above 1 makes
         the sound follow the prompt more closely. Rows run in batches of `batch_size`, by default
-        `clips_at_once`; where memory does not hold one it is halved. With `progress` a bar on the standard
-        error output counts clips, and seconds of sound a second. Raises ValueError for a clip of less than
-        0.1 or more than 30 seconds, and for other than one seed a row.
+        `clips_at_once`, which is halved where memory runs out. With `progress` a bar on standard error counts
+        clips, and seconds of sound per second. ValueError for a clip of less than 0.1 or more than 30
+        seconds, and for a number of seeds that is not that of rows.
         """
         if not 0.1 <= seconds <= 30:
             raise ValueError(f"a clip may last 0.1 to 30 seconds, got {seconds}")
         prompts = as_rows(prompts, self.embed)
         seeds = row_seeds([seed] * len(prompts) if isinstance(seed, int) else seed, len(prompts))
-        begin = time.perf_counter()
+        start = time.perf_counter()
 
-        def clips(some: slice) -> Tensor:
-            own = None if seeds is None else seeds[some]
-            sound = self._generate(prompts[some], seconds, own, guidance)
+        def clips(rows: slice) -> Tensor:
+            sound = self._generate(prompts[rows], seconds, seeds[rows] if seeds else None, guidance)
             bar.update(len(sound))
-            bar.set_postfix_str(f"{bar.n * seconds / (time.perf_counter() - begin):.1f} s of sound/s")
+            bar.set_postfix_str(f"{bar.n * seconds / (time.perf_counter() - start):.1f} s of sound/s")
             return sound
 
         size = batch_size or self.clips_at_once(seconds)
@@ -69,16 +68,13 @@ class MusicLab(Embedder):
             return torch.cat(memory.in_batches(clips, len(prompts), size))
 
     def clips_at_once(self, seconds: float) -> int:
-        """How many clips run in one batch by themselves: what memory holds, up to 1,024 on a GPU, else 128.
+        """The default batch size for clips of so many seconds: up to 1,024 on a GPU, else 128, by memory.
 
         A clip is counted with its cache with and without the prompt and half as much for copies of it, and
-        four copies of what the codec's last layer makes.
+        four copies of the output of the codec's last layer.
         """
-        decoder, codec, number = (
-            self.model.config.decoder,
-            self.model.config.audio_encoder,
-            self.dtype.itemsize,
-        )
+        decoder, codec = self.model.config.decoder, self.model.config.audio_encoder
+        number = self.dtype.itemsize
         cache = 2 * decoder.num_hidden_layers * decoder.hidden_size * number  # keys and values of a frame
         wave = codec.sampling_rate * codec.num_filters * number  # of a second
         clip = seconds * (3 * codec.frame_rate * cache + 4 * wave)
@@ -87,7 +83,7 @@ class MusicLab(Embedder):
     def _generate(self, rows, seconds: float, seeds: list[int] | None, guidance: float) -> Tensor:
         """transformers' `generate` for a batch of embeddings, (rows, samples) in float32 on the CPU.
 
-        It is given the embeddings, not the encoder's output: with that it leaves guidance out in silence.
+        It is given the embeddings, not the encoder's output, with which it ignores guidance.
         """
         end = self.embed_ids(torch.tensor([self.tokenizer.eos_token_id]))  # T5 reads it after each text
         embeddings, mask = batch(rows, end[:0])  # padded on the left
@@ -110,36 +106,35 @@ class MusicLab(Embedder):
 def load(model: str | None = None, *, revision=None, device=None, dtype: str = "float32") -> MusicLab:
     """A MusicGen by hub id ("facebook/musicgen-small") or from a folder, as in `nokenlab.load`.
 
-    None or "default" is a tiny one of random weights, made on the spot: it shows that the road from a
-    prompt to a sound is whole, and its sound is noise. Device "auto" is here the best that is there: every
-    MusicGen fits one.
+    None or "default" is a tiny one of random weights, made on the spot: it shows that the path from a prompt
+    to a sound works, and its sound is noise. Device "auto" is the best of this machine, for every MusicGen
+    fits on one.
     """
     device = memory.choose_device(device)
     device = memory.devices()[0] if device == "auto" else device
-    with _hushed():
+    with _quiet():
         if model is None or model == hub.DEFAULT:
             return MusicLab(*tiny_musicgen.tiny())
         from transformers import AutoModelForTextToWaveform
 
-        where, name = hub.locate(model)
-        return MusicLab(
-            *loading.read(AutoModelForTextToWaveform, _check_kind, where, name, revision, device, dtype)
-        )
+        source, name = hub.locate(model)
+        read = loading.read(AutoModelForTextToWaveform, _check_kind, source, name, revision, device, dtype)
+        return MusicLab(*read)
 
 
 def _check_kind(config) -> None:
     if config.model_type != "musicgen":
-        raise ValueError(f"it is no MusicGen but a {config.model_type!r} model")
+        raise ValueError(f"it is not a MusicGen but a {config.model_type!r} model")
 
 
 @contextmanager
-def _hushed():
-    """Without transformers' warning that every MusicGen's start token lies behind its sounds."""
+def _quiet():
+    """Without transformers' warning that the start token of every MusicGen is behind its codes."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         yield
     finally:
-        logging.set_verbosity(before)
+        logging.set_verbosity(verbosity)

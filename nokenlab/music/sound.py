@@ -24,7 +24,7 @@ def wav(clip: Tensor, rate: int) -> bytes:
 
 
 def spectra(clips: Tensor) -> Tensor:
-    """Power of each frequency at each moment, (clips, samples) -> (clips, frequencies, moments)."""
+    """Power of each frequency at each time, (clips, samples) -> (clips, frequencies, moments)."""
     parts = torch.stft(
         clips.float(), WINDOW, HOP, window=torch.hann_window(WINDOW), pad_mode="constant", return_complex=True
     )
@@ -37,10 +37,10 @@ def decibels(power: Tensor) -> Tensor:
 
 
 def measure(clips: Tensor, rate: int, reference: Tensor) -> pd.DataFrame:
-    """What can be measured of clips (clips, samples), beside the clip `reference` (samples,): one row a clip.
+    """Measures of clips (clips, samples), beside the clip `reference` (samples,): one row per clip.
 
     Columns: seconds; rms (loudness, 0 to 1); centroid (the mean frequency, weighted by power, Hz: how
-    bright it sounds); onset_rate (starts of sounds a second: peaks of the growth of the spectrum);
+    bright it sounds); onset_rate (starts of sounds per second: peaks of the growth of the spectrum);
     distance (of its mean spectrum from the reference's, dB, root mean square over frequencies).
     """
     power = spectra(clips)  # (clips, frequencies, moments)
@@ -60,7 +60,7 @@ def measure(clips: Tensor, rate: int, reference: Tensor) -> pd.DataFrame:
 
 
 def _onsets(power: Tensor) -> list[int]:
-    """Peaks of the spectral flux that stand a standard deviation above its mean, one count a clip."""
+    """Peaks of the spectral flux that stand a standard deviation above its mean, one count per clip."""
     flux = decibels(power).diff(dim=-1).clamp_min(0).mean(dim=1)  # (clips, moments - 1)
     middle = flux[:, 1:-1]
     peak = (middle > flux[:, :-2]) & (middle >= flux[:, 2:])

@@ -1,4 +1,4 @@
-"""A tiny MusicGen of random weights, and a tokenizer for it: made on the spot, the same every time."""
+"""A tiny MusicGen of random weights, and a tokenizer for it: the same every time."""
 
 import torch
 
@@ -9,9 +9,9 @@ violin drums bass flute trumpet strings synth beat beats melody tune song music 
 
 
 def tiny() -> tuple:
-    """Network, tokenizer, name and revision, as a MusicLab is made of them.
+    """Network, tokenizer, name and revision, the arguments of a MusicLab.
 
-    600,000 random weights, always the same; 8,000 samples a second.
+    600,000 random weights, always the same; 8,000 samples per second.
     """
     import transformers as t
 
@@ -40,13 +40,13 @@ def tiny() -> tuple:
 
 @torch.no_grad()
 def _shake(network) -> None:
-    """Larger random weights: as made they answer every prompt alike, and nearly in silence."""
+    """Larger random weights: with the initial ones all prompts sound alike, and nearly silent."""
     for name, weight in network.named_parameters():
         if name.startswith(("decoder.", "enc_to_dec_proj.")) and weight.dim() > 1:
             weight.normal_(0, 0.2)
     codec = network.audio_encoder
     for layer in codec.quantizer.layers:
-        layer.codebook.embed.normal_()  # all zeros as made
+        layer.codebook.embed.normal_()  # initially all zeros
     for name, weight in codec.decoder.named_parameters():
         if name.endswith("bias"):
             weight.zero_()

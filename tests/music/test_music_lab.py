@@ -179,7 +179,7 @@ def test_a_clip_too_long_or_too_short_is_refused(music, seconds):
 def test_music_is_not_text_and_text_is_no_music(music, tiny_folder, tmp_path):
     assert repr(music).startswith("MusicLab(tiny random MusicGen, width 32,")
     assert not any(hasattr(music, name) for name in ("generate", "sample", "logits"))
-    with pytest.raises(ValueError, match="no MusicGen but a 'llama' model"):
+    with pytest.raises(ValueError, match="not a MusicGen but a 'llama' model"):
         music_lab.load(tiny_folder)
     music.model.save_pretrained(tmp_path)
     music.tokenizer.save_pretrained(tmp_path)
