@@ -90,7 +90,8 @@ def test_without_the_folder_everything_works(tiny_folder, tmp_path):
     command = [sys.executable, "-m", "nokenlab", "run", str(notebook), "--results", "out"]
     for name, value in {"model": tiny_folder, "seeds": [0, 1], "max_new_tokens": 4, "many": 3}.items():
         command += ["-p", name, str(value)]
-    subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    path = os.pathsep.join([str(tmp_path), str(tmp_path / "notebooks")])
+    subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": path})
     lab, folder = nl.load(tiny_folder), tmp_path / "out" / "03-random-nokens"
     table = pd.read_csv(folder / "responses.csv", keep_default_na=False)
     here = random_nokens.replacements(lab, table["prompt"][0], 0, [0, 1], 4)
