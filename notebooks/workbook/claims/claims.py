@@ -1,7 +1,6 @@
-"""Claims: what was asked, in which rows, by which rule; and what the rows answer. The verdict is computed.
+"""Claims: a question, the rows that answer it and the rule that decides; verdicts are computed.
 
-They stand in `notebooks/questions`, a file a notebook, committed before the run that answers them. Needs no
-torch.
+Each experiment has its claims in `questions.yaml`, committed before the run that answers them.
 """
 
 import re
@@ -12,29 +11,38 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from nokenlab.errors import BadInput, first_line
-from workbook.claims import explained, statistics
+from nokenlab.errors import BadInput, first_line, short
+from workbook.claims import statistics
+from workbook.claims.statistics import FEWEST, NAN
+from workbook.word_lists import read_yaml
 
-WORKBOOK = Path(__file__).resolve().parents[1]  # a folder an experiment, its questions.yaml among the rest
+WORKBOOK = Path(__file__).resolve().parents[1]  # one folder per experiment
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "cannot tell"
-FEWEST = 10  # units for a bootstrap: of fewer its 95 % interval holds the truth in under nine of ten cases
-NAN = float("nan")
+COLUMNS = (
+    *("claim", "question", "each", "unit", "n_units", "statistic"),
+    *("estimate", "low", "high", "p", "holm", "rule", "verdict"),
+)
 NUMBER = r"-?\d+(?:\.\d+)?"
 RULE = re.compile(rf"(?P<sign>[<>]) (?P<bound>{NUMBER})(?:, estimate (?P=sign) (?P<estimate>{NUMBER}))?")
+SEPARATORS = {  # statistics of two columns: what stands between these in `value`
+    "rank correlation": " with ",
+    "ratio of columns": " / ",
+    "sign test": " < ",
+    "explained share": " by ",
+}
 
 
 class Claim(NamedTuple):
-    """One claim. How each statistic reads it, see `STATISTICS`.
+    """One claim. `STATISTICS` says how each statistic reads it.
 
-    claim: its short name. notebook, sweep: where it is asked, its file's name, and the sweep that decides it.
-    question, beside: it and the null in words. table: the rows, by their table's name. unit: the column whose
-    values are one fact each; two, "a, b", where facts are words and rows pairs of them. each: a column whose
-    values are answered apart, never pooled. value: a column; two for a correlation ("x with y"), for a ratio
-    of columns ("x / y"), for a sign test ("x < y") and for what is explained ("x by y"). a, b: which rows, as
-    `DataFrame.query` has it. rule: such as "> 0", what the whole interval must meet; or "> 0.2, estimate >
-    0.4", where the estimate must reach more. fewest: of fewer units there is no interval.
+    claim: a short name. notebook: the name of the notebook it belongs to. sweep: that which decides it.
+    question, beside: the question and its null, in words. table: the name of the table whose rows answer.
+    unit: the column whose values are one fact each, or two ("a, b") if facts are words and rows are pairs of
+    them. each: a column whose values are answered separately, never pooled. value: a column, or two with a
+    separator of `SEPARATORS`. a, b: which rows, as for `DataFrame.query`. rule: what the complete interval
+    must meet, such as "> 0"; "> 0.2, estimate > 0.4" if the estimate must reach more. fewest: of units that
+    have an interval.
     """
 
     claim: str
@@ -53,79 +61,67 @@ class Claim(NamedTuple):
     fewest: int = 0
 
 
-def read(file: Path, key: str) -> list:
-    """The list that stands under `key` in a YAML file. Raises BadInput, in one line, where there is none."""
-    return _read(file, key)[key]
-
-
 def read_claims(name: str = "*/questions.yaml", folder: Path = WORKBOOK) -> list[Claim]:
-    """The claims of a file, such as "definitions/questions.yaml", or of all files, in the notebooks' order.
+    """The claims of a file, such as "definitions/questions.yaml", or of all files, in the order of notebooks.
 
-    `name` is a path from `folder`. Raises BadInput, in one line, where there is no such file, for an entry
-    that is not whole, and for two claims of one name.
+    `name` is a path in `folder`. BadInput for a missing file, an invalid entry, and two claims of one name.
     """
-    claims = []
-    for file in Path(folder).glob(name) if "*" in name else [Path(folder) / name]:
-        content = _read(file, "claims")
-        claims += [_claim(entry, str(content.get("notebook")), file) for entry in content["claims"]]
+    files = Path(folder).glob(name) if "*" in name else [Path(folder) / name]
+    claims = [claim for file in files for claim in read_entries(file, "claims", Claim)]
     if not claims:
-        raise BadInput(f"{folder} has no claims: a file {name} is wanted")
+        raise BadInput(f"{folder} has no claims; they must be in {name}")
     for claim, count in Counter(claim.claim for claim in claims).items():
         if count > 1:
-            raise BadInput(f"{folder}: {claim}: is there twice")
+            raise BadInput(f"{folder}: {count} claims are named {claim!r}; a name may be used once")
+    for claim in claims:
+        _check(claim)
     return sorted(claims, key=lambda claim: claim.notebook)
 
 
-def _read(file: Path, key: str) -> dict:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}; {key} are kept there") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+def read_entries(file: Path, key: str, kind: type[NamedTuple]) -> list:
+    """The list under `key` in a YAML file, each entry as a `kind`; `notebook` of the file is that of each.
+
+    BadInput if the file has no such list, or an entry lacks a field or has one that `kind` does not have.
+    """
+    content = read_yaml(file)
     if not isinstance(content, dict) or not isinstance(content.get(key), list):
-        raise BadInput(f"{file} wants a list `{key}:`")
-    return content
+        raise BadInput(f"{file} must have a list `{key}:`")
+    shared = {"notebook": content["notebook"]} if "notebook" in content else {}
+    entries = []
+    for entry in content[key]:
+        try:
+            entries.append(kind(**shared | entry))
+        except TypeError as error:
+            reason = first_line(error).removeprefix(f"{kind.__name__}.__new__() ")
+            raise BadInput(f"{file.parent.name}/{file.name}: {short(entry)}: {reason}") from None
+    return entries
 
 
-def _claim(entry: object, notebook: str, file: Path) -> Claim:
-    name = entry.get("claim", "a claim") if isinstance(entry, dict) else entry
-    where = f"{file.parent.name}/{file.name}: {name}:"
-    try:
-        claim = Claim(notebook=notebook, **entry)
-    except TypeError as error:
-        said = first_line(error).removeprefix("Claim.__new__() ")
-        raise BadInput(f"{where} {said}") from None
+def _check(claim: Claim) -> None:
     if claim.statistic not in STATISTICS:
-        raise BadInput(f"{where} statistic is one of {', '.join(STATISTICS)}")
+        raise BadInput(f"{claim.claim}: statistic must be one of {', '.join(STATISTICS)}")
     if not RULE.fullmatch(str(claim.rule)):
-        raise BadInput(f"{where} rule wants < or > and a number, such as '> 0', got {claim.rule!r}")
-    between = BETWEEN.get(claim.statistic, "")
-    if between and str(claim.value).count(between) != 1:
-        raise BadInput(f"{where} value wants two columns, such as 'x{between}y', got {claim.value!r}")
-    return claim
+        raise BadInput(f"{claim.claim}: rule must be < or > and a number, like '> 0'; got {claim.rule!r}")
+    separator = SEPARATORS.get(claim.statistic)
+    if separator and str(claim.value).count(separator) != 1:
+        raise BadInput(f"{claim.claim}: value must be like 'x{separator}y'; got {claim.value!r}")
 
 
 def answers(claims: list[Claim], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """What the rows of some tables, by name, answer: a row a claim and value of its `each` column.
+    """What the rows of tables, by name, answer: one row per claim and value of its `each` column.
 
     Columns: claim, question, each (that value), unit, n_units (of both groups), statistic, estimate, low,
-    high (95 %, see `STATISTICS`), p (of a correlation or tested mean), holm (it, corrected over all this
-    table), rule, verdict. Claims without their table are left out. Raises BadInput, in one line, where a
-    table lacks a column.
+    high (95 %, see `STATISTICS`), p (of a correlation or tested mean), holm (p corrected for their number in
+    this table), rule, verdict. Claims whose table is missing are left out. BadInput if a table has no such
+    column.
     """
     rows = [row for claim in claims if claim.table in tables for row in _answer(claim, tables[claim.table])]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["holm"] = statistics.holm(table["p"])
-    numbers = (table[name] for name in ("low", "high", "rule", "holm", "estimate"))
-    table["verdict"] = list(map(verdict, *numbers))
+    table["verdict"] = [
+        verdict(row.low, row.high, row.rule, row.holm, row.estimate) for row in table.itertuples()
+    ]
     return table
-
-
-COLUMNS = (
-    *("claim", "question", "each", "unit", "n_units", "statistic"),
-    *("estimate", "low", "high", "p", "holm", "rule", "verdict"),
-)
 
 
 def _answer(claim: Claim, table: pd.DataFrame) -> Iterator[dict]:
@@ -133,39 +129,38 @@ def _answer(claim: Claim, table: pd.DataFrame) -> Iterator[dict]:
     try:
         groups = table.groupby(claim.each, sort=False, observed=True) if claim.each else [("", table)]
         for value, rows in groups:
-            count, estimate, low, high, p = STATISTICS[claim.statistic](claim, rows)
-            known = low < high and count >= claim.fewest  # nothing differs, or too few: none
-            low, high = (low, high) if known else (NAN, NAN)
-            found = {"n_units": count, "estimate": estimate, "low": low, "high": high, "p": p}
-            yield same | {"each": value} | found
+            answer = STATISTICS[claim.statistic](claim, rows)
+            if answer.n_units < claim.fewest or not answer.low < answer.high:  # too few, or no unit differs
+                answer = answer._replace(low=NAN, high=NAN)
+            yield same | {"each": value} | answer._asdict()
     except (KeyError, NameError, SyntaxError, TypeError) as error:
         raise BadInput(f"{claim.claim}: table {claim.table} cannot answer: {first_line(error)}") from None
 
 
 def verdict(low: float, high: float, rule: str, holm: float = NAN, estimate: float = NAN) -> str:
-    """What a rule, such as "> 0", says of an interval: met by all of it, by none of it, or undecided.
+    """Whether a rule, such as "> 0", is met by all of an interval, by none of it, or undecided.
 
-    A correlation or tested mean is undecided too where Holm's p is 0.05 or more; and all is without interval.
-    A rule such as "> 0.2, estimate > 0.4" is met where the estimate reaches its own bound too, and is not
-    where none of the interval does.
+    Undecided without an interval, and if Holm's p of a correlation or tested mean is 0.05 or more. A rule
+    such as "> 0.2, estimate > 0.4" holds if the estimate reaches its own bound too, and fails if no part of
+    the interval does.
     """
-    found = RULE.fullmatch(rule)
-    sign, bound = found["sign"], float(found["bound"])
-    reach = float(found["estimate"] or bound)
-    low, high, estimate = (low, high, estimate) if sign == ">" else (-high, -low, -estimate)
-    bound, reach = (bound, reach) if sign == ">" else (-bound, -reach)
+    parts = RULE.fullmatch(rule)
+    bound = float(parts["bound"])
+    reach = float(parts["estimate"] or bound)
+    if parts["sign"] == "<":  # the mirror image of >
+        low, high, estimate, bound, reach = -high, -low, -estimate, -bound, -reach
     if not np.isfinite([low, high]).all() or holm >= 0.05:
         return UNDECIDED
-    if low > bound and (found["estimate"] is None or estimate > reach):
+    if low > bound and (parts["estimate"] is None or estimate > reach):
         return HOLDS
     return FAILS if high <= reach else UNDECIDED
 
 
 def shown(answers: pd.DataFrame) -> pd.DataFrame:
-    """The same to read: question, each, n_units, "estimate (low to high)", rule and verdict."""
-    ends = zip(answers["estimate"], answers["low"], answers["high"], strict=True)
+    """Answers for reading: question, each, n_units, "estimate (low to high)", rule and verdict."""
     table = answers[["question", "each", "n_units", "rule", "verdict"]].copy()
-    table.insert(3, "estimate (low to high)", [interval(*row) for row in ends])
+    numbers = answers[["estimate", "low", "high"]].itertuples(index=False)
+    table.insert(3, "estimate (low to high)", [interval(*row) for row in numbers])
     return table
 
 
@@ -175,118 +170,117 @@ def interval(estimate: float, low: float, high: float) -> str:
     return f"{estimate:.3g} ({ends})".replace("-", "−")
 
 
-def _units(claim: Claim, rows: pd.DataFrame, where: str, *columns: str) -> pd.DataFrame:
-    """One number a unit and column: the mean of its rows."""
-    some = rows.query(where) if where else rows
-    return some.groupby(claim.unit.split(", "), observed=True)[list(columns)].mean().dropna().astype(float)
+class Answer(NamedTuple):
+    """The numbers of one answer."""
+
+    n_units: int
+    estimate: float = NAN
+    low: float = NAN
+    high: float = NAN
+    p: float = NAN
 
 
-def _pairs(claim: Claim, rows: pd.DataFrame) -> np.ndarray:
-    """Both sides of each unit that has both: (2, units)."""
-    a, b = (_units(claim, rows, side, claim.value) for side in (claim.a, claim.b))
-    return pd.concat([a, b], axis=1, join="inner").to_numpy().T
+def _units(claim: Claim, rows: pd.DataFrame, *sides: str) -> pd.DataFrame:
+    """One row per unit that all sides have; the means of its rows, for each side and column of `value`."""
+    separator = SEPARATORS.get(claim.statistic)
+    columns = claim.value.split(separator) if separator else [claim.value]
+    parts = [rows.query(side) if side else rows for side in sides]
+    means = [part.groupby(claim.unit.split(", "), observed=True)[columns].mean() for part in parts]
+    return pd.concat(means, axis=1, join="inner").dropna().astype(float)
 
 
-def _drawn(statistic: Callable, *columns: np.ndarray) -> tuple:
-    """n, the estimate, and its interval when units are drawn anew, if there are enough of them."""
+def _values(claim: Claim, rows: pd.DataFrame, *sides: str) -> np.ndarray:
+    """The same as an array: (sides * columns, units)."""
+    return _units(claim, rows, *sides).to_numpy().T
+
+
+def _bootstrapped(statistic: Callable, *columns: np.ndarray) -> Answer:
     count = len(columns[0])
     if not count:
-        return 0, NAN, NAN, NAN, NAN
+        return Answer(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = float(statistic(*columns, axis=-1))
-        low, high = statistics.bootstrap(statistic, *columns) if count >= FEWEST else (NAN, NAN)
-    return count, estimate, low, high, NAN
+        return Answer(count, estimate, *statistics.bootstrap(statistic, *columns, fewest=FEWEST))
 
 
-def _yes_or_no(*groups: np.ndarray) -> bool:
-    """Whether each unit is a 0 or a 1."""
-    return all(len(group) and np.isin(group, (0, 1)).all() for group in groups)
+def _mean(claim: Claim, rows: pd.DataFrame) -> Answer:
+    (values,) = _values(claim, rows, claim.a)
+    if statistics.yes_or_no(values):
+        return Answer(len(values), values.mean(), *statistics.wilson(values.sum(), len(values)))
+    return _bootstrapped(np.mean, values)
 
 
-def _mean(claim: Claim, rows: pd.DataFrame) -> tuple:
-    values = _units(claim, rows, claim.a, claim.value)[claim.value].to_numpy()
-    if _yes_or_no(values):
-        return len(values), values.mean(), *statistics.wilson(values.sum(), len(values)), NAN
-    return _drawn(np.mean, values)
+def _tested_mean(claim: Claim, rows: pd.DataFrame) -> Answer:
+    (values,) = _values(claim, rows, claim.a)
+    bound = float(RULE.fullmatch(claim.rule)["bound"])
+    return _mean(claim, rows)._replace(p=statistics.mean_test(values, bound))
 
 
-def _tested_mean(claim: Claim, rows: pd.DataFrame) -> tuple:
-    values, bound = _units(claim, rows, claim.a, claim.value)[claim.value], claim.rule.split()[1]
-    return *_mean(claim, rows)[:4], statistics.mean_test(values, float(bound.strip(",")))
-
-
-def _difference(claim: Claim, rows: pd.DataFrame) -> tuple:
-    a, b = _pairs(claim, rows)
-    if _yes_or_no(a, b) and not (a - b).any():  # no unit differs; so many could
+def _paired_difference(claim: Claim, rows: pd.DataFrame) -> Answer:
+    a, b = _values(claim, rows, claim.a, claim.b)
+    if statistics.yes_or_no(a, b) and (a == b).all():  # no unit differs: the share that could
         reach = statistics.wilson(0, len(a))[1]
-        return len(a), 0.0, -reach, reach, NAN
-    return _drawn(np.mean, a - b)
+        return Answer(len(a), 0.0, -reach, reach)
+    return _bootstrapped(np.mean, a - b)
 
 
-def _ratio(claim: Claim, rows: pd.DataFrame) -> tuple:
-    return _drawn(statistics.ratio_of_means, *_pairs(claim, rows))
+def _paired_ratio(claim: Claim, rows: pd.DataFrame) -> Answer:
+    return _bootstrapped(statistics.ratio_of_means, *_values(claim, rows, claim.a, claim.b))
 
 
-def _ratio_of_columns(claim: Claim, rows: pd.DataFrame) -> tuple:
-    both = _units(claim, rows, claim.a, *claim.value.split(" / "))
-    return _drawn(statistics.ratio_of_means, *both.to_numpy().T)
+def _ratio_of_columns(claim: Claim, rows: pd.DataFrame) -> Answer:
+    return _bootstrapped(statistics.ratio_of_means, *_values(claim, rows, claim.a))
 
 
-def _sign_test(claim: Claim, rows: pd.DataFrame) -> tuple:
-    left, right = _units(claim, rows, claim.a, *claim.value.split(" < ")).to_numpy().T
+def _sign_test(claim: Claim, rows: pd.DataFrame) -> Answer:
+    left, right = _values(claim, rows, claim.a)
     below, above = (left < right).sum(), (left > right).sum()
-    share = below / (below + above) if below + above else NAN
-    return below + above, share, *statistics.sign_test(below, above), NAN
+    if not below + above:
+        return Answer(0)
+    return Answer(below + above, below / (below + above), *statistics.sign_test(below, above))
 
 
-def _between(claim: Claim, rows: pd.DataFrame) -> tuple:
-    a, b = (_units(claim, rows, side, claim.value)[claim.value].to_numpy() for side in (claim.a, claim.b))
-    count, low, high = len(a) + len(b), NAN, NAN
-    if _yes_or_no(a, b):
-        low, high = statistics.newcombe(a.sum(), len(a), b.sum(), len(b))
-    elif min(len(a), len(b)) >= FEWEST:
-        low, high = statistics.bootstrap_difference(a, b)
-    estimate = a.mean() - b.mean() if len(a) and len(b) else NAN
-    return count, estimate, low, high, NAN
+def _difference_of_groups(claim: Claim, rows: pd.DataFrame) -> Answer:
+    (a,), (b,) = _values(claim, rows, claim.a), _values(claim, rows, claim.b)
+    if not len(a) or not len(b):
+        return Answer(len(a) + len(b))
+    if statistics.yes_or_no(a, b):
+        interval = statistics.newcombe(a.sum(), len(a), b.sum(), len(b))
+    else:
+        interval = statistics.bootstrap(statistics.difference_of_means, a, b, paired=False, fewest=FEWEST)
+    return Answer(len(a) + len(b), a.mean() - b.mean(), *interval)
 
 
-def _correlation(claim: Claim, rows: pd.DataFrame) -> tuple:
-    both = _units(claim, rows, claim.a, *claim.value.split(" with "))
-    rho, p, low, high = statistics.rank_correlation(*both.to_numpy().T)
-    low, high = (low, high) if len(both) >= FEWEST else (NAN, NAN)
-    return len(both), rho, low, high, p
+def _rank_correlation(claim: Claim, rows: pd.DataFrame) -> Answer:
+    x, y = _values(claim, rows, claim.a)
+    rho, p, low, high = statistics.rank_correlation(x, y)
+    return Answer(len(x), rho, low, high, p)
 
 
-def _explained(claim: Claim, rows: pd.DataFrame) -> tuple:
-    """Of the pairs in rows a, with words drawn anew; less what is explained in rows b, if asked for."""
-    asked = [claim.a, claim.b] if claim.b else [claim.a]
-    sides = [_units(claim, rows, side, *claim.value.split(" by ")) for side in asked]
-    pairs = pd.concat(sides, axis=1, join="inner")
+def _explained_share(claim: Claim, rows: pd.DataFrame) -> Answer:
+    pairs = _units(claim, rows, *([claim.a, claim.b] if claim.b else [claim.a]))
     if pairs.empty:
-        return 0, NAN, NAN, NAN, NAN
-    words, drawn = explained.by_words(*pairs.index.to_frame().to_numpy().T)
-    weights = np.vstack([np.ones(len(pairs)), drawn])  # all pairs once, then as drawn
-    columns = pairs.to_numpy().T
-    found = explained.share(*columns[:2], weights)
-    if claim.b:
-        found = found - explained.share(*columns[2:], weights)
-    low, high = explained.interval(found[1:]) if words >= FEWEST else (NAN, NAN)
-    return words, found[0], low, high, NAN
+        return Answer(0)
+    count, resampled = statistics.resampled_words(*pairs.index.to_frame().to_numpy().T)
+    weights = np.vstack([np.ones(len(pairs)), resampled])  # the first row is the estimate's
+    y, predicted, *control = pairs.to_numpy().T
+    shares = statistics.explained_share(y, predicted, weights)
+    if control:
+        shares = shares - statistics.explained_share(*control, weights)
+    low, high = statistics.middle_95(shares[1:]) if count >= FEWEST else (NAN, NAN)
+    return Answer(count, shares[0], low, high)
 
 
-BETWEEN = {"rank correlation": " with ", "ratio of columns": " / "}  # two columns
-BETWEEN |= {"sign test": " < ", "explained share": " by "}
-
-# Intervals: units drawn anew, each with all its rows, a pair as one; Wilson's and Newcombe's where each unit
-# is 0 or 1; of a sign test the exact one. None for fewer than FEWEST to draw, nor where nothing differs.
+# Intervals: units are resampled, each with all its rows and both sides of a pair. If each unit is 0 or 1 they
+# are Wilson's and Newcombe's; of a sign test the exact one. None for fewer than FEWEST units to resample.
 STATISTICS = {
     "mean": _mean,  # of units in rows a; of 0 and 1 it is a share
-    "tested mean": _tested_mean,  # the same, with p of the rule's bound, for Holm where there are many
-    "paired difference": _difference,  # of each unit in rows a and in rows b
-    "paired ratio": _ratio,  # of the means of both sides
+    "tested mean": _tested_mean,  # the same, with p against the rule's bound, for Holm's correction of many
+    "paired difference": _paired_difference,  # the mean, over units, of rows a less rows b
+    "paired ratio": _paired_ratio,  # of the mean of rows a to that of rows b, of the same units
     "ratio of columns": _ratio_of_columns,  # of their means
-    "sign test": _sign_test,  # the share of units, ties left out, whose one column is less than the other
-    "difference of groups": _between,  # the mean of units in rows a less that of other units in rows b
-    "rank correlation": _correlation,  # Spearman's, of two columns
-    "explained share": _explained,  # see explained.py: of rows a, or of rows a less that of rows b
+    "sign test": _sign_test,  # the share of units, ties left out, whose first column is the smaller one
+    "difference of groups": _difference_of_groups,  # the mean of units in rows a less that of others in b
+    "rank correlation": _rank_correlation,  # Spearman's, of two columns
+    "explained share": _explained_share,  # of the pairs in rows a, less that in rows b if there is a b
 }

@@ -1,42 +1,49 @@
-"""Intervals and tests, over SciPy. The unit of analysis is the caller's to say: one value a unit."""
+"""Intervals and tests over SciPy. The caller chooses the unit of analysis and gives one value per unit."""
 
 import math
 import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+
+FEWEST = (
+    10  # units an interval needs: with fewer, a 95 % bootstrap interval has the truth in it in under 90 %
+)
+NAN = float("nan")
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for the share behind `hits` out of `count`: low, high, within 0 to 1.
+    """Wilson's 95 % interval of the share behind `hits` out of `count`: low, high, within 0 to 1.
 
-    Source: E. B. Wilson, "Probable inference", 1927. It stays honest for few counts, and for none or all.
+    It is reliable for small counts too, and for none or all. ValueError if `hits` is not from 0 to `count`,
+    or `count` is 0. Source: E. B. Wilson, "Probable inference", 1927.
     """
     if not 0 <= hits <= count or count < 1:
-        raise ValueError(f"{hits} out of {count} is no share")
+        raise ValueError(f"hits must be from 0 to count, and count at least 1; got {hits} out of {count}")
     low, high = stats.binomtest(int(hits), int(count)).proportion_ci(method="wilson")
     return float(low), float(high)
 
 
 def sign_test(below: int, above: int) -> tuple[float, float]:
-    """The exact 95 % interval of the share below / (below + above): low, high. NaN where both are 0.
+    """The exact 95 % interval of the share below / (below + above): low, high. NaN if both are 0.
 
     `below` counts pairs whose first value is the smaller one, `above` the others; ties are left out. The
-    two-sided sign test has p < 0.05 where 0.5 is outside. Source: C. Clopper and E. Pearson, "The use of
+    two-sided sign test has p < 0.05 if 0.5 is outside. Source: C. Clopper and E. Pearson, "The use of
     confidence or fiducial limits illustrated in the case of the binomial", 1934.
     """
     if not below + above:
-        return float("nan"), float("nan")
+        return NAN, NAN
     low, high = stats.binomtest(int(below), int(below + above)).proportion_ci(method="exact")
     return float(low), float(high)
 
 
 def newcombe(a_hits: int, a_count: int, b_hits: int, b_count: int) -> tuple[float, float]:
-    """The 95 % interval of a difference of two shares, a less b: low, high.
+    """The 95 % interval of the difference of two shares, a less b: low, high.
 
     Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions", 1998,
-    method 10: the distances of both Wilson intervals' ends, put together as sides of a right angle.
+    method 10: the distances to the ends of both Wilson intervals, combined as the sides of a right angle.
     """
     a, b = a_hits / a_count, b_hits / b_count
     (a_low, a_high), (b_low, b_high) = wilson(a_hits, a_count), wilson(b_hits, b_count)
@@ -44,21 +51,36 @@ def newcombe(a_hits: int, a_count: int, b_hits: int, b_count: int) -> tuple[floa
 
 
 def bootstrap(
-    statistic: Callable[..., np.ndarray], *columns: Sequence[float], draws: int = 2000, seed: int = 0
+    statistic: Callable[..., np.ndarray],
+    *columns: Sequence[float],
+    paired: bool = True,
+    fewest: int = 2,
+    draws: int = 2000,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """The 95 % interval of a statistic when its units are drawn anew from themselves: low, high.
+    """The 95 % percentile interval of a statistic whose units are resampled: low, high.
 
-    `columns` are equally long, one value a unit in each; units are drawn whole. `statistic` takes such
-    arrays (…, units) and the axis. NaN for fewer than two units. Draws without a value are left out.
+    `columns` have one value per unit. If paired, a unit keeps its values of all columns together; if not,
+    each column is a group of its own units. `statistic` takes arrays (…, units), one per column, and the
+    axis. NaN if a column has fewer than `fewest` units. Draws without a value are left out.
     """
     values = [np.asarray(column, dtype=float) for column in columns]
-    if len(values[0]) < 2:
-        return float("nan"), float("nan")
-    how = {"paired": True, "vectorized": True, "n_resamples": draws, "method": "percentile"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns of draws in which nothing varies
-        found = stats.bootstrap(values, statistic, rng=np.random.default_rng(seed), **how)
-    low, high = np.nanquantile(found.bootstrap_distribution, [0.025, 0.975])
+    if min(map(len, values)) < max(fewest, 2):
+        return NAN, NAN
+    rng = np.random.default_rng(seed)
+    with warnings.catch_warnings(action="ignore"):  # SciPy warns of draws in which nothing varies
+        resampled = stats.bootstrap(
+            values, statistic, paired=paired, n_resamples=draws, method="percentile", vectorized=True, rng=rng
+        )
+    return middle_95(resampled.bootstrap_distribution)
+
+
+def middle_95(values: np.ndarray) -> tuple[float, float]:
+    """The range of the middle 95 % of values (draws,), without those that are NaN: low, high."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return NAN, NAN
+    low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -67,20 +89,50 @@ def ratio_of_means(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.n
     return above.mean(axis) / below.mean(axis)
 
 
-def bootstrap_difference(
-    a: Sequence[float], b: Sequence[float], draws: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of mean(a) - mean(b), two groups of units, each drawn anew from itself: low, high.
+def difference_of_means(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
+    """mean(a) - mean(b) along an axis, for `bootstrap`."""
+    return a.mean(axis) - b.mean(axis)
 
-    NaN where a group has fewer than two units.
+
+def spearman(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Spearman's rank correlation along an axis, for `bootstrap`."""
+    return stats.spearmanrho(x, y, axis=axis).statistic
+
+
+def rank_correlation(
+    x: Sequence[float], y: Sequence[float], draws: int = 5000, seed: int = 0
+) -> tuple[float, float, float, float]:
+    """Spearman's rank correlation of x and y, one value per unit: rho, p, low, high.
+
+    p is that of a two-sided permutation test; low to high is the 95 % bootstrap interval, NaN for fewer than
+    `FEWEST` units. All are NaN for fewer than 4 units, and if x or y does not vary.
     """
-    if min(len(a), len(b)) < 2:
-        return float("nan"), float("nan")
-    how = {"n_resamples": draws, "method": "percentile", "rng": np.random.default_rng(seed)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns of draws in which nothing varies
-        found = stats.bootstrap((a, b), lambda a, b, axis: a.mean(axis) - b.mean(axis), **how)
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    x, y = stats.rankdata(x), stats.rankdata(y)  # infinity has a rank too
+    if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return NAN, NAN, NAN, NAN
+    permutations = stats.PermutationMethod(n_resamples=draws, rng=np.random.default_rng(seed))
+    test = stats.spearmanrho(x, y, method=permutations)
+    interval = bootstrap(spearman, x, y, fewest=FEWEST, draws=draws, seed=seed)
+    return float(test.statistic), float(test.pvalue), *interval
+
+
+def mean_test(values: Sequence[float], bound: float) -> float:
+    """The two-sided p of the mean of units being `bound`. NaN for too few units.
+
+    If each unit is a yes or a no (1 or 0) it is that of the exact binomial test, else of Student's t test.
+    """
+    values = np.asarray(values, dtype=float)
+    if not len(values):
+        return NAN
+    if 0 <= bound <= 1 and yes_or_no(values):
+        return float(stats.binomtest(int(values.sum()), len(values), bound).pvalue)
+    with warnings.catch_warnings(action="ignore"):  # SciPy warns if nothing varies
+        return float(stats.ttest_1samp(values, bound).pvalue)
+
+
+def yes_or_no(*groups: np.ndarray) -> bool:
+    """Whether every unit of all groups is a 0 or a 1; False if a group is empty."""
+    return all(len(group) and np.isin(group, (0, 1)).all() for group in groups)
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
@@ -96,37 +148,26 @@ def holm(p: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-def mean_test(values: Sequence[float], bound: float) -> float:
-    """The two-sided p of the mean of units against `bound`: is it another? NaN where that cannot be said.
+def explained_share(y: np.ndarray, predicted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """1 - Σw(y - predicted)² / Σw·y² of pairs: y and predicted (pairs,), weight (…, pairs) -> (…).
 
-    Where each unit is a yes or a no (1 or 0) it is the exact binomial test's, else Student's t test's.
+    1 is all, 0 no more than predicting 0 for each pair, less than 0 worse than that; NaN if all y are 0. It
+    is R² about 0 and not about the mean: a value whose sign depends on the order in the pair has no mean.
     """
-    values = np.asarray(values, dtype=float)
-    if not len(values):
-        return float("nan")
-    if 0 <= bound <= 1 and np.isin(values, (0, 1)).all():
-        return float(stats.binomtest(int(values.sum()), len(values), bound).pvalue)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns where nothing varies
-        return float(stats.ttest_1samp(values, bound).pvalue)
+    total = weight @ y**2
+    error = weight @ (y - predicted) ** 2
+    return 1 - error / np.where(total > 0, total, np.nan)
 
 
-def rank_correlation(
-    x: Sequence[float], y: Sequence[float], draws: int = 5000, seed: int = 0
-) -> tuple[float, float, float, float]:
-    """Spearman's rank correlation of x and y, one value a unit: rho, p, low, high.
+def resampled_words(a: Sequence, b: Sequence, draws: int = 2000, seed: int = 0) -> tuple[int, np.ndarray]:
+    """How many words pairs have, and each pair's weight if *words* are resampled: (draws, pairs).
 
-    p is that of a two-sided permutation test; low to high the 95 % bootstrap interval. NaN for fewer than 4
-    units, and where x or y does not vary.
+    a and b are the words of each pair. A weight is how often the pair's first word was drawn, times how often
+    its second was: so two pairs that share a word do not count as two facts. Source: T. Snijders and
+    S. Borgatti, "Non-parametric standard errors and tests for network statistics", 1999.
     """
-    x, y = (stats.rankdata(side) for side in (x, y))  # infinity is a rank too
-    if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return (float("nan"),) * 4
-    shuffled = stats.PermutationMethod(n_resamples=draws, rng=np.random.default_rng(seed))
-    test = stats.spearmanrho(x, y, method=shuffled)
-    interval = bootstrap(_rho, x, y, draws=draws, seed=seed)
-    return float(test.statistic), float(test.pvalue), *interval
-
-
-def _rho(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-    return stats.spearmanrho(x, y, axis=axis).statistic
+    words = sorted({*a, *b})
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(len(words), np.full(len(words), 1 / len(words)), size=draws)  # (draws, words)
+    first, second = (pd.Index(words).get_indexer(side) for side in (a, b))
+    return len(words), times[:, first] * times[:, second]

@@ -1,4 +1,4 @@
-"""findings.md and findings.csv are recounted from the kept rows, and a changed number is found."""
+"""findings.md and findings.csv are recounted from the saved rows, and a changed number is noticed."""
 
 import shutil
 from pathlib import Path
@@ -9,141 +9,138 @@ import pytest
 import recount_findings as recount
 import yaml
 
-from workbook.claims import claims
-from workbook.claims import page as findings
+from workbook.claims import claims, page
 
-PAIRS = {"unit": "first, second"}
-BOTH = PAIRS | {"a": "kind == 'a'", "b": "kind == 'b'"}
+RESULTS = recount.ROOT / "results"
 PROMPTS = ["A definition of <noken> is", "Say '<noken>' | again:"]
+A, B = {"a": "kind == 'a'"}, {"a": "kind == 'b'"}
+BOTH = {"a": "kind == 'a'", "b": "kind == 'b'"}
+PAIRS = {"unit": "first, second"}
+CLAIMS = [
+    ("mean", "x", "> 2.5", A),
+    ("mean", "yes", "> 0.5", A),
+    ("mean", "no", "< 0.2", A),
+    ("mean", "x", "> 0", {"a": "unit < 5"}),  # too few
+    ("mean", "x", "> 0", A | {"fewest": 31}),
+    ("tested mean", "x", "> 2.5", A),
+    ("tested mean", "yes", "> 0.1", B),
+    ("paired difference", "x", "> 0", BOTH),
+    ("paired difference", "no", "> 0", BOTH),
+    ("paired ratio", "x", "> 1", BOTH),
+    ("ratio of columns", "y / x", "< 1.5", {}),
+    ("difference of groups", "x", "> 0", BOTH | {"a": "kind == 'a' and unit < 12"}),
+    ("difference of groups", "yes", "> 0", BOTH),
+    ("rank correlation", "x with y", "> 0", A),
+    ("rank correlation", "x with yes", "> 0", B),
+    ("sign test", "x < y", "> 0.5", A),
+    ("sign test", "no < yes", "> 0.5", B),  # with ties
+    ("explained share", "x by y", "> 0.2, estimate > 0.4", A | PAIRS),
+    ("explained share", "x by yes", "< 0.5, estimate < 0.1", BOTH | PAIRS),
+]
 
 
 def test_every_number_of_the_findings_is_recounted():
-    page = (recount.ROOT / "results" / "findings.md").read_text(encoding="utf-8")
-    assert recount.faults(recount.said(), recount.recount(), page) == []
+    text = (RESULTS / "findings.md").read_text(encoding="utf-8")
+    assert recount.faults(recount.written(), recount.recount(), text) == []
 
 
 def test_the_page_is_what_the_questions_and_findings_csv_make():
-    folder, results = recount.ROOT / "notebooks" / "questions", recount.ROOT / "results"
-    entries = claims.read(folder / findings.WITHDRAWN, "withdrawn")
-    page = findings.page(claims.read_claims(), entries, findings.read_csv(results / "findings.csv"))
-    assert page == (results / "findings.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def place(made, tmp_path):
-    """A copy of `made`, to be changed."""
-    return Path(shutil.copytree(made, tmp_path / "copy"))
+    asked = claims.read_claims()
+    withdrawn = page.read_withdrawn(claims.WORKBOOK, asked)
+    text = page.page(asked, withdrawn, page.read_csv(RESULTS / "findings.csv"))
+    assert text == (RESULTS / "findings.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Results with rows of every statistic, and questions of them; two prompts that disagree on one."""
-    luck, rows = np.random.default_rng(0), []
+def written(tmp_path_factory):
+    """Results with rows for every statistic, and questions about them; two prompts disagree on one."""
+    rng, rows = np.random.default_rng(0), []
     for prompt, shift in zip(PROMPTS, (1, -1), strict=True):
         for kind in ("a", "b"):
             for unit in range(30):
-                x = luck.normal(shift * (kind == "a") + 3, 0.5, size=3)
-                yes = luck.random() < (0.8 if kind == "a" else 0.1)
+                x = rng.normal(shift * (kind == "a") + 3, 0.5, size=3)
+                yes = rng.random() < (0.8 if kind == "a" else 0.1)
                 words = {"first": f"w{unit % 7}", "second": f"w{7 + unit // 7}"}  # pairs that share words
                 same = {"prompt": prompt, "kind": kind, "unit": unit, "yes": yes} | words
-                rows += [same | {"x": v} for v in x]
-    table = pd.DataFrame(rows).assign(no=False, y=lambda t: t["x"] + luck.normal(0, 0.3, len(t)))
-    tmp_path = tmp_path_factory.mktemp("made")
-    folder = tmp_path / "results" / "sweeps" / "some"
-    folder.mkdir(parents=True)
-    table.to_parquet(folder / "rows.parquet")
-    asked = [
-        ("mean", "x", "> 2.5", {"a": "kind == 'a'"}),
-        ("mean", "yes", "> 0.5", {"a": "kind == 'a'"}),
-        ("mean", "no", "< 0.2", {"a": "kind == 'a'"}),
-        ("mean", "x", "> 0", {"a": "unit < 5"}),
-        ("paired difference", "x", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
-        ("paired difference", "no", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
-        ("paired ratio", "x", "> 1", {"a": "kind == 'a'", "b": "kind == 'b'"}),
-        ("ratio of columns", "y / x", "< 1.5", {}),
-        ("difference of groups", "x", "> 0", {"a": "kind == 'a' and unit < 12", "b": "kind == 'b'"}),
-        ("difference of groups", "yes", "> 0", {"a": "kind == 'a'", "b": "kind == 'b'"}),
-        ("rank correlation", "x with y", "> 0", {"a": "kind == 'a'"}),
-        ("sign test", "x < y", "> 0.5", {"a": "kind == 'a'"}),
-        ("sign test", "no < yes", "> 0.5", {"a": "kind == 'b'"}),  # with ties
-        ("rank correlation", "x with yes", "> 0", {"a": "kind == 'b'"}),
-        ("explained share", "x by y", "> 0.2, estimate > 0.4", {"a": "kind == 'a'"} | PAIRS),
-        (
-            "explained share",
-            "x by yes",
-            "< 0.5, estimate < 0.1",
-            {"a": "kind == 'a'", "b": "kind == 'b'"} | PAIRS,
-        ),
-        ("mean", "x", "> 0", {"a": "kind == 'a'", "fewest": 31}),
-        ("tested mean", "x", "> 2.5", {"a": "kind == 'a'"}),
-        ("tested mean", "yes", "> 0.1", {"a": "kind == 'b'"}),
-    ]
+                rows += [same | {"x": value} for value in x]
+    table = pd.DataFrame(rows).assign(no=False, y=lambda t: t["x"] + rng.normal(0, 0.3, len(t)))
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "results" / "sweeps" / "some").mkdir(parents=True)
+    table.to_parquet(folder / "results" / "sweeps" / "some" / "rows.parquet")
     same = {"sweep": "some", "table": "rows", "unit": "unit", "each": "prompt"}
     same |= {"question": "Is it?", "beside": "nothing"}
-    names = ("statistic", "value", "rule")
     entries = [
-        {"claim": f"claim {number}"} | same | dict(zip(names, row[:3], strict=True)) | row[3]
-        for number, row in enumerate(asked)
+        same | {"claim": f"claim {i}", "statistic": statistic, "value": value, "rule": rule} | sides
+        for i, (statistic, value, rule, sides) in enumerate(CLAIMS)
     ]
     entries.append(entries[0] | {"claim": "later", "sweep": "another"})
-    gone = {"said": "It is.", "notebook": "01-some", "why": "It was not.", "claims": ["claim 4", "later"]}
-    questions = tmp_path / "questions"
-    questions.mkdir()
-    (questions / "01-some.yaml").write_text(yaml.safe_dump({"claims": entries}), encoding="utf-8")
-    (questions / "withdrawn.yaml").write_text(yaml.safe_dump({"withdrawn": [gone]}), encoding="utf-8")
-    findings.write(tmp_path / "results", questions)
-    return tmp_path
+    gone = {"sentence": "It is.", "notebook": "01-some", "why": "It was not.", "claims": ["claim 4", "later"]}
+    questions, withdrawn = {"notebook": "01-some", "claims": entries}, {"withdrawn": [gone]}
+    for name, content in {"some/questions.yaml": questions, page.WITHDRAWN: withdrawn}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    page.write(folder / "results", folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def counted(made):
-    """The recount of what no test changes, rows and questions."""
-    return recount.recount(made / "results", made / "questions")
+def recounted(written):
+    return recount.recount(written / "results", written)
 
 
-def faults(place, again):
-    page = (place / "results" / "findings.md").read_text(encoding="utf-8")
-    return recount.faults(recount.said(place / "results"), again, page)
+@pytest.fixture
+def results(written, tmp_path):
+    """A copy of the results, to be changed."""
+    return Path(shutil.copytree(written / "results", tmp_path / "results"))
 
 
-def test_the_recount_agrees_on_every_statistic(place, counted):
-    assert faults(place, counted) == []
-    table = recount.said(place / "results")
-    assert len(table) == 38 and set(table["verdict"]) == {"holds", "does not hold", "cannot tell"}
-    assert table[["low", "holm"]].notna().sum().tolist() == [34, 8]  # of too few units there is none
+def faults(results, recounted):
+    text = (results / "findings.md").read_text(encoding="utf-8")
+    return recount.faults(recount.written(results), recounted, text)
 
 
-@pytest.mark.parametrize("name", [*recount.NUMBERS, "verdict"])
-def test_a_changed_cell_is_found(place, counted, name):
-    file = place / "results" / "findings.csv"
+def test_the_recount_agrees_on_every_statistic(results, recounted):
+    assert faults(results, recounted) == []
+    table = recount.written(results)
+    assert {statistic for statistic, *_ in CLAIMS} == set(claims.STATISTICS)
+    assert len(table) == 2 * len(CLAIMS) and set(table["verdict"]) == {
+        "holds",
+        "does not hold",
+        "cannot tell",
+    }
+    assert table[["low", "holm"]].notna().sum().tolist() == [34, 8]  # too few units have none
+
+
+@pytest.mark.parametrize("column", [*recount.NUMBERS, "verdict"])
+def test_a_changed_cell_is_noticed(results, recounted, column):
+    file = results / "findings.csv"
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
     row = table["p"].ne("").idxmax()
-    old = table.loc[row, name]
-    changed = "cannot tell" if name == "verdict" else str(float(old) + 0.0001) if "." in old else f"{old}1"
+    old = table.loc[row, column]
+    changed = "cannot tell" if column == "verdict" else str(float(old) + 0.0001) if "." in old else f"{old}1"
     assert changed != old
-    table.loc[row, name] = changed
+    table.loc[row, column] = changed
     table.to_csv(file, index=False)
-    assert faults(place, counted)
+    assert faults(results, recounted)
 
 
-@pytest.mark.parametrize("what", ["a number", "a row less", "a verdict"])
-def test_a_changed_page_is_found(place, counted, what):
-    file = place / "results" / "findings.md"
+@pytest.mark.parametrize("old, new", [("| 30 |", "| 31 |"), ("holds", "cannot tell"), (None, None)])
+def test_a_changed_page_is_noticed(results, recounted, old, new):
+    file = results / "findings.md"
     lines = file.read_text(encoding="utf-8").splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith("| A definition"))
-    changed = {
-        "a number": [lines[at].replace("| 30 |", "| 31 |")],
-        "a row less": [],
-        "a verdict": [lines[at].replace("holds", "cannot tell")],
-    }[what]
-    assert changed != [lines[at]]
-    file.write_text("\n".join(lines[:at] + changed + lines[at + 1 :]), encoding="utf-8")
-    assert faults(place, counted)
+    row = next(line for line in lines if line.startswith("| A definition"))
+    if old:
+        assert old in row
+        lines[lines.index(row)] = row.replace(old, new)
+    else:
+        lines.remove(row)
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert faults(results, recounted)
 
 
-def test_changed_rows_are_found(place):
-    path = place / "results" / "sweeps" / "some" / "rows.parquet"
+def test_changed_rows_are_noticed(written, results):
+    path = results / "sweeps" / "some" / "rows.parquet"
     table = pd.read_parquet(path)
     table.loc[0, "x"] += 0.1
     table.to_parquet(path)
-    assert faults(place, recount.recount(place / "results", place / "questions"))
+    assert faults(results, recount.recount(results, written))
