@@ -1,20 +1,17 @@
-"""What noise does to definitions, counted: kept shares, how much a subject bears, and what that follows.
+"""What noise does to definitions, counted: shares that are kept, how much a subject bears, what that follows.
 
-From the tables of `semantic_decay`. A unit is a subject, a word or a noken, never a row: the draws of one
-subject are alike. Intervals are 95 %, from subjects drawn anew, and NaN for fewer than `FEWEST` subjects;
-where all subjects are the same they have no width. The measures beside the kept share, and the controls, are
-ours.
+From the tables of `semantic_decay.tables`. A unit is a subject, a word or a noken, never a row: the draws of
+one subject are alike. Intervals are 95 %, of resampled subjects, and NaN for fewer than `FEWEST` subjects; if
+all subjects are the same they have no width. The measures beside the kept share, and the controls, are ours.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from workbook.claims.claims import FEWEST
-from workbook.claims.statistics import bootstrap, bootstrap_difference, holm, rank_correlation, ratio_of_means
+from workbook.claims import statistics
+from workbook.claims.statistics import FEWEST, bootstrap, ratio_of_means
 from workbook.semantic_decay.tables import WORD
 
 BITS = 0.1  # of divergence: from there on the first token's probabilities have moved
@@ -28,19 +25,22 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
     high, first (share), first_low, first_high, kl (bits; the median of the subjects' medians).
     """
     rows = []
-    for (family, magnitude), some in table.groupby(["family", "magnitude"], sort=False):
-        units = some.groupby("subject")
-        means = units[["kept", "first"]].mean()
-        parts = [value for name in means for value in (means[name].mean(), *_interval(np.mean, means[name]))]
-        head = (family, magnitude, some["medians"].iloc[0], "subject", len(means), len(some))
-        rows.append((*head, some["angle"].median(), *parts, units["kl"].median().median()))
-    names = ["family", "magnitude", "medians", "unit", "n_units", "rows", "angle"]
-    names += ["kept", "low", "high", "first", "first_low", "first_high", "kl"]
-    return pd.DataFrame(rows, columns=names)
+    for (family, magnitude), group in table.groupby(["family", "magnitude"], sort=False):
+        units = group.groupby("subject")
+        kept, first = units["kept"].mean(), units["first"].mean()
+        row = {"family": family, "magnitude": magnitude, "medians": group["medians"].iloc[0]}
+        row |= {"unit": "subject", "n_units": len(kept), "rows": len(group), "angle": group["angle"].median()}
+        row["kept"] = kept.mean()
+        row["low"], row["high"] = bootstrap(np.mean, kept, fewest=FEWEST)
+        row["first"] = first.mean()
+        row["first_low"], row["first_high"] = bootstrap(np.mean, first, fewest=FEWEST)
+        row["kl"] = units["kl"].median().median()
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def alike(table: pd.DataFrame) -> pd.DataFrame:
-    """How alike the draws of one subject are, in whether the definition is kept: a row a family.
+    """How alike the draws of one subject are, in whether the definition is kept: one row per family.
 
     One-way analysis of variance at each magnitude, its mean squares averaged over magnitudes. Columns:
     family, n_units, rows (at each magnitude), icc (intra-class correlation; 0: no more alike than draws of
@@ -49,31 +49,35 @@ def alike(table: pd.DataFrame) -> pd.DataFrame:
     `FEWEST` subjects, and for one draw.
     """
     rows = []
-    for family, some in table.assign(kept=table["kept"].astype(float)).groupby("family", sort=False):
-        cells = some.groupby(["magnitude", "subject"])["kept"]
+    for family, group in table.assign(kept=table["kept"].astype(float)).groupby("family", sort=False):
+        cells = group.groupby(["magnitude", "subject"])["kept"]
         means = cells.mean().unstack()  # (magnitudes, subjects)
-        draws = len(some) / means.size
-        between, within = draws * means.var(axis=1).mean(), cells.var().mean()
-        between = between if means.shape[1] >= FEWEST else np.nan
+        subjects = means.shape[1]
+        draws = len(group) / means.size
+        between = draws * means.var(axis=1).mean() if subjects >= FEWEST else np.nan
+        within = cells.var().mean()
         icc = (between - within) / (between + (draws - 1) * within)
-        effect, count = 1 + (draws - 1) * icc, draws * means.shape[1]
-        rows.append((family, means.shape[1], int(count), icc, effect, count / effect))
-    names = ["family", "n_units", "rows", "icc", "design_effect", "worth"]
-    return pd.DataFrame(rows, columns=names)
+        effect = 1 + (draws - 1) * icc
+        row = {"family": family, "n_units": subjects, "rows": int(draws * subjects), "icc": icc}
+        rows.append(row | {"design_effect": effect, "worth": draws * subjects / effect})
+    return pd.DataFrame(rows)
 
 
 def matching(subjects: pd.DataFrame) -> pd.DataFrame:
-    """Who is matched, and how sure they are: a row a family, and one for all nokens.
+    """How many subjects are matched, and how sure they are: one row per family, and one for all nokens.
 
     Columns: family, n_units, matched (count), sure (median), matched_sure (median of the matched).
     """
-    parts = dict(list(subjects.groupby("family", sort=False))) | _groups(subjects)
-    parts.pop("words", None)  # a family already
+    groups = dict(list(subjects.groupby("family", sort=False)))
+    nokens = subjects[subjects["family"] != WORD]
+    if len(nokens):
+        groups["nokens"] = nokens
     rows = []
-    for name, some in parts.items():
-        sure, matched = some["sure"], some["matched"]
-        rows.append((name, len(some), matched.sum(), sure.median(), sure[matched].median()))
-    return pd.DataFrame(rows, columns=["family", "n_units", "matched", "sure", "matched_sure"])
+    for family, group in groups.items():
+        sure, matched = group["sure"], group["matched"]
+        row = {"family": family, "n_units": len(group), "matched": matched.sum()}
+        rows.append(row | {"sure": sure.median(), "matched_sure": sure[matched].median()})
+    return pd.DataFrame(rows)
 
 
 def against_words(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,27 +86,29 @@ def against_words(table: pd.DataFrame) -> pd.DataFrame:
     Columns: family ("r = 0.5", …, "matched"), magnitude, unit ("subject"), n_units (nokens), n_words, kept,
     words (shares), difference, low, high.
     """
-    by = ["family", "subject", "matched", "magnitude"]
-    units = table.groupby(by, sort=False, as_index=False)["kept"].mean()
+    columns = ["family", "subject", "matched", "magnitude"]
+    units = table.groupby(columns, sort=False, as_index=False)["kept"].mean()
     words, nokens = units[units["family"] == WORD], units[units["family"] != WORD]
-    sides = {family: (some, words) for family, some in nokens.groupby("family", sort=False)}
+    sides = {family: (group, words) for family, group in nokens.groupby("family", sort=False)}
     sides["matched"] = nokens[nokens["matched"]], words[words["matched"]]
     rows = []
-    for name, both in sides.items():
+    for family, both in sides.items():
         for magnitude in sorted(units["magnitude"].unique()):
             a, b = (side["kept"][side["magnitude"] == magnitude] for side in both)
-            head = (name, magnitude, "subject", len(a), len(b), a.mean(), b.mean())
-            interval = bootstrap_difference(a, b) if min(len(a), len(b)) >= FEWEST else (np.nan, np.nan)
-            rows.append((*head, a.mean() - b.mean(), *interval))
-    names = ["family", "magnitude", "unit", "n_units", "n_words", "kept", "words"]
-    names += ["difference", "low", "high"]
-    return pd.DataFrame(rows, columns=names)
+            row = {"family": family, "magnitude": magnitude, "unit": "subject"}
+            row |= {"n_units": len(a), "n_words": len(b), "kept": a.mean(), "words": b.mean()}
+            row["difference"] = a.mean() - b.mean()
+            row["low"], row["high"] = bootstrap(
+                statistics.difference_of_means, a, b, paired=False, fewest=FEWEST
+            )
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def crossing(magnitudes: Sequence[float], values: Sequence[float], level: float) -> float:
-    """The magnitude where values, over growing magnitudes, first come to `level`; infinite if they never do.
+    """The magnitude at which values, over growing magnitudes, first reach `level`; infinite if they never do.
 
-    Interpolated on the logarithm of the magnitude. 0 where the first value is there already: it is somewhere
+    Interpolated on the logarithm of the magnitude. 0 if the first value has reached it: it is somewhere
     between no noise and the smallest magnitude.
     """
     over = np.asarray(values, dtype=float) >= level
@@ -116,18 +122,19 @@ def crossing(magnitudes: Sequence[float], values: Sequence[float], level: float)
 
 
 def halves(table: pd.DataFrame) -> pd.DataFrame:
-    """How much noise each subject of a `disturb` table bears, a row a subject.
+    """How much noise each subject of a `disturb` table bears, one row per subject.
 
-    Columns: subject, half (the magnitude where the share of kept definitions falls to one half), half_first
-    (the same for the first token), moved (where the median kl comes to `BITS`). See `crossing`.
+    Columns: subject, half (the magnitude at which the share of kept definitions falls to one half),
+    half_first (the same for the first token), moved (at which the median kl reaches `BITS`). See `crossing`.
     """
     rows = []
-    for name, some in table.groupby("subject", sort=False):
-        by = some.groupby("magnitude")
-        lost, kl = 1 - by[["kept", "first"]].mean(), by["kl"].median().to_numpy()
-        half, first = (crossing(lost.index, lost[share].to_numpy(), 0.5) for share in lost)
-        rows.append((name, half, first, crossing(lost.index, kl, BITS)))
-    return pd.DataFrame(rows, columns=["subject", "half", "half_first", "moved"])
+    for name, group in table.groupby("subject", sort=False):
+        by = group.groupby("magnitude")
+        lost, kl = 1 - by[["kept", "first"]].mean(), by["kl"].median()
+        half, half_first = (crossing(lost.index, lost[column].to_numpy(), 0.5) for column in lost)
+        moved = crossing(kl.index, kl.to_numpy(), BITS)
+        rows.append({"subject": name, "half": half, "half_first": half_first, "moved": moved})
+    return pd.DataFrame(rows)
 
 
 def by_family(subjects: pd.DataFrame) -> pd.DataFrame:
@@ -138,13 +145,13 @@ def by_family(subjects: pd.DataFrame) -> pd.DataFrame:
     """
     degrees = np.degrees(np.arctan(subjects["moved"] / subjects["norm"]))
     by = subjects.assign(degrees=degrees).groupby("family", sort=False)
-    found = by[["nearest", "distance", "norm", "half", "half_first", "moved", "degrees"]].median()
-    found.insert(0, "n_units", by.size())
-    return found.reset_index()
+    medians = by[["nearest", "distance", "norm", "half", "half_first", "moved", "degrees"]].median()
+    medians.insert(0, "n_units", by.size())
+    return medians.reset_index()
 
 
 def turned_or_longer(table: pd.DataFrame) -> pd.DataFrame:
-    """How much of the noise's change a turn alone makes, and a change of length alone.
+    """How much of the noise's change a change of direction alone makes, and a change of length alone.
 
     From a `disturb` table. Held are the length of the vector without noise, and its direction.
 
@@ -153,45 +160,37 @@ def turned_or_longer(table: pd.DataFrame) -> pd.DataFrame:
     (kl_along / kl), longer_low, longer_high. The two shares need not add up to 1.
     """
     rows = []
-    for name, some in _groups(table).items():
-        for magnitude, one in some.groupby("magnitude"):
-            units = one.groupby("subject")[["kl", "kl_turned", "kl_along"]].mean()
-            parts = []
-            for part in ("kl_turned", "kl_along"):
-                interval = _interval(ratio_of_means, units[part], units["kl"])
-                parts += [units[part].mean() / units["kl"].mean(), *interval]
-            head = (name, magnitude, one["medians"].iloc[0], "subject", len(units), one["grown"].median())
-            rows.append((*head, *units.mean(), *parts))
-    names = ["subjects", "magnitude", "medians", "unit", "n_units", "grown", "kl", "kl_turned", "kl_along"]
-    names += [f"{part}{end}" for part in ("turned", "longer") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=names)
+    for (subjects, magnitude), group in table.groupby([_words_or_nokens(table), "magnitude"], observed=True):
+        units = group.groupby("subject")[["kl", "kl_turned", "kl_along"]].mean()
+        row = {"subjects": subjects, "magnitude": magnitude, "medians": group["medians"].iloc[0]}
+        row |= {"unit": "subject", "n_units": len(units), "grown": group["grown"].median(), **units.mean()}
+        for share, column in (("turned", "kl_turned"), ("longer", "kl_along")):
+            row[share] = ratio_of_means(units[column].to_numpy(), units["kl"].to_numpy())
+            interval = bootstrap(ratio_of_means, units[column], units["kl"], fewest=FEWEST)
+            row[f"{share}_low"], row[f"{share}_high"] = interval
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def explained(subjects: pd.DataFrame) -> pd.DataFrame:
-    """Does what a subject bears follow one of the `EXPLANATIONS`? A row each: see `rank_correlation`.
+    """Whether what a subject bears follows one of the `EXPLANATIONS`, one row each: see `rank_correlation`.
 
     Of a table of subjects with the columns of `halves`. Columns: subjects ("words", "nokens"), unit
     ("subject"), n_units, of ("half", "moved"), explanation, rho, p, low, high, holm (p, corrected for their
     number).
     """
     rows = []
-    for name, some in _groups(subjects).items():
+    for name, group in subjects.groupby(_words_or_nokens(subjects), observed=True):
         for of in ("half", "moved"):
             for explanation in EXPLANATIONS:
-                rho, p, *interval = rank_correlation(some[explanation], some[of])
-                low, high = interval if len(some) >= FEWEST else (np.nan, np.nan)
-                rows.append((name, "subject", len(some), of, explanation, rho, p, low, high))
-    names = ["subjects", "unit", "n_units", "of", "explanation", "rho", "p", "low", "high"]
-    table = pd.DataFrame(rows, columns=names)
-    return table.assign(holm=holm(table["p"]))
+                row = {"subjects": name, "unit": "subject", "n_units": len(group), "of": of}
+                rho, p, low, high = statistics.rank_correlation(group[explanation], group[of])
+                rows.append(row | {"explanation": explanation, "rho": rho, "p": p, "low": low, "high": high})
+    table = pd.DataFrame(rows)
+    return table.assign(holm=statistics.holm(table["p"]))
 
 
-def _interval(statistic: Callable[..., np.ndarray], *columns: pd.Series) -> tuple[float, float]:
-    """`bootstrap`'s, over subjects, where they are enough."""
-    return bootstrap(statistic, *columns) if len(columns[0]) >= FEWEST else (np.nan, np.nan)
-
-
-def _groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of words and those of nokens, where there are any."""
-    parts = {"words": table[table["family"] == WORD], "nokens": table[table["family"] != WORD]}
-    return {name: part for name, part in parts.items() if len(part)}
+def _words_or_nokens(table: pd.DataFrame) -> pd.Categorical:
+    """For each row "words" or "nokens", words first."""
+    names = np.where(table["family"] == WORD, "words", "nokens")
+    return pd.Categorical(names, ["words", "nokens"])

@@ -1,6 +1,4 @@
-"""Figures of definitions that decay under noise, from the tables of `semantic_decay_counts`."""
-
-from collections.abc import Callable
+"""Figures of definitions that decay under noise, from the tables of `counts`."""
 
 import numpy as np
 import pandas as pd
@@ -22,22 +20,24 @@ BORNE = {
 
 
 def decay_lines(shares: pd.DataFrame) -> Figure:
-    """Kept definitions and divergence against the noise, a line a family, from a `shares` table.
+    """Kept definitions and divergence against the noise, one line per family, from a `shares` table.
 
-    Left the kept share with its interval over subjects; right the median KL of the first token.
+    Left is the kept share with its interval over subjects, right the median KL of the first token.
     """
     fig, (left, right) = figure(10, 4.4, columns=2)
     families = list(shares["family"].unique())
     for i, family in enumerate(families):
         rows = shares[shares["family"] == family].sort_values("magnitude")
-        look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "markersize": 5, "linewidth": 1.5}
+        look = _look(i) | {"markersize": 5, "linewidth": 1.5}
         x = rows["magnitude"] * 1.04 ** (i - len(families) / 2)  # bars beside each other
         left.errorbar(x, rows["kept"], reach(rows, "kept"), elinewidth=0.8, label=shown(family), **look)
         right.plot(rows["magnitude"], rows["kl"].clip(lower=1e-5), **look)
+    median_distance = (shares["magnitude"] / shares["medians"]).iloc[0]
     for ax in (left, right):
         _noise_axis(ax, "x", shares["magnitude"])
         ax.set_xlabel(NOISE)
-        above = ax.secondary_xaxis("top", functions=_in_medians(shares))
+        scales = (lambda length: length / median_distance, lambda medians: medians * median_distance)
+        above = ax.secondary_xaxis("top", functions=scales)
         above.set_xlabel("the same in distances of the median token from the centroid", fontsize=9)
         _plain_ticks(above.xaxis)
         above.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -50,13 +50,13 @@ def decay_lines(shares: pd.DataFrame) -> Figure:
 
 
 def difference_lines(against: pd.DataFrame) -> Figure:
-    """Nokens' kept shares less words', against the noise, a line a family, from an `against_words` table."""
+    """Nokens' kept shares less words' against the noise, a line per family, from an `against_words` table."""
     fig, ax = figure(10, 4)
     families = list(against["family"].unique())
     for i, family in enumerate(families, 1):  # in the colours of `decay_lines`
         rows = against[against["family"] == family]
         x = rows["magnitude"] * 1.04 ** (i - len(families) / 2)  # bars beside each other
-        look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "markersize": 5, "elinewidth": 0.8}
+        look = _look(i) | {"markersize": 5, "elinewidth": 0.8}
         ax.errorbar(x, rows["difference"], reach(rows, "difference"), label=shown(family), **look)
     ax.axhline(0, color=COLOURS[0], linestyle=":", label="words")
     _noise_axis(ax, "x", against["magnitude"])
@@ -66,39 +66,38 @@ def difference_lines(against: pd.DataFrame) -> Figure:
 
 
 def half_dots(subjects: pd.DataFrame, magnitudes: list[float]) -> Figure:
-    """What each subject bears against the distance to its nearest other token; words alone, and all.
+    """What each subject bears against the distance to its nearest other token: words, and all subjects.
 
     From a table of subjects with the columns of `halves`. Hollow signs are off the scale: ▽ already below
     the smallest magnitude, △ not even at the largest.
     """
     limits = min(magnitudes) / 1.4, max(magnitudes) * 1.4
     fig, axes = figure(10, 7.6, rows=2, columns=2, sharex="col", squeeze=False)
-    for (words, every), (column, label) in zip(axes, BORNE.items(), strict=True):
+    for (left, right), (column, label) in zip(axes, BORNE.items(), strict=True):
         for i, (family, rows) in enumerate(subjects.groupby("family", sort=False)):
-            _dots(every, rows["nearest"], rows[column], limits, i, family)
-        every.set(ylim=limits, xscale="log")
-        _noise_axis(every, "y", magnitudes)
-        _plain_ticks(every.xaxis)
-        _word_dots(words, subjects[subjects["family"] == WORD], column, limits)
-        words.set_ylabel(label)
-    for ax, title in zip(axes[0], ("words alone", "words and nokens"), strict=True):
-        ax.set_title(title, fontsize=10)
+            _dots(right, rows["nearest"], rows[column], limits, i, family)
+        right.set(ylim=limits, xscale="log")
+        _noise_axis(right, "y", magnitudes)
+        _plain_ticks(right.xaxis)
+        _word_dots(left, subjects[subjects["family"] == WORD], column, limits)
+        left.set_ylabel(label)
+    axes[0, 0].set_title("words alone", fontsize=10)
+    axes[0, 1].set_title("words and nokens", fontsize=10)
     fig.supxlabel("distance to the nearest other token", fontsize=10)
     legend_outside(fig, [axes[0, 1]], 7)
     return fig
 
 
 def turned_lines(table: pd.DataFrame) -> Figure:
-    """How much of the change a turn alone makes, and length alone, from a `turned_or_longer` table."""
+    """How much of the change is that of direction, and of length, from a `turned_or_longer` table."""
     fig, axes = figure(10, 3.8, columns=2, sharey=True)
     titles = {"turned": "only turned: the length held", "longer": "only longer: the direction held"}
     for ax, (share, title) in zip(axes, titles.items(), strict=True):
         for i, (name, rows) in enumerate(table.groupby("subjects", sort=False)):
             x = rows["magnitude"] * 1.03 ** (2 * i - 1)  # bars beside each other
             look = {"color": OKABE_ITO[[7, 5][i]], "marker": MARKERS[i], "linewidth": 1.8, "capsize": 3}
-            ax.errorbar(
-                x, rows[share], reach(rows, share, f"{share}_low", f"{share}_high"), label=name, **look
-            )
+            ends = reach(rows, share, f"{share}_low", f"{share}_high")
+            ax.errorbar(x, rows[share], ends, label=name, **look)
         ax.axhline(1, color="0.5", linestyle=":", label="as much as the noise itself")
         _noise_axis(ax, "x", table["magnitude"])
         ax.set_xlabel(NOISE)
@@ -108,16 +107,22 @@ def turned_lines(table: pd.DataFrame) -> Figure:
     return fig
 
 
+def _look(i: int) -> dict:
+    """Colour and marker of family number i."""
+    return {"color": COLOURS[i % 7], "marker": MARKERS[i % 7]}
+
+
 def _dots(ax: Axes, x: pd.Series, y: pd.Series, limits: tuple[float, float], i: int, label: str) -> None:
-    """A family's dots; what is 0 or infinite goes to the edge, hollow."""
-    look = {"color": COLOURS[i % 7], "linestyle": "", "clip_on": False, "in_layout": False}
-    ax.plot(x, y.where(_measured(y)), marker=MARKERS[i % 7], label=shown(label), **look)
+    """A family's dots; 0 and infinity are at the edge, hollow."""
+    look = _look(i) | {"linestyle": "", "clip_on": False, "in_layout": False}
+    ax.plot(x, y.where(_measured(y)), label=shown(label), **look)
     for value, edge, marker in ((0, limits[0], "v"), (np.inf, limits[1], "^")):
-        ax.plot(x[y == value], [edge] * (y == value).sum(), marker, markerfacecolor="none", **look)
+        at_edge = [edge] * (y == value).sum()
+        ax.plot(x[y == value], at_edge, markerfacecolor="none", **look | {"marker": marker})
 
 
 def _word_dots(ax: Axes, words: pd.DataFrame, column: str, limits: tuple[float, float]) -> None:
-    """The dots of words with their names, on an axis of their own; `limits` are for want of any number."""
+    """The dots of words with their names, on their own axis; `limits` if no word has a number."""
     numbers = words[column][_measured(words[column])]
     limits = (numbers.min() / 1.4, numbers.max() * 1.4) if len(numbers) else limits
     _dots(ax, words["nearest"], words[column], limits, 0, WORD)
@@ -137,9 +142,9 @@ def _names(ax: Axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
     at = np.stack([x, np.log(y)], axis=-1)  # (words, 2)
     at = at / np.maximum(np.ptp(at, axis=0), 1e-9) if len(at) else at
     for i, (across, height, name) in enumerate(zip(x, y, names, strict=True)):
-        away = np.linalg.norm(at - at[i], axis=-1)
-        away[i] = np.inf
-        below = at[i, 1] < at[away.argmin(), 1] and height > ax.get_ylim()[0]
+        distances = np.linalg.norm(at - at[i], axis=-1)
+        distances[i] = np.inf
+        below = at[i, 1] < at[distances.argmin(), 1] and height > ax.get_ylim()[0]
         note = ax.annotate(shown(name), (across, height), (0, -12 if below else 6), **look)
         note.set_in_layout(False)
 
@@ -150,12 +155,6 @@ def _noise_axis(ax: Axes, axis: str, magnitudes: list[float] | pd.Series) -> Non
     ax.set(**{f"{axis}scale": "log"})
     ax.minorticks_off()
     ax.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": [f"{tick:g}" for tick in ticks]})
-
-
-def _in_medians(table: pd.DataFrame) -> tuple[Callable, Callable]:
-    """From lengths to distances of the median token, and back."""
-    typical = (table["magnitude"] / table["medians"]).iloc[0]
-    return lambda x: x / typical, lambda x: x * typical
 
 
 def _plain_ticks(axis: Axis) -> None:

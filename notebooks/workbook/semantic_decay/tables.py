@@ -1,7 +1,6 @@
-"""Noise on words and on nokens: how far a vector can be pushed before the model's definition of it changes.
+"""Noise on words and nokens: how far a vector can be pushed before the model's definition of it changes.
 
-After the third post of "Mapping the semantic void" (GPT-J), whose radii these are. What is counted is in
-`semantic_decay_counts`.
+After the third post of "Mapping the semantic void" (GPT-J), whose radii these are.
 """
 
 from collections.abc import Sequence
@@ -18,39 +17,40 @@ from nokenlab.prompt import fill, word_vector
 from workbook.definitions.tables import first_sentence
 
 WORD = "word"
-CALIPER = 1.5  # words and nokens are matched where neither is more than so many times as sure as the other
-NOISE_SEEDS = 1_000_000  # noise must not lie in the direction of a noken, which has the seeds from 0 on
+CALIPER = 1.5  # a matched word and noken: neither is more than this many times as sure as the other
+NOISE_SEEDS = 1_000_000  # noise must not have the direction of a noken, whose seeds start at 0
 
 
 def subjects(
     lab: Lab, words: Sequence[str], radii: Sequence[float], count: int, seed: int = 0
 ) -> tuple[pd.DataFrame, Tensor]:
-    """What is to be shaken: tokens of words, and `count` nokens at each distance from the centroid.
+    """The vectors that get noise: tokens of words, and `count` nokens at each distance from the centroid.
 
-    Words that end in the same token count once. Each noken has a direction of its own. Returns a table with
-    a row a subject: subject (its name), family ("word", "r = 0.5", …), norm, distance (from the centroid),
+    Words that end in the same token count once. Each noken has its own direction. Returns a table with one
+    row per subject: subject (its name), family ("word", "r = 0.5", …), norm, distance (from the centroid),
     medians (the same in distances of the median token), token (the nearest other one, by Euclidean distance)
     and nearest (that distance); and the vectors, (subjects, width), float32 on the CPU.
-    Raises ValueError for words, radii or a count of which there can be no subjects.
+    ValueError if there are no words and no radii.
     """
-    if not all(word.strip() for word in words) or (not len(words) and not len(radii)):
-        raise ValueError(f"words are no empty texts, and there is a word or a radius at least; got {words}")
-    if not np.isfinite(radii).all() or len(set(radii)) < len(radii) or min(radii, default=1) <= 0:
-        raise ValueError(f"radii are finite numbers above 0, each once; got {radii}")
-    if count < 1:
-        raise ValueError(f"count is at least 1, got {count}")
+    if not words and not radii:
+        raise ValueError("words or radii must not be empty: at least one subject is needed")
     ids = {}
     for word in words:
         ids.setdefault(lab.ids(f" {word}")[-1].item(), word)
     centroid = lab.space.centroid.cpu()
-    seeds = {radius: range(seed + i * count, seed + (i + 1) * count) for i, radius in enumerate(radii)}
-    shells = [shell(centroid, seeds[radius], radius) for radius in radii]
-    vectors = torch.cat([*(word_vector(lab, word)[None] for word in ids.values()), *shells])
+    names, families = list(ids.values()), [WORD] * len(ids)
+    vectors = [word_vector(lab, word)[None] for word in names]
+    for i, radius in enumerate(radii):
+        seeds = range(seed + i * count, seed + (i + 1) * count)
+        names += [f"r {radius:g} no. {s}" for s in seeds]
+        families += [f"r = {radius:g}"] * count
+        vectors.append(shell(centroid, seeds, radius))
+    vectors = torch.cat(vectors)
     tokens, nearest = _nearest(lab, vectors, list(ids))
     distance = (vectors - centroid).norm(dim=-1)
     columns = {
-        "subject": [*ids.values(), *(f"r {radius:g} no. {s}" for radius in radii for s in seeds[radius])],
-        "family": [WORD] * len(ids) + [f"r = {radius:g}" for radius in radii for _ in range(count)],
+        "subject": names,
+        "family": families,
         "norm": vectors.norm(dim=-1).tolist(),
         "distance": distance.tolist(),
         "medians": (distance / lab.space.median_distance).tolist(),
@@ -60,8 +60,19 @@ def subjects(
     return pd.DataFrame(columns), vectors
 
 
+def _nearest(lab: Lab, vectors: Tensor, ids: list[int]) -> tuple[list[str], Tensor]:
+    """The token nearest to each vector and its distance; the first vectors are those of the tokens `ids`."""
+    space = lab.space
+    exact = "donot_use_mm_for_euclid_dist"
+    distances = torch.cdist(vectors.to(space.vectors.device), space.vectors.float(), compute_mode=exact).cpu()
+    if ids:
+        distances[range(len(ids)), space.rows(torch.tensor(ids))] = torch.inf  # (vectors, tokens)
+    best = distances.min(dim=-1)
+    return [lab.token(id) for id in space.ids[best.indices].tolist()], best.values
+
+
 def noisy(vector: Tensor, magnitude: float, seeds: Sequence[int]) -> Tensor:
-    """A vector (width,) plus noise of exactly this length, a row a seed: (seeds, width), float32 on the CPU.
+    """A vector (width,) plus noise of this length, one row per seed: (seeds, width), float32 on the CPU.
 
     A seed has the same direction at every magnitude and for every vector.
     """
@@ -71,23 +82,23 @@ def noisy(vector: Tensor, magnitude: float, seeds: Sequence[int]) -> Tensor:
 def originals(lab: Lab, vectors: Tensor, prompt: str, max_new_tokens: int = 8) -> pd.DataFrame:
     """What the model says of each vector (vectors, width), greedily, up to the first full stop.
 
-    Columns: definition, sure (the probability of all its tokens together), ids (its tokens, the one with the
-    full stop included).
+    Columns: definition, sure (the probability of all its tokens together), ids (its tokens, with that of the
+    full stop).
     """
-    found = []
+    rows = []
     for part in fill(lab, prompt, vectors).split(lab.rows_at_once):
         ids, logs = torch.full((len(part), max_new_tokens), -1), torch.zeros(len(part), max_new_tokens)
         for step in lab.sample(part, max_new_tokens):
-            best, rows = step.logits.log_softmax(-1).max(-1), step.rows.cpu()
-            ids[rows, step.index], logs[rows, step.index] = best.indices.cpu(), best.values.cpu()
-        found += [to_full_stop(lab, *row) for row in zip(ids.tolist(), logs.tolist(), strict=True)]
-    return pd.DataFrame(found, columns=["definition", "sure", "ids"])
+            best, going = step.logits.log_softmax(-1).max(-1), step.rows.cpu()
+            ids[going, step.index], logs[going, step.index] = best.indices.cpu(), best.values.cpu()
+        rows += [to_full_stop(lab, *row) for row in zip(ids.tolist(), logs.tolist(), strict=True)]
+    return pd.DataFrame(rows, columns=["definition", "sure", "ids"])
 
 
 def to_full_stop(lab: Lab, ids: list[int], logs: list[float]) -> tuple[str, float, list[int]]:
     """A definition, its probability and its ids, from new ids and the logarithms of their probabilities.
 
-    It ends with the first token that has a full stop in it, or before the first id -1: there is none.
+    It ends with the first token that contains a full stop, or before the first id -1, which is no token.
     """
     ids = [id for id in ids if id >= 0]
     texts = [lab.text([id]) for id in ids]
@@ -96,17 +107,17 @@ def to_full_stop(lab: Lab, ids: list[int], logs: list[float]) -> tuple[str, floa
 
 
 def equally_sure(subjects: pd.DataFrame) -> np.ndarray:
-    """Which subjects have a partner, a word and a noken each, whose definition is as sure: (subjects,).
+    """Which subjects are matched, a word with a noken, because their definitions are as sure: (subjects,).
 
-    One to one: the nearest pair on the logarithm of `sure` first, then the nearest of those that are left, up
-    to `CALIPER` (nearest neighbours without replacement). What noise does to them has no say in it.
+    One to one: the nearest pair on the logarithm of `sure` first, then the nearest of the rest, up to
+    `CALIPER` (nearest neighbours without replacement). What noise does to them plays no part.
     """
     sure, word = np.log(subjects["sure"].to_numpy()), (subjects["family"] == WORD).to_numpy()
     words, nokens = np.flatnonzero(word), np.flatnonzero(~word)
-    apart = np.abs(sure[words, None] - sure[nokens])  # (words, nokens)
+    gaps = np.abs(sure[words, None] - sure[nokens])  # (words, nokens)
     matched = np.zeros(len(subjects), dtype=bool)
-    for pair in apart.argsort(axis=None, kind="stable")[: (apart <= np.log(CALIPER)).sum()]:
-        row, column = np.unravel_index(pair, apart.shape)
+    for pair in gaps.argsort(axis=None, kind="stable")[: (gaps <= np.log(CALIPER)).sum()]:
+        row, column = np.unravel_index(pair, gaps.shape)
         both = [words[row], nokens[column]]
         if not matched[both].any():
             matched[both] = True
@@ -123,29 +134,70 @@ def disturb(
     seed: int = 0,
     max_new_tokens: int = 8,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Noise of each magnitude on each subject, in `draws` directions of its own, the same at each magnitude.
+    """Noise of each magnitude on each subject, in `draws` directions per subject, the same at each magnitude.
 
-    Returns the subjects with columns more: prompt, definition and sure (see `originals`), matched (see
-    `equally_sure`); and a table with a row a subject, magnitude and draw: subject, family, prompt, matched,
-    magnitude, medians, seed, grown (the length over that without noise), angle (to the vector without noise,
-    degrees), kept (the whole definition is the same, token for token), first (its first token is), kl (bits,
-    of the first token's distribution from that without noise), kl_turned (the same for the noisy vector
-    rescaled to its length without noise), kl_along (for the vector without noise, rescaled to that with it).
-    Raises ValueError for magnitudes, draws or max_new_tokens that are no such thing.
+    Returns the subjects with more columns: prompt, definition and sure (see `originals`), matched (see
+    `equally_sure`); and a table with one row per subject, magnitude and draw: subject, family, prompt,
+    matched, magnitude, medians, seed, grown (the length divided by that without noise), angle (to the vector
+    without noise, degrees), kept (the definition is the same, token for token), first (its first token is),
+    kl (bits, of the first token's distribution from that without noise), kl_turned (the same for the noisy
+    vector rescaled to its length without noise), kl_along (for the vector without noise, rescaled to that
+    with it).
     """
-    _check_noise(magnitudes, draws, max_new_tokens)
-    said = originals(lab, vectors, prompt, max_new_tokens)
-    subjects = subjects.assign(prompt=prompt).join(said.drop(columns="ids"))
+    definitions = originals(lab, vectors, prompt, max_new_tokens)
+    subjects = subjects.assign(prompt=prompt).join(definitions.drop(columns="ids"))
     subjects["matched"] = equally_sure(subjects)
-    still = lab.logits(fill(lab, prompt, vectors))  # (subjects, vocab)
+    logits = lab.logits(fill(lab, prompt, vectors))  # (subjects, vocab)
     magnitudes, parts = sorted(map(float, magnitudes)), []
-    for row, clean, ids, reference in zip(subjects.itertuples(), vectors, said["ids"], still, strict=True):
-        seeds = range(seed + row.Index * draws, seed + (row.Index + 1) * draws)
-        head = {name: getattr(row, name) for name in ("subject", "family", "prompt", "matched")}
-        parts.append(pd.DataFrame(head | _shaken(lab, prompt, clean, magnitudes, seeds, ids, reference)))
+    for i, row in subjects.iterrows():
+        seeds = range(seed + i * draws, seed + (i + 1) * draws)
+        shaken = torch.cat([noisy(vectors[i], m, seeds) for m in magnitudes])  # (magnitudes * seeds, width)
+        part = pd.DataFrame({"magnitude": np.repeat(magnitudes, draws), "seed": [*seeds] * len(magnitudes)})
+        part = part.join(_changes(lab, prompt, vectors[i], shaken, definitions["ids"][i], logits[i]))
+        parts.append(part.assign(**row[["subject", "family", "prompt", "matched"]]))
     table = pd.concat(parts, ignore_index=True)
-    table.insert(5, "medians", table["magnitude"] / lab.space.median_distance)
-    return subjects, table
+    table["medians"] = table["magnitude"] / lab.space.median_distance
+    first = ["subject", "family", "prompt", "matched", "magnitude", "medians"]
+    return subjects, table[[*first, *table.columns.difference(first, sort=False)]]
+
+
+def _changes(
+    lab: Lab, prompt: str, clean: Tensor, shaken: Tensor, definition: list[int], logits: Tensor
+) -> pd.DataFrame:
+    """The columns of `disturb` from "grown" on, for a vector (width,) and the same with noise (rows, width).
+
+    `definition` has the ids of its definition without noise, and `logits` (vocab,) are those of its first
+    token.
+    """
+    grown = shaken.norm(dim=-1) / clean.norm()  # (rows,)
+    turned, along = rescale(shaken, clean.norm().item()), clean * grown[:, None]
+    cosine = torch.cosine_similarity(shaken, clean[None], dim=-1).clamp(-1, 1)
+    columns = {"grown": grown.tolist(), "angle": cosine.acos().rad2deg().tolist()}
+    columns |= _follow(lab, fill(lab, prompt, shaken), definition, logits)
+    columns["kl_turned"] = kl(lab.logits(fill(lab, prompt, turned)), logits).tolist()
+    columns["kl_along"] = kl(lab.logits(fill(lab, prompt, along)), logits).tolist()
+    return pd.DataFrame(columns)
+
+
+def _follow(lab: Lab, prompts: Tensor, definition: list[int], logits: Tensor) -> dict[str, list]:
+    """The columns kept, first and kl of `disturb` for prompts (rows, tokens, width)."""
+
+    def end_where_it_differs(ids: Tensor, scores: Tensor) -> Tensor:
+        differs = scores.argmax(-1) != definition[ids.shape[1]]
+        ended = scores.clone()
+        ended[:, lab.eos_ids] = torch.inf
+        return torch.where(differs[:, None], ended, scores)
+
+    columns = {"kept": [], "first": [], "kl": []}
+    for part in prompts.split(lab.rows_at_once):
+        same = torch.zeros(len(part), len(definition), dtype=torch.bool, device=part.device)
+        for step in lab.sample(part, len(definition), processors=[end_where_it_differs]):
+            same[step.rows, step.index] = step.logits.argmax(-1) == definition[step.index]
+            if step.index == 0:
+                columns["kl"] += kl(step.logits, logits).tolist()
+        columns["kept"] += same.all(-1).tolist()
+        columns["first"] += same[:, 0].tolist()
+    return columns
 
 
 def becomes(
@@ -162,72 +214,5 @@ def becomes(
     """
     rows = [(name, m) for name in vectors for m in sorted({0.0, *map(float, magnitudes)})]
     shaken = torch.cat([noisy(vectors[name], m, [seed]) for name, m in rows])
-    said = originals(lab, shaken, prompt, max_new_tokens)["definition"]
-    return pd.DataFrame(rows, columns=["subject", "magnitude"]).assign(definition=said)
-
-
-def _check_noise(magnitudes: Sequence[float], draws: int, max_new_tokens: int) -> None:
-    if not len(magnitudes) or min(magnitudes) <= 0 or not np.isfinite(magnitudes).all():
-        raise ValueError(f"magnitudes are finite numbers above 0, at least one; got {magnitudes}")
-    if len(set(magnitudes)) < len(magnitudes):
-        raise ValueError(f"each magnitude once; got {magnitudes}")
-    if draws < 1 or max_new_tokens < 1:
-        raise ValueError(f"draws and max_new_tokens are at least 1, got {draws} and {max_new_tokens}")
-
-
-def _nearest(lab: Lab, vectors: Tensor, ids: list[int]) -> tuple[list[str], Tensor]:
-    """The nearest token of each vector and its distance; the first are the tokens `ids` themselves."""
-    space = lab.space
-    exact = "donot_use_mm_for_euclid_dist"
-    away = torch.cdist(vectors.to(space.vectors.device), space.vectors.float(), compute_mode=exact).cpu()
-    if ids:
-        away[range(len(ids)), space.rows(torch.tensor(ids))] = torch.inf  # (vectors, tokens)
-    best = away.min(dim=-1)
-    return [lab.token(id) for id in space.ids[best.indices].tolist()], best.values
-
-
-def _shaken(
-    lab: Lab,
-    prompt: str,
-    clean: Tensor,
-    magnitudes: list[float],
-    seeds: Sequence[int],
-    ids: list[int],
-    reference: Tensor,
-) -> dict[str, list]:
-    """The columns of `disturb` for one vector (width,), its definition's ids and its next logits (vocab,)."""
-    found = torch.cat([noisy(clean, m, seeds) for m in magnitudes])  # (magnitudes * seeds, width)
-    grown = found.norm(dim=-1) / clean.norm()  # (magnitudes * seeds,)
-    turned, along = rescale(found, clean.norm().item()), clean * grown[:, None]
-    cosine = torch.cosine_similarity(found, clean[None], dim=-1).clamp(-1, 1)
-    return {
-        "magnitude": [m for m in magnitudes for _ in seeds],
-        "seed": list(seeds) * len(magnitudes),
-        "grown": grown.tolist(),
-        "angle": cosine.acos().rad2deg().tolist(),
-        **_follow(lab, fill(lab, prompt, found), ids, reference),
-        "kl_turned": kl(lab.logits(fill(lab, prompt, turned)), reference).tolist(),
-        "kl_along": kl(lab.logits(fill(lab, prompt, along)), reference).tolist(),
-    }
-
-
-def _follow(lab: Lab, prompts: Tensor, original: list[int], reference: Tensor) -> dict[str, list]:
-    """The columns kept, first and kl of `disturb` for prompts (rows, tokens, width)."""
-
-    def stop(ids: Tensor, scores: Tensor) -> Tensor:
-        """Ends a row where it parts from the original: what it says from there on is not asked."""
-        parted = scores.argmax(-1) != original[ids.shape[1]]
-        ended = scores.clone()
-        ended[:, lab.eos_ids] = torch.inf
-        return torch.where(parted[:, None], ended, scores)
-
-    found = {"kept": [], "first": [], "kl": []}
-    for part in prompts.split(lab.rows_at_once):
-        same = torch.zeros(len(part), len(original), dtype=torch.bool, device=part.device)
-        for step in lab.sample(part, len(original), processors=[stop]):
-            same[step.rows, step.index] = step.logits.argmax(-1) == original[step.index]
-            if step.index == 0:
-                found["kl"] += kl(step.logits, reference).tolist()
-        found["kept"] += same.all(-1).tolist()
-        found["first"] += same[:, 0].tolist()
-    return found
+    definitions = originals(lab, shaken, prompt, max_new_tokens)["definition"]
+    return pd.DataFrame(rows, columns=["subject", "magnitude"]).assign(definition=definitions)
