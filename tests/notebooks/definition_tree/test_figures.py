@@ -8,7 +8,7 @@ from workbook.definition_tree.counts import by_depth
 from workbook.definition_tree.figures import draw, mass_bars
 
 
-def some_tree(which: str) -> pd.DataFrame:
+def tree(which: str) -> pd.DataFrame:
     """A tree by its subject; "root" has no branches, "odd" has texts that are hard to draw."""
     table = small_trees()
     table = table[table["subject"] == (which if which in ("dog", "centroid") else "dog")].copy()
@@ -20,7 +20,7 @@ def some_tree(which: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("which", ["dog", "centroid", "odd", "root"])
 def test_no_text_of_a_drawn_tree_covers_another(which):
-    fig = draw(some_tree(which), rows=12)
+    fig = draw(tree(which), rows=12)
     fig.canvas.draw()
     boxes = [text.get_window_extent() for text in fig.axes[0].texts if text.get_text()]
     assert len(boxes) >= (1 if which == "root" else 12)
@@ -29,10 +29,10 @@ def test_no_text_of_a_drawn_tree_covers_another(which):
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
         assert not any(box.overlaps(other) for other in boxes[:i])
     drawn = sum(text.get_text().endswith(" %") for text in fig.axes[0].texts)
-    assert 1 <= drawn <= 12  # one a branch
+    assert 1 <= drawn <= 12  # one per branch
 
 
-def test_a_drawn_tree_has_its_greedy_text_on_the_top_row_and_says_how_branches_end():
+def test_a_drawn_tree_has_its_greedy_text_on_the_top_row_and_shows_how_branches_end():
     fig = draw(hand_made().query("subject == 'b'"))
     heights = {text.get_text(): text.get_position()[1] for text in fig.axes[0].texts}
     assert heights["b"] == heights["y."] == heights["40 %"]
