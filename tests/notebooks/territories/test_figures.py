@@ -1,4 +1,4 @@
-"""Maps of answers: each territory has a colour unlike its neighbours', a letter, its borders and its text."""
+"""Maps of answers: each territory has its letter, its borders and its text."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ PROMPT = "The <noken> costs $5 or"
 
 
 def square(rows, corner=""):
-    """A map from -2 to 2, its territories given from the lower left, a text a row."""
+    """A map from -2 to 2, its territories given from the lower left, one text per row."""
     side = np.linspace(-2, 2, len(rows))
     names = [name for row in rows for name in row]
     table = pd.DataFrame({"x": np.tile(side, len(rows)), "y": np.repeat(side, len(rows)), "territory": names})
@@ -33,27 +33,6 @@ def triangle(steps, names):
     table = weights.assign(territory=list(names), corner="")
     table["begins"] = table["response"] = " says " + table["territory"]
     return table
-
-
-def test_no_two_neighbours_have_one_colour():
-    rows = ["".join(chr(65 + (3 * y + x) % 9) for x in range(9)) for y in range(9)]  # each touches all others
-    assert len(set(figures.colours(square(["AB", "CD"])).values())) == 4
-    found = figures.colours(square(["AAB", "AAB", "CCB"]))
-    assert found["A"] != found["B"] and found["B"] != found["C"] and found["A"] != found["C"]
-    assert set(figures.colours(square(rows))) == set("ABCDEFGHI")  # nine in seven colours
-
-
-def test_colours_go_together_over_several_maps():
-    one, other = square(["AA", "BB"]), square(["AA", "CC"])
-    found = figures.colours(one, other)
-    assert set(found) == set("ABC") and found["A"] not in (found["B"], found["C"])
-
-
-def test_a_corners_own_answer_is_stronger():
-    table = square(["AAB", "AAB", "CCB"], corner="B")
-    found = figures.colours(table)
-    white = {name: sum(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for name, colour in found.items()}
-    assert white["B"] < min(white["A"], white["C"])
 
 
 def test_a_map_has_its_letters_corners_and_texts(tmp_path):
@@ -74,12 +53,12 @@ def test_letters_lie_in_their_territory():
     assert at["B"] == (0, 0) and max(map(abs, at["A"])) >= 1.9
 
 
-def test_borders_run_halfway_or_where_they_were_found():
+def test_borders_run_halfway_or_at_their_exact_positions():
     table = square(["AAA", "AAA", "BBB"])
-    found = pd.DataFrame(
+    exact = pd.DataFrame(
         {"x": [-2.0, 0.0, 2.0], "y": [0.5, 0.5, 0.5], "cell": [3, 4, 5], "other_cell": [6, 7, 8]}
     )
-    for borders, y in ((None, 1.0), (found, 0.5)):
+    for borders, y in ((None, 1.0), (exact, 0.5)):
         ax = figures.answer_map(table, PLANE, PROMPT, borders=borders).axes[0]
         (lines,) = [c for c in ax.collections if type(c).__name__ == "LineCollection"]
         ends = np.concatenate(lines.get_segments())
@@ -109,7 +88,7 @@ def test_more_territories_than_the_legend_has_room_for(tmp_path):
     assert len(rows) == figures.MOST_NAMED + 1 and rows[-1].get_text() == "and 6 smaller ones"
 
 
-def test_what_is_said_alike_has_one_letter_in_all_triangles(tmp_path):
+def test_the_same_text_has_one_letter_in_all_triangles(tmp_path):
     names = "AAABBC"
     maps = {"words": triangle(2, names), "outputs mixed": triangle(2, names.translate({65: 67, 67: 65}))}
     fig = drawn(figures.side_by_side(maps, PLANE), tmp_path)
@@ -117,14 +96,12 @@ def test_what_is_said_alike_has_one_letter_in_all_triangles(tmp_path):
     letters = [{text.get_text() for text in ax.texts} & set("ABC") for ax in fig.axes[:2]]
     assert letters == [set("ABC"), set("ABC")]
     (box,) = fig.axes[2].artists
-    said = [
-        row.get_children()[1].get_children()[0].get_children()[0].get_text()
-        for row in box.get_child().get_children()
-    ]
-    assert sorted(said) == ["says A", "says B", "says C"]
+    texts = [row.get_children()[1] for row in box.get_child().get_children()]
+    begins = [text.get_children()[0].get_children()[0].get_text() for text in texts]
+    assert sorted(begins) == ["says A", "says B", "says C"]
 
 
-def test_counts_have_a_line_a_triple_and_their_mean(tmp_path):
+def test_counts_have_one_line_per_triple_and_their_mean(tmp_path):
     rows = [
         (t, of, n, n - 1, 0.5)
         for t, m in (("a, b, c", 0), ("d, e, f", 2))
