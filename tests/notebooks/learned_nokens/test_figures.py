@@ -1,4 +1,4 @@
-"""Figures of learned nokens: a line a noken, tokens at the left, nokens at their distance."""
+"""Figures of learned nokens: one line per noken, tokens at the left, nokens at their distance."""
 
 import pandas as pd
 import pytest
@@ -9,18 +9,11 @@ from workbook.learned_nokens.tables import ABSURD, DEFINITION
 
 
 def compared(texts=(" a tool.", " a wet smell."), constraints=("free", "pinned"), prompts=("one", "two")):
-    """A table with the columns that figures read; nll tells constraint, target and prompt."""
+    """A table with the columns that figures read; nll depends on constraint, target and prompt."""
     rows = [
-        {
-            "constraint": name,
-            "target": text,
-            "start": 0,
-            "kind": kind,
-            "prompt": prompt,
-            "seen": prompt == "one",
-        }
-        | {"distance": 3.0 + c, "nll": 0.5 + c + t, "nll_nearest": 4.0, "nll_ranked": 2.0}
-        | {"nll_word": 1.0 if kind == DEFINITION else float("nan"), "nll_random": 5.0}
+        {"constraint": name, "target": text, "start": 0, "kind": kind, "prompt": prompt}
+        | {"seen": prompt == "one", "distance": 3.0 + c, "nll": 0.5 + c + t, "nll_nearest": 4.0}
+        | {"nll_word": 1.0 if kind == DEFINITION else float("nan"), "nll_random": 5.0, "nll_ranked": 2.0}
         for c, name in enumerate(constraints)
         for t, (text, kind) in enumerate(zip(texts, (DEFINITION, ABSURD), strict=False))
         for prompt in prompts
@@ -30,22 +23,15 @@ def compared(texts=(" a tool.", " a wet smell."), constraints=("free", "pinned")
 
 def history(constraints=("free", "pinned")):
     rows = [
-        {
-            "constraint": name,
-            "kind": kind,
-            "row": row,
-            "step": step,
-            "nll": 3 - step - row / 2,
-            "exact": exact,
-        }
+        (name, kind, row, step, 3 - step - row / 2, exact)
         for name in constraints
         for row, kind in enumerate((DEFINITION, ABSURD))
         for step, exact in ((0, False), (1, row == 1))
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["constraint", "kind", "row", "step", "nll", "exact"])
 
 
-def test_curves_have_a_line_a_noken_and_a_dot_where_it_is_exact(tmp_path):
+def test_curves_have_one_line_per_noken_and_a_dot_where_it_is_exact(tmp_path):
     fig = drawn(figures.curves(history()), tmp_path)
     assert [ax.get_title() for ax in fig.axes] == ["free", "pinned"]
     lines = [line for line in fig.axes[0].lines if line.get_linestyle() != "None"]
