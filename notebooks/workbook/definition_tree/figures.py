@@ -1,4 +1,4 @@
-"""Figures of definition trees, from the tables of `definition_tree` and `definition_tree_counts`."""
+"""Figures of definition trees, from `tables.trees` and `counts.by_depth`."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ from nokenlab.style import OKABE_ITO, figure, legend_outside, shown
 from workbook.definition_tree.counts import greedy
 from workbook.definition_tree.tables import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
 
-_ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the whole width
+_ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the page's width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column
 _LABEL = 14  # letters of a label, at most
 _SIGNS = {STOP: ("s", OKABE_ITO[5]), ENDED: ("D", OKABE_ITO[2]), UNLIKELY: ("x", "0.4"), DEEP: (">", "0.4")}
@@ -31,9 +31,9 @@ _PARTS = {
 def draw(tree: pd.DataFrame, rows: int = 34) -> Figure:
     """The likeliest nodes of one subject of a `trees` table, left to right: as many as make `rows` branches.
 
-    A column a token; the likeliest child is on its parent's row, so that the top row is the greedy
-    text. A line is as thick as the square root of the cumulative probability, which stands at the end
-    of each branch.
+    One column per token; the likeliest child is on its parent's row, so that the top row is the greedy
+    text. The thickness of a line is the square root of the cumulative probability, which is written at the
+    end of each branch.
     """
     nodes = _fitting(tree.assign(greedy=greedy(tree)).set_index("node"), rows)
     nodes["leaf"] = ~nodes.index.isin(nodes["parent"])
@@ -58,19 +58,19 @@ def draw(tree: pd.DataFrame, rows: int = 34) -> Figure:
 
 
 def mass_bars(depths: pd.DataFrame) -> Figure:
-    """Where all the probability is after each token, from a `by_depth` table: a panel a subject, the first 8.
+    """Where all the probability is after each token, from a `by_depth` table: one panel per subject, up to 8.
 
     A part that is under half a percent everywhere is left out.
     """
     subjects = list(depths["subject"].unique())[:8]
     fig, ((*panels,),) = figure(10, 3.8, columns=len(subjects), sharey=True, squeeze=False)
     for ax, name in zip(panels, subjects, strict=True):
-        some, bottom = depths[depths["subject"] == name], 0
+        rows, bottom = depths[depths["subject"] == name], 0
         for part, (label, colour, hatch) in _PARTS.items():
             if depths[part].max() > 0.005:
                 look = {"color": colour, "hatch": hatch, "edgecolor": "0.3", "linewidth": 0.5}
-                ax.bar(some["depth"], some[part], 0.85, bottom, label=label, **look)
-                bottom = bottom + some[part]
+                ax.bar(rows["depth"], rows[part], 0.85, bottom, label=label, **look)
+                bottom = bottom + rows[part]
         ax.set_title(shown(name), fontsize=10)
         ax.xaxis.get_major_locator().set_params(integer=True)
     panels[0].set_ylabel("share of the probability")
@@ -97,7 +97,8 @@ def _fitting(tree: pd.DataFrame, rows: int) -> pd.DataFrame:
     fits = columns[(columns + _GAP).cumsum() < _PAGE - _END]
     gap = min((_PAGE - _END - fits.sum()) / len(fits), 2 * _GAP)
     lefts = (fits + gap).cumsum().shift(fill_value=0) + 0.1
-    return nodes[nodes["depth"].isin(fits.index)].assign(x=lambda some: some["depth"].map(lefts))
+    nodes = nodes[nodes["depth"].isin(fits.index)]
+    return nodes.assign(x=nodes["depth"].map(lefts))
 
 
 def _rows(nodes: pd.DataFrame) -> dict[int, int]:
@@ -138,15 +139,14 @@ def _end(ax: Axes, node, y: float) -> None:
 def _legend(fig: Figure, nodes: pd.DataFrame) -> None:
     handles = [Line2D([], [], color=_BLUE, linewidth=2, label="greedy")]
     for share in (0.1, 0.01, 0.001):
-        label = f"{100 * share:g} %" + " (cumulative)" * (share == 0.001)
+        label = f"{100 * share:g} % (cumulative)" if share == 0.001 else f"{100 * share:g} %"
         handles.append(Line2D([], [], color=_GREY, linewidth=_thick(share), label=label))
     leaves = nodes[nodes["leaf"]]
     for ends, (marker, colour) in _SIGNS.items():
         if (leaves["ends"] == ends).any():
             label = f"ends: {ends}" if ends in COMPLETE else f"all that follows is {ends}"
-            handles.append(
-                Line2D([], [], linestyle="", marker=marker, color=colour, markersize=5, label=label)
-            )
+            look = {"linestyle": "", "marker": marker, "color": colour, "markersize": 5}
+            handles.append(Line2D([], [], label=label, **look))
     if (leaves["ends"] == GOES_ON).any():
         handles.append(Line2D([], [], linestyle="", marker="$…$", color="black", label="goes on, not drawn"))
     fig.legend(handles=handles, loc="lower left", ncols=len(handles), fontsize=8, frameon=False)
@@ -154,7 +154,7 @@ def _legend(fig: Figure, nodes: pd.DataFrame) -> None:
 
 @cache
 def _font(bold: bool) -> FontProperties:
-    """The font of labels; made when a figure is, since `style` adds fonts only then."""
+    """The font of labels; made with the first figure, since `style` adds fonts only then."""
     return FontProperties(size=10, weight="bold" if bold else "normal")
 
 
@@ -163,12 +163,14 @@ def _thick(share: float) -> float:
 
 
 def _label(token: str, depth: int) -> str:
-    """A token without its space, which the first keeps as ␣; a - where it goes on with a word."""
+    """A token without its space, which the first token keeps as ␣; with - in front if it continues a word."""
     bare = token.strip(" ")
     begins = token.startswith(" ")
     if depth == 1 or not bare:
-        return cut("␣" * begins + bare, _LABEL)
-    return cut(bare if begins or not bare[0].isalnum() else f"-{bare}", _LABEL)
+        label = f"␣{bare}" if begins else bare
+    else:
+        label = bare if begins or not bare[0].isalnum() else f"-{bare}"
+    return cut(label, _LABEL)
 
 
 def _inches(text: str, bold: bool) -> float:

@@ -203,9 +203,9 @@ def _answers(lab: Lab, prompt: str, texts: list[str], vectors: Tensor, ids: pd.D
     tokens = lab.embed_ids(torch.tensor([id for _, id in pairs])).float()
     both = torch.cat([vectors.to(lab.device), tokens])
     losses = nll(lab, prompt, both, [*texts, *(text for text, _ in pairs)]).tolist()
-    said = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids(text)) for text in texts))
-    exact = [answer.startswith(text) for answer, text in zip(said, texts, strict=True)]
-    table = pd.DataFrame({"said": said, "exact": exact, "nll": losses[: len(texts)]})
+    answers = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids(text)) for text in texts))
+    exact = [answer.startswith(text) for answer, text in zip(answers, texts, strict=True)]
+    table = pd.DataFrame({"said": answers, "exact": exact, "nll": losses[: len(texts)]})
     token_nll = dict(zip(pairs, losses[len(texts) :], strict=True))
     for name in CONTROLS:
         pairs = zip(texts, ids[name].tolist(), strict=True)

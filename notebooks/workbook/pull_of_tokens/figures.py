@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from nokenlab.errors import cut
 from nokenlab.style import MARKERS, OKABE_ITO, figure, shown
-from workbook.claims import explained
+from workbook.claims import statistics
 from workbook.pull_of_tokens.pulls import BY, HELD
 
 
@@ -28,7 +28,7 @@ def predicted_and_found(table: pd.DataFrame) -> Figure:
     limit = max(0.1, held["y"].abs().max()) * 1.05
     for ax, by in zip(axes.flat, BY, strict=True):
         predicted, y = held.loc[held["by"] == by, ["predicted", "y"]].to_numpy().T
-        share = explained.share(y, predicted, np.ones(len(y)))
+        share = statistics.explained_share(y, predicted, np.ones(len(y)))
         ax.plot([-limit, limit], [-limit, limit], color="0.6", linewidth=1, linestyle=":")
         ax.plot(predicted, y, "o", color=OKABE_ITO[0], markersize=3, alpha=0.5)
         name = "new words, by traits" if by == "traits" else by

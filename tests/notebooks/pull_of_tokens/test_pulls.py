@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from workbook.claims import explained
+from workbook.claims import statistics
 from workbook.pull_of_tokens import pulls
 
 
@@ -27,7 +27,7 @@ def shares(predicted):
     """What each prediction explains of the pairs that it was not fitted on."""
     held = predicted[(predicted["fold"] == pulls.HELD) | (predicted["by"] == "traits")].dropna()
     return {
-        by: explained.share(rows["y"].to_numpy(), rows["predicted"].to_numpy(), np.ones(len(rows)))
+        by: statistics.explained_share(rows["y"].to_numpy(), rows["predicted"].to_numpy(), np.ones(len(rows)))
         for by, rows in held.groupby("by")
     }
 
