@@ -1,7 +1,7 @@
 """Bad inputs of the Python functions, on a tiny random model; and what is left half-way."""
 
 import contextlib
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -247,12 +247,14 @@ def _hooks() -> list[Case]:
 
 def left_half_way(lab: nl.Lab) -> list[Verdict]:
     """A generator that is left, hooks that raise, threads side by side: the lab answers as it did before."""
-    before = lab.generate([PROMPT, "The best food"], 8)
+    prompts = [PROMPT, "The best food"]
+    before = lab.generate(prompts, 8)
 
     def left():
         steps = lab.sample(PROMPT, 8)
-        next(steps), next(steps)
-        return steps  # and nobody asks it for more
+        next(steps)
+        next(steps)
+        return steps  # nobody asks it for more
 
     def closed():
         left().close()
@@ -263,29 +265,16 @@ def left_half_way(lab: nl.Lab) -> list[Verdict]:
                 lab.generate(PROMPT, 8, **hook)
 
     def threads():
-        said, errors = {}, []
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda _: lab.generate(prompts, 8), range(2)))
+        assert answers == [before, before]
 
-        def one(number):
-            try:
-                said[number] = lab.generate([PROMPT, "The best food"], 8)
-            except Exception as error:
-                errors.append(error)
-
-        both = [threading.Thread(target=one, args=(number,)) for number in range(2)]
-        [thread.start() for thread in both], [thread.join(60) for thread in both]
-        if errors or any(texts != before for texts in said.values()) or len(said) < 2:
-            raise ValueError(f"{errors or said}")
-
-    found = []
-    for name, tried in {
-        "a generator that is left half-way": left,
-        "a generator that is closed half-way": closed,
-        "hooks that raise": raised,
-        "two threads": threads,
-    }.items():
-        kept = tried()
-        same = lab.generate([PROMPT, "The best food"], 8) == before
-        came = WELL if same else "the lab answers otherwise"
-        found.append(Verdict(Case(name, tried, ""), came, "the lab answers as before" * same, 0.0))
-        del kept
-    return found
+    verdicts = []
+    for tried in (left, closed, raised, threads):
+        generator = tried()
+        same = lab.generate(prompts, 8) == before
+        verdicts.append(
+            Verdict(Case(tried.__name__, tried, ""), WELL if same else "the lab answers otherwise", "", 0.0)
+        )
+        del generator
+    return verdicts

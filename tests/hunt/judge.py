@@ -48,9 +48,13 @@ def command(case: Case) -> Verdict:
         except BaseException as error:  # what a person would see as a traceback
             return Verdict(case, f"raised {type(error).__name__}", str(error)[:LONGEST], 0.0)
     seconds = time.process_time() - begin
-    bad = [] if code in (1, 2) else [f"exit code {code}"]
-    bad += ["something is written"] * (everything(Path()) != before)
-    bad += [f"on stdout: {out.getvalue()[:60]!r}"] * bool(out.getvalue())
+    bad = []
+    if code not in (1, 2):
+        bad.append(f"exit code {code}")
+    if everything(Path()) != before:
+        bad.append("something is written")
+    if out.getvalue():
+        bad.append(f"on stdout: {out.getvalue()[:60]!r}")
     return _judged(case, err.getvalue(), seconds, bad)
 
 
@@ -69,20 +73,23 @@ def call(case: Case, *given) -> Verdict:
 
 def everything(folder: Path) -> dict[str, tuple[int, int]]:
     """Each file and folder below a folder, with its size and date."""
-    found = {}
+    entries = {}
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()
-        found[os.fsencode(path).hex()] = (stat.st_size, stat.st_mtime_ns)
-    return found
+        entries[os.fsencode(path).hex()] = (stat.st_size, stat.st_mtime_ns)
+    return entries
 
 
 def _judged(case: Case, text: str, seconds: float, bad: list[str]) -> Verdict:
     line = text.removesuffix("\n")
-    bad += ["more than one line"] * (len(line.splitlines()) != 1)
-    bad += [f"{len(line)} letters"] * (len(line) > LONGEST)
-    bad += [f"{seconds:.1f} s"] * (seconds > SECONDS)
-    bad += ["a traceback"] * ("Traceback" in line)
-    bad += [f"does not say {case.says!r}"] * (re.search(case.says, line) is None)
+    faults = {
+        "more than one line": len(line.splitlines()) != 1,
+        f"{len(line)} letters": len(line) > LONGEST,
+        f"{seconds:.1f} s": seconds > SECONDS,
+        "a traceback": "Traceback" in line,
+        f"does not say {case.says!r}": not re.search(case.says, line),
+    }
+    bad += [fault for fault, present in faults.items() if present]
     return Verdict(case, ", ".join(bad) or WELL, line, seconds)
 
 
