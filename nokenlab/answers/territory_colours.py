@@ -3,7 +3,7 @@
 import pandas as pd
 
 from nokenlab.answers.mesh import mesh
-from nokenlab.style import OKABE_ITO
+from nokenlab.palette import OKABE_ITO
 
 STRONG, PALE = 0.25, 0.68  # the share of white in the colour of a corner's own answer, and of any other
 

@@ -10,10 +10,10 @@ import pandas as pd
 from nokenlab.answers import blends
 from nokenlab.interpolation import INTERPOLATIONS
 from nokenlab.lab import Lab
+from nokenlab.palette import OKABE_ITO
 from nokenlab.panels import face, markup
 from nokenlab.panels.panel import Panel, check_prompt
 from nokenlab.runs import show
-from nokenlab.style import OKABE_ITO
 
 MOST_POINTS = 201  # of a finer sweep every second p is shown, or every third, …
 FORK_ROWS = 64  # rows per batch where it is computed at which token the blends part

@@ -33,7 +33,6 @@ MODEL = (
     "transformers.models.llama.modeling_llama",
     "nokenlab.lab",
     "nokenlab.loading",
-    "nokenlab.style",
     "matplotlib.backends.backend_agg",
     "scipy.stats",
 )

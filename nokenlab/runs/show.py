@@ -8,8 +8,8 @@ import pandas as pd
 from IPython.display import HTML
 from pandas.api.types import is_numeric_dtype
 
+from nokenlab.palette import OKABE_ITO
 from nokenlab.spelling import spelled, spelled_token
-from nokenlab.style import OKABE_ITO
 
 _FRAME = (
     "display:inline-block;margin:2px 1px;padding:1px 5px;border:2px solid {0};border-radius:5px;"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,7 @@ from nokenlab.runs.sweep_records import is_done, is_stale
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-LINES, PANELS = 8, 6  # of the figure: lines in a panel, else the mean alone; panels
 LIMIT = 2_000_000  # bytes of a Parquet file
 INTEGER = r"-?(0|[1-9]\d{0,17})"  # 64 bits hold it
 NUMBER = r"-?((0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|inf)"
@@ -26,6 +25,7 @@ NUMBER = r"-?((0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|inf)"
 def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stale: bool = False) -> None:
     """Write table.csv, runs.csv, made_by.json and, where an axis is numeric, figure.png.
 
+    Figures are drawn by the workbook, through the entry point "nokenlab.sweep_figure".
     With `keep_stale` rows of stale runs are in the tables too, and a column `stale` marks them.
     """
     table = rows(sweep, folder, records, keep_stale)
@@ -34,7 +34,10 @@ def write_tables(sweep: Sweep, folder: Path, records: dict[str, dict], keep_stal
     made_by = [records.get(run.identity, {}).get("made_by") for run in sweep.runs]
     digests = {digest(provenance): provenance for provenance in made_by if provenance}
     write_atomically(folder / "made_by.json", to_json(digests))
-    if figure := draw(sweep, table):
+    for draw in entry_points(group="nokenlab.sweep_figure"):
+        figure = draw.load()(sweep, table)
+        if figure is None:
+            continue
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
         write_atomically(folder / "figure.png", png.getvalue())
@@ -161,60 +164,6 @@ def to_parquet(table: pd.DataFrame) -> bytes:
 def text_of(value: object) -> str:
     """A parameter's value as a cell of a table has it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def draw(sweep: Sweep, table: pd.DataFrame) -> Figure | None:
-    """The means of the numeric columns over the first numeric axis, one line for each value of another axis.
-
-    A seed is a number, but no axis: how large it is means nothing. None when no axis is numeric, or no
-    column.
-    """
-    import pandas as pd
-
-    from nokenlab.style import MARKERS, OKABE_ITO, figure, shown, wrap
-
-    axis = next((name for name in sweep.axes if name != "seed" and _is_numeric(sweep, name)), None)
-    columns = _numeric_columns(sweep, table)
-    if axis is None or not columns:
-        return None
-    groups = [name for name in sweep.axes if name != axis and table[name].nunique() <= LINES]
-    group = table[groups[0]] if groups else pd.Series("all", index=table.index)
-    x = pd.to_numeric(table[axis])
-    fig, _ = figure(7.2, 2.6 * len(columns) + 1, rows=len(columns), sharex=True)
-    for ax, (name, numbers) in zip(fig.axes, columns.items(), strict=True):
-        for i, value in enumerate(group.unique()):
-            means = numbers[group == value].groupby(x).mean().dropna()
-            look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
-            ax.plot(means.index, means, label=wrap(value, 90, 1), **look)
-        ax.set_ylabel(wrap(f"mean of {name}", 28))
-    ax.set_xlabel(shown(axis))
-    fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
-    if groups:
-        lines, labels = ax.get_legend_handles_labels()
-        fig.legend(lines, labels, title=shown(groups[0]), frameon=False, loc="outside lower center")
-    return fig
-
-
-def _numeric_columns(sweep: Sweep, table: pd.DataFrame) -> dict[str, pd.Series]:
-    """The numbers of the columns to draw, NaN where there is none: those of `sweep.figure`, else all."""
-    import pandas as pd
-
-    numbers, others = {}, {"run", "stale", "table", *sweep.runs[0].parameters}
-    for name in sweep.figure or [name for name in table if name not in others]:
-        table_name, _, column = name.partition(".")
-        if name in table:
-            cells = table[name]
-        elif column in table:  # table.column: its rows that come from one table
-            cells = table[column].where(table["table"] == table_name)
-        else:
-            continue
-        numbers[name] = pd.to_numeric(cells, errors="coerce")
-    drawn = [name for name in numbers if numbers[name].notna().any()]
-    return {name: numbers[name] for name in drawn[:PANELS]}
-
-
-def _is_numeric(sweep: Sweep, name: str) -> bool:
-    return all(type(run.parameters[name]) in (int, float) for run in sweep.runs)
 
 
 def _folder(folder: Path, run: Run) -> Path:

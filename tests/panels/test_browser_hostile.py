@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from nokenlab.pages.export import export_page
 from nokenlab.pages.site import write_site
 from nokenlab.panels import markup
-from nokenlab.style import spelled
+from nokenlab.spelling import spelled
 
 MANY = len(TEXTS)
 LIVE = f"""

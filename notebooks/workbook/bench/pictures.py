@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure
+from nokenlab.palette import OKABE_ITO
+from workbook.style import MARKERS, figure
 
 
 def picture(table: pd.DataFrame, limits: dict[str, dict[str, float]]):

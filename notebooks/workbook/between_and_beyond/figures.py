@@ -3,8 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown, ticks_in_medians
+from nokenlab.palette import OKABE_ITO
 from workbook.between_and_beyond.tables import MIXED, WORDS
+from workbook.style import MARKERS, figure, legend_outside, shown, ticks_in_medians
 
 
 def turn_lines(table: pd.DataFrame) -> Figure:

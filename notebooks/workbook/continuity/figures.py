@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nokenlab.errors import cut
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown
+from nokenlab.palette import OKABE_ITO
 from workbook.continuity.tables import RELATED, UNRELATED
+from workbook.style import MARKERS, figure, legend_outside, shown
 
 LOOK = {RELATED: (OKABE_ITO[0], MARKERS[0]), UNRELATED: (OKABE_ITO[1], MARKERS[1])}
 

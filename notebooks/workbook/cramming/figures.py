@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, wrap
+from nokenlab.palette import OKABE_ITO
 from workbook.claims.statistics import bootstrap
 from workbook.cramming.tables import CRAMMED, FIRST, KINDS, RANDOM
+from workbook.style import MARKERS, figure, legend_outside, wrap
 
 COLOURS = dict(zip(KINDS, (OKABE_ITO[0], OKABE_ITO[5], OKABE_ITO[7]), strict=True))
 LINES = dict(zip(KINDS, ("-", "--", ":"), strict=True))

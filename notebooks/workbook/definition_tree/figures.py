@@ -10,9 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from nokenlab.errors import cut
-from nokenlab.style import OKABE_ITO, figure, legend_outside, shown
+from nokenlab.palette import OKABE_ITO
 from workbook.definition_tree.counts import greedy
 from workbook.definition_tree.tables import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
+from workbook.style import figure, legend_outside, shown
 
 _ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the page's width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column

@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, reach, shown, ticks_in_medians, wrap
+from nokenlab.palette import OKABE_ITO
+from workbook.style import MARKERS, figure, legend_outside, reach, shown, ticks_in_medians, wrap
 
 RADIUS = "r, distance from the centroid (below: in distances of the median token)"
 COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # raw nokens black

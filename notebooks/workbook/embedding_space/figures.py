@@ -3,7 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import OKABE_ITO, figure, wrap
+from nokenlab.palette import OKABE_ITO
+from workbook.style import figure, wrap
 
 
 def variance_lines(components: pd.DataFrame) -> Figure:

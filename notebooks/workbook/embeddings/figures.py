@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nokenlab.style import OKABE_ITO, figure, shown
+from nokenlab.palette import OKABE_ITO
+from workbook.style import figure, shown
 
 _LABELS = {  # where an outlier's label stands: offset in points, alignment
     "shortest": (-8, 8, "right"),

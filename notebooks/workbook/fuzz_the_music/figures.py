@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nokenlab.music import sound
-from nokenlab.style import OKABE_ITO, figure, wrap
+from nokenlab.palette import OKABE_ITO
+from workbook.style import figure, wrap
 
 
 def picture(clips: Tensor, labels: Sequence[str], rate: int) -> Figure:

@@ -3,9 +3,10 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, wrap
+from nokenlab.palette import OKABE_ITO
 from workbook.half_trained_tokens.read_or_said import UNREAD
 from workbook.half_trained_tokens.tables import CANDIDATE, MATCHED
+from workbook.style import MARKERS, figure, legend_outside, wrap
 
 SAID = {  # columns of a `says` table: output row, and the input that stands before it
     "own_healthy": "healthy row, its own input",

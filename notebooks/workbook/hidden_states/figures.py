@@ -4,9 +4,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown, wrap
+from nokenlab.palette import OKABE_ITO
 from workbook.claims.statistics import wilson
 from workbook.hidden_states.tables import EMBEDDING, LAYER, LENS, RAW, TOKEN_NORM
+from workbook.style import MARKERS, figure, legend_outside, shown, wrap
 
 PANELS = {
     (EMBEDDING, RAW): "in the embedding slot, raw",

@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside
+from nokenlab.palette import OKABE_ITO
 from workbook.learned_nokens.tables import ABSURD, DEFINITION
+from workbook.style import MARKERS, figure, legend_outside
 
 TOKENS = {  # labels of real tokens in the noken's place
     "nll_nearest": "nearest to\nthe noken",

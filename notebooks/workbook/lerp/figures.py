@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from nokenlab.answers.blends import flips, letters
 from nokenlab.errors import cut
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown, wrap
+from nokenlab.palette import OKABE_ITO
+from workbook.style import MARKERS, figure, legend_outside, shown, wrap
 
 P = "p  (0 is the first prompt, 1 the second)"
 

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nokenlab.errors import cut
-from nokenlab.style import OKABE_ITO, figure, shown
+from nokenlab.palette import OKABE_ITO
+from workbook.style import figure, shown
 
 
 def step_grid(table: pd.DataFrame) -> Figure:

@@ -5,9 +5,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nokenlab.errors import cut
-from nokenlab.style import MARKERS, OKABE_ITO, figure, shown
+from nokenlab.palette import OKABE_ITO
 from workbook.claims import statistics
 from workbook.pull_of_tokens.pulls import BY, HELD
+from workbook.style import MARKERS, figure, shown
 
 
 def one_pair(p: list[float], curves: dict[str, list[float]], a: str, b: str) -> Figure:

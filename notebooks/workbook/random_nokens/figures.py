@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from nokenlab.style import OKABE_ITO, figure, shown, wrap
+from nokenlab.palette import OKABE_ITO
+from workbook.style import figure, shown, wrap
 
 
 def kl_dots(table: pd.DataFrame) -> Figure:

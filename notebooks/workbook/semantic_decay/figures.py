@@ -7,9 +7,10 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, reach, shown
+from nokenlab.palette import OKABE_ITO
 from workbook.semantic_decay.counts import BITS
 from workbook.semantic_decay.tables import WORD
+from workbook.style import MARKERS, figure, legend_outside, reach, shown
 
 COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # words black
 NOISE = "length of the noise"

@@ -3,9 +3,10 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown
+from nokenlab.palette import OKABE_ITO
 from workbook.soft_inputs.soft_prompts import ALONE, PASS, TOKENS, VECTORS
 from workbook.soft_inputs.tables import GREEDY, METHODS
+from workbook.style import MARKERS, figure, legend_outside, shown
 
 LOOKS = dict(zip(METHODS, zip(OKABE_ITO, MARKERS, strict=False), strict=False)) | {GREEDY: ("black", "X")}
 COLOURS = {ALONE: "black", VECTORS: OKABE_ITO[0], TOKENS: OKABE_ITO[1]}

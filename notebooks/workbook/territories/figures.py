@@ -21,8 +21,9 @@ from nokenlab.answers.mesh import mesh
 from nokenlab.answers.planes import Plane
 from nokenlab.answers.territory_colours import colours
 from nokenlab.errors import cut
+from nokenlab.palette import OKABE_ITO
 from nokenlab.prompt import NOKEN
-from nokenlab.style import OKABE_ITO, figure, shown, wrap
+from workbook.style import figure, shown, wrap
 
 HALO = [patheffects.withStroke(linewidth=3, foreground="white")]
 LINE = "0.15"

@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from nokenlab.errors import cut
-from nokenlab.style import NOTO, OKABE_ITO, add_fonts, figure, shown, spelled, wrap
+from nokenlab.palette import OKABE_ITO
+from nokenlab.spelling import spelled
+from workbook.style import NOTO, add_fonts, figure, shown, wrap
 
 _LETTER = 0.087  # width of a letter of the 10-point monospaced font, in inches
 _PAGE = 9.8  # width for the frames, in inches

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from nokenlab.style import MARKERS, OKABE_ITO, figure, legend_outside, shown
+from nokenlab.palette import OKABE_ITO
 from workbook.claims.statistics import wilson
+from workbook.style import MARKERS, figure, legend_outside, shown
 from workbook.word_with_a_use.tables import LEARNED, NOTHING, PLAIN, RANDOM, SHUFFLED
 
 FRAMES = {"learned in": "prompt of learning", "another": "another prompt"}  # for a column `frame`

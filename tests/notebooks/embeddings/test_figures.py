@@ -3,8 +3,8 @@
 import pytest
 from helpers.figures import drawn, words
 
-from nokenlab.style import shown
 from workbook.embeddings import figures, tables
+from workbook.style import shown
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from helpers.figures import drawn
 
-from nokenlab import style
+from workbook import style
 
 RARE = "\N{EGYPTIAN HIEROGLYPH A001}"  # in no font here
 

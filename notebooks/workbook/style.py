@@ -1,7 +1,4 @@
-"""What all figures share: colours that colour-blind people can distinguish, legends, ticks, drawable text.
-
-Matplotlib is imported when a figure is made: HTML pages take their colours from here too.
-"""
+"""What all figures share: markers, legends, ticks, drawable text. Their colours are `nokenlab.palette`."""
 
 from __future__ import annotations
 
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OKABE_ITO = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000"]
 MARKERS = "os^Dv*X"  # one shape per colour, so that colour is never the only sign
 NOTO = {  # for letters that Matplotlib's DejaVu does not have: font -> package and file
     "Noto Sans CJK JP": ("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
