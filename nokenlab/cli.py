@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 import nokenlab
-from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
+from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, first_line, short
 from nokenlab.pages.results_page import check_index, write_index
 from nokenlab.runs import many_runs, notebook_run, notebooks
 from nokenlab.runs.notebooks import title
-from nokenlab.runs.parameters import check, parse, read
+from nokenlab.runs.parameters import read
 from nokenlab.runs.provenance import changed_runs
 
 
@@ -143,7 +143,8 @@ def _run(args) -> int:
     chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
         raise BadInput("no notebooks here; give the path of one")
-    plan = _plan(chosen, args)
+    model = [] if args.model is None else [f"model={args.model}"]
+    plan = many_runs.make_plan(chosen, args.pairs + model)
     check_index(args.results)
     for notebook in chosen:
         notebook_run.prepare(args.results / notebook.stem)
@@ -161,32 +162,6 @@ def _run(args) -> int:
     return 0 if len(done) == len(chosen) else 1
 
 
-def _plan(chosen: list[Path], args) -> dict[Path, dict]:
-    """The checked values for each notebook: a parameter goes to those that have it."""
-    if len({notebook.stem for notebook in chosen}) < len(chosen):
-        raise BadInput("two of the notebooks have one name, and would share a results folder")
-    pairs = args.pairs if args.model is None else [*args.pairs, f"model={args.model}"]
-    texts: dict[str, str] = {}
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator:
-            raise BadInput("-p requires a name and a value, as in -p seeds '[1, 2]'")
-        if name in texts:
-            raise BadInput(f"parameter {short(name)} is given twice")
-        texts[name] = text
-    parameters = {notebook: read(notebook) for notebook in chosen}
-    names = dict.fromkeys(name for declared in parameters.values() for name in declared)
-    for name in texts:
-        if name not in names:
-            subject = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
-            raise BadInput(f"{subject} parameter {short(name)}{did_you_mean(name, names)}")
-    plan = {}
-    for notebook, declared in parameters.items():
-        values = {name: parse(declared[name], text) for name, text in texts.items() if name in declared}
-        plan[notebook] = check(declared, values)
-    return plan
-
-
 def _sweep(args) -> int:
     from nokenlab.runs import sweep_records
     from nokenlab.runs.sweep import run_sweep
@@ -198,14 +173,10 @@ def _sweep(args) -> int:
     folder = args.results / "sweeps" / sweep.name
     if args.dry_run:
         records = sweep_records.read_records(sweep, folder)
-        todo = len(sweep_records.left(sweep, records, args.force, args.keep_stale))
-        seconds = sweep_records.seconds_per_run(sweep, records, args.results)
-        estimate = "duration unknown: none has been run yet"
-        if seconds is not None:
-            estimate = f"about {seconds * todo / args.workers / 60:.1f} min ({seconds:.1f} s per run)"
-        print(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do; {estimate}")
-        if todo:
-            print(sweep_records.why(sweep, records, args.force, args.keep_stale))
+        options = (args.force, args.keep_stale)
+        print(sweep_records.estimate(sweep, records, args.results, args.workers, *options))
+        if sweep_records.left(sweep, records, *options):
+            print(sweep_records.why(sweep, records, *options))
         return 0
     records = run_sweep(
         sweep,

@@ -104,24 +104,19 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "free": Kind("free", "anywhere in the embedding space", (), lambda lab, word, distance: free()),
+    "free": Kind("free", "anywhere in the embedding space", (), lambda *_: free()),
     "token norm": Kind(
-        "at token norm",
-        "as long as a typical token",
-        (),
-        lambda lab, word, distance: at_norm(lab.space.median_norm),
+        "at token norm", "as long as a typical token", (), lambda lab, *_: at_norm(lab.space.median_norm)
     ),
     "near": Kind(
         "near a word",
         "no farther from the word than that",
         ("word", "distance"),
-        lambda lab, word, distance: near(word, distance),
+        lambda _, *args: near(*args),
     ),
-    "PEZ": Kind(
-        "on tokens", "what is fed is always a real token", (), lambda lab, word, distance: on_tokens()
-    ),
+    "PEZ": Kind("on tokens", "what is fed is always a real token", (), lambda *_: on_tokens()),
     "pinned": Kind(
-        "pinned", "the nearest token is always the word", ("word",), lambda lab, word, distance: pinned(word)
+        "pinned", "the nearest token is always the word", ("word",), lambda lab, word, _: pinned(word)
     ),
 }
 

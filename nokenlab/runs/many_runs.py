@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from nokenlab.errors import RunFailed, RunLost, first_line
+from nokenlab.errors import BadInput, RunFailed, RunLost, did_you_mean, first_line, short
 from nokenlab.runs import devices
 from nokenlab.runs.kernel_pool import KernelPool
 from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import cells
-from nokenlab.runs.parameters import read
+from nokenlab.runs.parameters import check, parse, read
 from nokenlab.runs.provenance import RUN_JSON
 
 AT_ONCE = 4  # notebooks at a time, and the parts that the cores are divided into
@@ -34,6 +34,34 @@ def threads() -> int:
     if variable.isdecimal() and int(variable) > 0:
         return int(variable)
     return max(_cores() // AT_ONCE, 1)
+
+
+def make_plan(chosen: list[Path], pairs: list[str]) -> dict[Path, dict]:
+    """The checked values for each notebook, from pairs "name=value": each goes to those that have the name.
+
+    Values are YAML. Raises BadInput, in one line, for a pair that none of the notebooks can take.
+    """
+    if len({notebook.stem for notebook in chosen}) < len(chosen):
+        raise BadInput("two of the notebooks have one name, and would share a results folder")
+    texts: dict[str, str] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator:
+            raise BadInput("-p requires a name and a value, as in -p seeds '[1, 2]'")
+        if name in texts:
+            raise BadInput(f"parameter {short(name)} is given twice")
+        texts[name] = text
+    parameters = {notebook: read(notebook) for notebook in chosen}
+    names = dict.fromkeys(name for declared in parameters.values() for name in declared)
+    for name in texts:
+        if name not in names:
+            subject = f"{chosen[0].stem} has no" if len(chosen) == 1 else "none of the notebooks has a"
+            raise BadInput(f"{subject} parameter {short(name)}{did_you_mean(name, names)}")
+    plan = {}
+    for notebook, declared in parameters.items():
+        values = {name: parse(declared[name], text) for name, text in texts.items() if name in declared}
+        plan[notebook] = check(declared, values)
+    return plan
 
 
 def workers_here(plan: dict[Path, dict]) -> int:

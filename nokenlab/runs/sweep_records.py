@@ -57,16 +57,24 @@ def why(sweep: Sweep, records: dict[str, dict], force: bool = False, keep_stale:
     return freshness.shortened(": ".join(parts))
 
 
-def seconds_per_run(sweep: Sweep, records: dict[str, dict], results: Path) -> float | None:
-    """The mean duration of this sweep's runs, else that of the notebook's own run in `results`, else None."""
-    seconds = [records[run.identity]["seconds"] for run in sweep.runs if is_done(run, records, True)]
-    if not seconds:
+def estimate(
+    sweep: Sweep, records: dict[str, dict], results: Path, workers: int, force: bool, keep_stale: bool
+) -> str:
+    """How many runs are to do and how long they will take, in one line.
+
+    From the mean duration of this sweep's runs, else that of the notebook's own run in `results`.
+    """
+    todo = len(left(sweep, records, force, keep_stale))
+    line = f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do"
+    durations = [records[run.identity]["seconds"] for run in sweep.runs if is_done(run, records, True)]
+    if not durations:
         try:
             path = results / sweep.notebook.stem / RUN_JSON
-            seconds = [float(json.loads(path.read_text(encoding="utf-8"))["seconds"])]
+            durations = [float(json.loads(path.read_text(encoding="utf-8"))["seconds"])]
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-    return sum(seconds) / len(seconds)
+            return f"{line}; duration unknown: none has been run yet"
+    seconds = sum(durations) / len(durations)
+    return f"{line}; about {seconds * todo / workers / 60:.1f} min ({seconds:.1f} s per run)"
 
 
 def _kind(run: Run, records: dict[str, dict]) -> str:
