@@ -109,10 +109,7 @@ KINDS = {
         "at token norm", "as long as a typical token", (), lambda lab, *_: at_norm(lab.space.median_norm)
     ),
     "near": Kind(
-        "near a word",
-        "no farther from the word than that",
-        ("word", "distance"),
-        lambda _, *args: near(*args),
+        "near a word", "no farther away than that", ("word", "distance"), lambda _, *args: near(*args)
     ),
     "PEZ": Kind("on tokens", "what is fed is always a real token", (), lambda *_: on_tokens()),
     "pinned": Kind(
