@@ -65,7 +65,7 @@ def write(results: Path, folder: Path = claims.WORKBOOK) -> Path:
     table = to_csv(answered(asked, results))
     write_atomically(results / "findings.csv", table)
     path = results / "findings.md"
-    write_atomically(path, page(asked, withdrawn, read_csv(io.BytesIO(table))).encode())
+    write_atomically(path, markdown(asked, withdrawn, read_csv(io.BytesIO(table))).encode())
     return path
 
 
@@ -103,7 +103,7 @@ def read_csv(file: Path | io.BytesIO) -> pd.DataFrame:
     return pd.read_csv(file, keep_default_na=False, na_values={name: [""] for name in numbers})
 
 
-def page(asked: list[Claim], withdrawn: list[Withdrawn], table: pd.DataFrame) -> str:
+def markdown(asked: list[Claim], withdrawn: list[Withdrawn], table: pd.DataFrame) -> str:
     """The page, in Markdown: every claim with its rows of findings.csv, then what is withdrawn."""
     rows = dict(tuple(table.groupby("claim", sort=False)))
     verdicts = {claim.claim: _verdict(rows.get(claim.claim)) for claim in asked}

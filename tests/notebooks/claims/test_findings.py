@@ -47,7 +47,7 @@ def test_every_number_of_the_findings_is_recounted():
 def test_the_page_is_what_the_questions_and_findings_csv_make():
     asked = claims.read_claims()
     withdrawn = page.read_withdrawn(claims.WORKBOOK, asked)
-    text = page.page(asked, withdrawn, page.read_csv(RESULTS / "findings.csv"))
+    text = page.markdown(asked, withdrawn, page.read_csv(RESULTS / "findings.csv"))
     assert text == (RESULTS / "findings.md").read_text(encoding="utf-8")
 
 
