@@ -25,7 +25,7 @@ CODE = (  # what the files depend on
     *sorted(Path(__file__).parent.glob("*.py")),
     *(
         PACKAGE / name
-        for name in ("models/gguf_weights.py", "nokens.py", "space.py", "embedder.py", "style.py")
+        for name in ("models/gguf_weights.py", "nokens.py", "space.py", "embedder.py", "spelling.py")
     ),
 )
 
