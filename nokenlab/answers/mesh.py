@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 
-def mesh(table: pd.DataFrame) -> np.ndarray:
+def pieces_of(table: pd.DataFrame) -> np.ndarray:
     """The rows at the corners of each piece, anticlockwise: (squares, 4), or (triangles, 3)."""
     side = math.isqrt(len(table))
     if side**2 != len(table) or table["y"].round(9).nunique() != side:

@@ -18,7 +18,7 @@ def real_tokens(lab: Embedder, seeds: Sequence[int]) -> Tensor:
     return lab.space.vectors[torch.stack(rows).to(lab.device)]
 
 
-def substitutes(lab: Embedder, prompt: str, position: int, seeds: Sequence[int]) -> dict[str, Tensor]:
+def substitutes_for(lab: Embedder, prompt: str, position: int, seeds: Sequence[int]) -> dict[str, Tensor]:
     """What to put at `position` of a prompt, by scale: each (seeds, width), float32.
 
     "true token" (1, width) is the token itself; "article" is standard normal, with a norm of about

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nokenlab.answers.mesh import mesh
+from nokenlab.answers.mesh import pieces_of
 from nokenlab.palette import OKABE_ITO
 
 STRONG, PALE = 0.25, 0.68  # the share of white in the colour of a corner's own answer, and of any other
@@ -17,7 +17,7 @@ def colours(*maps: pd.DataFrame) -> dict[str, str]:
     of_corners, areas = set(table["territory"][table["corner"] != ""]), table["territory"].value_counts()
     touching: dict[str, set[str]] = {name: set() for name in areas.index}
     for territory_map in maps:
-        for names in map(set, territory_map["territory"].to_numpy()[mesh(territory_map)]):
+        for names in map(set, territory_map["territory"].to_numpy()[pieces_of(territory_map)]):
             for name in names:
                 touching[name] |= names - {name}
     hues: dict[str, int] = {}

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.answers.substitutes import substitutes
+from nokenlab.answers.substitutes import substitutes_for
 from nokenlab.errors import LARGEST_SEED, check_seeds
 from nokenlab.lab import Lab
 from nokenlab.nokens import replace, shell
@@ -42,10 +42,10 @@ class Choice:
 
 
 def vector(lab: Lab, choice: Choice) -> Tensor:
-    """The chosen noken, (width,). Raises ValueError as `substitutes` does."""
+    """The chosen noken, (width,). Raises ValueError as `substitutes_for` does."""
     if choice.scale == "centroid":
         return shell(lab.space.centroid, [choice.seed], choice.size * lab.space.median_distance)[0]
-    noken = substitutes(lab, choice.prompt, choice.position, [choice.seed])[choice.scale][0]
+    noken = substitutes_for(lab, choice.prompt, choice.position, [choice.seed])[choice.scale][0]
     return noken * choice.size if choice.scale in SIZED else noken
 
 
@@ -193,12 +193,13 @@ def is_named(lab: Lab, prompt: str, position: int) -> bool:
 def answer_grid(lab: Lab, prompt: str, position: int, seed: int, max_new_tokens: int) -> dict:
     """The answers to `SEEDS` nokens at `SIZES`: a `Grid` of `noken_explorer.js`.
 
-    Where a named noken stands at `position`, its row is the first. Raises ValueError as `substitutes` does.
+    Where a named noken stands at `position`, its row is the first. Raises ValueError as
+    `substitutes_for` does.
     """
     first = min(seed, LARGEST_SEED + 1 - SEEDS)
     seeds = list(range(first, first + SEEDS))
     tokens = lab.tokens(prompt)["token"].tolist()
-    vectors = substitutes(lab, prompt, position, seeds)
+    vectors = substitutes_for(lab, prompt, position, seeds)
     names, bases = [f"seed {seed}" for seed in seeds], vectors["token norm"]  # (rows, width)
     if is_named(lab, prompt, position):
         names, bases = [tokens[position], *names], torch.cat([vectors["true token"], bases])

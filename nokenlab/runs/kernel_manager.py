@@ -16,7 +16,7 @@ from nokenlab.runs.kernel_pool import KernelPool
 LONGEST = 90  # bytes of the path of a Unix socket: 103 on macOS, without what jupyter_client appends
 
 
-def kernel_manager(folder: Path, environment: dict[str, str], pool: KernelPool | None) -> type:
+def manager_class(folder: Path, environment: dict[str, str], pool: KernelPool | None) -> type:
     """A class of kernel managers for papermill: one kernel with the variables of `environment`.
 
     Its files lie in `folder`. With a `pool` it is forked where that is safe.

@@ -97,7 +97,7 @@ def execute(
     """
     import nbformat
 
-    from nokenlab.runs.kernel_manager import kernel_manager
+    from nokenlab.runs.kernel_manager import manager_class
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # its messages are in its exceptions too
     executed = folder / notebook.name
@@ -115,7 +115,7 @@ def execute(
     }
     with tempfile.TemporaryDirectory(prefix="nokenlab-", ignore_cleanup_errors=True) as temporary:
         variables = {**(environment or {}), OUTPUT: str(folder), "TMPDIR": temporary}
-        options["kernel_manager_class"] = kernel_manager(Path(temporary), variables, pool)
+        options["kernel_manager_class"] = manager_class(Path(temporary), variables, pool)
         failure = _failure(notebook, executed, time_limit, options)
     if failure:
         copy = Path(tempfile.mkdtemp(prefix="nokenlab-")) / executed.name

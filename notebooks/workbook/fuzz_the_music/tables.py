@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nokenlab import interpolation, nokens
 from nokenlab.answers.blends import pair
-from nokenlab.answers.substitutes import substitutes
+from nokenlab.answers.substitutes import substitutes_for
 from nokenlab.music import sound
 from nokenlab.music.music_lab import MusicLab
 
@@ -25,14 +25,14 @@ def fuzz(
     guidance: float = 3.0,
     draw: int = 0,
 ) -> tuple[pd.DataFrame, Tensor]:
-    """The prompt unchanged, then with the token at `position` replaced, as by `substitutes`.
+    """The prompt unchanged, then with the token at `position` replaced, as by `substitutes_for`.
 
     All are drawn with seed `draw`. As a baseline the unchanged prompt is drawn again for each seed, with
     `draw` + 1 + seed. A table of one row per clip, and the clips (rows, samples). Columns: clip (its name),
-    prompt, position, seed (missing for the true token), scale (of `substitutes`, or "other luck"), draw,
+    prompt, position, seed (missing for the true token), scale (of `substitutes_for`, or "other luck"), draw,
     norm (of the vector at `position`), and those of `sound.measure`, whose distance is from the first row.
     """
-    parts = substitutes(lab, prompt, position, seeds)
+    parts = substitutes_for(lab, prompt, position, seeds)
     parts[OTHER_DRAW] = parts["true token"].repeat(len(seeds), 1)
     rows = nokens.replace(lab.embed(prompt), position, torch.cat(list(parts.values())))
     scales = [scale for scale, vectors in parts.items() for _ in vectors]

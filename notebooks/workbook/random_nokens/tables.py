@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from nokenlab.answers.substitutes import SCALES, real_tokens, substitutes
+from nokenlab.answers.substitutes import SCALES, real_tokens, substitutes_for
 from nokenlab.embedder import Embedder
 from nokenlab.lab import Lab
 from nokenlab.measures import entropy, kl, next_token
@@ -17,12 +17,12 @@ def replacements(
 ) -> pd.DataFrame:
     """What the model says, greedily, with the token at `position` replaced: one row per scale and seed.
 
-    Columns: model, prompt, position, seed (missing for the true token), scale (see `substitutes`), norm,
+    Columns: model, prompt, position, seed (missing for the true token), scale (see `substitutes_for`), norm,
     nearest (the token of the most similar direction) and cosine (to it), next_token (the likeliest),
     entropy (of the next token, bits), kl (from the next-token distribution of the unchanged prompt, bits),
-    response. Raises ValueError as `substitutes` does.
+    response. Raises ValueError as `substitutes_for` does.
     """
-    parts = substitutes(lab, prompt, position, seeds)
+    parts = substitutes_for(lab, prompt, position, seeds)
     prompts = replace(lab.embed(prompt), position, torch.cat(list(parts.values())))  # (rows, tokens, width)
     responses = lab.generate(prompts, max_new_tokens)
     logits = lab.logits(prompts)  # (rows, vocab); row 0 is the unchanged prompt
@@ -48,13 +48,13 @@ def replacements(
 def by_position(lab: Lab, prompt: str, positions: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
     """How far the same vectors move the next token at several positions: one row per position, kind and seed.
 
-    The vectors are those of `substitutes`. Columns: prompt, position, kind ("article", "token norm", "real
-    token"), seed, norm, entropy (of the next token, bits), kl (from the next-token distribution of the
-    unchanged prompt, bits). Raises ValueError as `substitutes` does.
+    The vectors are those of `substitutes_for`. Columns: prompt, position, kind ("article", "token norm",
+    "real token"), seed, norm, entropy (of the next token, bits), kl (from the next-token distribution of the
+    unchanged prompt, bits). Raises ValueError as `substitutes_for` does.
     """
     x, tables = lab.embed(prompt), []  # (1, tokens, width)
     for position in positions:
-        parts = substitutes(lab, prompt, position, seeds)
+        parts = substitutes_for(lab, prompt, position, seeds)
         vectors = torch.cat(list(parts.values()))  # (rows, width); row 0 is the true token
         logits = lab.logits(replace(x, position, vectors))  # (rows, vocab)
         columns = {

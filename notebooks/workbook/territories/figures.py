@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from nokenlab.answers.blends import letters
-from nokenlab.answers.mesh import mesh
+from nokenlab.answers.mesh import pieces_of
 from nokenlab.answers.planes import Plane
 from nokenlab.answers.territory_colours import colours
 from nokenlab.errors import cut
@@ -108,7 +108,7 @@ def _regions(ax: Axes, table: pd.DataFrame, colour: dict, borders: pd.DataFrame 
 
     Each piece of the mesh is cut into a part for each of its corners; they meet in the middle of its borders.
     """
-    pieces, points = mesh(table), table[["x", "y"]].to_numpy()
+    pieces, points = pieces_of(table), table[["x", "y"]].to_numpy()
     corners, names = points[pieces], table["territory"].to_numpy()[pieces]  # (pieces, corners, 2) and names
     crossing = (corners + np.roll(corners, -1, axis=1)) / 2
     if borders is not None:
@@ -156,14 +156,14 @@ def _letters(ax: Axes, table: pd.DataFrame, colour: dict[str, str]) -> list[tupl
 
 def _inward(table: pd.DataFrame) -> np.ndarray:
     """How far each point is from the edges of its square map or, nearly, of its triangle."""
-    if mesh(table).shape[1] == 3:
+    if pieces_of(table).shape[1] == 3:
         return table[["weight_a", "weight_b", "weight_c"]].min(axis=1).to_numpy() * np.ptp(table["y"])
     return table["x"].max() - table[["x", "y"]].abs().max(axis=1).to_numpy()
 
 
 def _connected(table: pd.DataFrame) -> list[np.ndarray]:
     """The rows of each connected part of a territory: those of three points or more, and each's largest."""
-    pieces, names = mesh(table), table["territory"].to_numpy()
+    pieces, names = pieces_of(table), table["territory"].to_numpy()
     first, second = pieces.ravel(), np.roll(pieces, -1, axis=1).ravel()
     same = names[first] == names[second]
     links = coo_array((np.ones(same.sum()), (first[same], second[same])), shape=(len(table), len(table)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import nokenlab as nl
-from nokenlab.answers.substitutes import SCALES, real_tokens, substitutes
+from nokenlab.answers.substitutes import SCALES, real_tokens, substitutes_for
 from workbook.claims import claims
 from workbook.random_nokens import tables
 
@@ -53,7 +53,7 @@ def test_a_row_depends_on_its_seed_alone(table, lab):
 
 def test_the_position_is_the_one_replaced(tiny):
     last = len(tiny.tokens(PROMPT)) - 1
-    vectors = substitutes(tiny, PROMPT, last, [5])
+    vectors = substitutes_for(tiny, PROMPT, last, [5])
     torch.testing.assert_close(vectors["true token"][0], tiny.embed(PROMPT)[0, -1].float())
     expected = nl.replace(tiny.embed(PROMPT), last, vectors["article"])
     responses = tables.replacements(tiny, PROMPT, last, [5], 4)["response"].tolist()
@@ -87,7 +87,7 @@ def test_positions_agree_with_the_table_of_one_position_and_answer_the_claims(ta
 def test_the_same_vector_moves_nothing(tiny, monkeypatch):
     """The null: put back the true token, and every kl is 0."""
     token = tiny.embed(PROMPT)[0, 2].float().cpu()[None]
-    monkeypatch.setattr(tables, "substitutes", lambda *_: dict.fromkeys(SCALES, token))
+    monkeypatch.setattr(tables, "substitutes_for", lambda *_: dict.fromkeys(SCALES, token))
     moved = tables.by_position(tiny, PROMPT, [2], [7])
     assert moved["kl"].tolist() == pytest.approx([0, 0, 0], abs=1e-6) and moved["seed"].tolist() == [7] * 3
 
