@@ -11,7 +11,7 @@ from pathlib import Path
 import nokenlab
 from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, first_line, short
 from nokenlab.pages.results_page import check_index, write_index
-from nokenlab.runs import many_runs, notebook_run, notebooks
+from nokenlab.runs import many_runs, notebook_run, notebooks, threads
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import read
 from nokenlab.runs.provenance import changed_runs
@@ -148,8 +148,8 @@ def _run(args) -> int:
     check_index(args.results)
     for notebook in chosen:
         notebook_run.prepare(args.results / notebook.stem)
-    workers = args.workers or many_runs.workers_here(plan)
-    print(many_runs.in_words(plan, workers), flush=True)
+    workers = args.workers or threads.workers_here(plan)
+    print(threads.in_words(plan, workers), flush=True)
     done = []
     try:
         for notebook in many_runs.run_many(plan, args.results.resolve(), workers, _complain):

@@ -1,14 +1,12 @@
 """Notebooks run several at a time, with one progress bar for all of them."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-import psutil
 from tqdm import tqdm
 
 from nokenlab.errors import BadInput, RunFailed, RunLost, did_you_mean, first_line, short
@@ -18,22 +16,10 @@ from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import cells
 from nokenlab.runs.parameters import check, parse, read
 from nokenlab.runs.provenance import RUN_JSON
+from nokenlab.runs.threads import default_threads
 
-AT_ONCE = 4  # notebooks at a time, and the parts that the cores are divided into
 LONG = 60  # seconds in one cell, after which the bar says so
-MEMORY = 3e9  # bytes that a notebook with a small model may take
 BAR = "{desc} {bar:20} {n_fmt}/{total_fmt} cells, {elapsed}{postfix}"
-
-
-def threads() -> int:
-    """Threads of each notebook: OMP_NUM_THREADS, else a quarter of this machine's cores, at least one.
-
-    The same for any number of workers: the last digits of a table may depend on it.
-    """
-    variable = os.environ.get("OMP_NUM_THREADS", "")
-    if variable.isdecimal() and int(variable) > 0:
-        return int(variable)
-    return max(_cores() // AT_ONCE, 1)
 
 
 def make_plan(chosen: list[Path], pairs: list[str]) -> dict[Path, dict]:
@@ -64,25 +50,6 @@ def make_plan(chosen: list[Path], pairs: list[str]) -> dict[Path, dict]:
     return plan
 
 
-def workers_here(plan: dict[Path, dict]) -> int:
-    """How many of the notebooks of `plan` to run at a time: as cores and free memory allow.
-
-    1 if the command names a model, whose size is unknown.
-    """
-    if any("model" in given for given in plan.values()):
-        return 1
-    fit_in_memory = int(psutil.virtual_memory().available // MEMORY)
-    return max(min(len(plan), AT_ONCE, _cores() // threads(), fit_in_memory), 1)
-
-
-def in_words(plan: dict[Path, dict], workers: int) -> str:
-    """What is going to be run, and with what, in one line."""
-    free = psutil.virtual_memory().available / 1e9
-    machine = f"{_cores()} cores, {free:.0f} GB of memory free"
-    at_once = min(workers, len(plan))
-    return f"notebooks: {len(plan)}, at a time: {at_once}, threads of each: {threads()} ({machine})"
-
-
 def run_many(
     plan: dict[Path, dict], results: Path, workers: int, complain: Callable[[Exception], object]
 ) -> Iterator[Path]:
@@ -111,7 +78,7 @@ def run_many(
 
     tqdm.monitor_interval = 0  # no thread for it
     models = [_model(notebook, given) for notebook, given in plan.items()]
-    pool = KernelPool(models, devices.environments(workers, devices.choose(None)), threads())
+    pool = KernelPool(models, devices.environments(workers, devices.choose(None)), default_threads())
     executor = ThreadPoolExecutor(workers)
     try:
         with tqdm(total=total, desc="notebooks", bar_format=BAR) as bar:
@@ -170,8 +137,3 @@ def _seconds(folder: Path) -> float:
         return float(json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
         return float("inf")
-
-
-def _cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

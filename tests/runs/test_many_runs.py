@@ -10,7 +10,7 @@ import pytest
 from helpers.small_notebooks import FIGURE, TABLE, names, notebook
 from helpers.sweeps import processes, wait_for
 
-from nokenlab.runs import kernel_pool, many_runs
+from nokenlab.runs import kernel_pool
 from nokenlab.runs.many_runs import run_many
 from nokenlab.runs.notebook_run import prepare
 
@@ -99,19 +99,3 @@ def test_the_longest_of_the_last_time_comes_first_and_before_it_what_nobody_know
         (tmp_path / "results" / name / "run.json").write_text(json.dumps({"seconds": seconds}))
     order = [path.stem for path in run_many(plan, tmp_path / "results", 1, pytest.fail)]
     assert order == ["three", "two", "one"]
-
-
-def test_workers_are_as_many_as_cores_and_memory_allow(plan, monkeypatch):
-    def workers(cores, gigabytes, given=plan):
-        free = type("Memory", (), {"available": gigabytes * 1e9})
-        monkeypatch.setattr(many_runs, "_cores", lambda: cores)
-        monkeypatch.setattr(many_runs.psutil, "virtual_memory", lambda: free)
-        return many_runs.workers_here(given)
-
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert [workers(cores, 100) for cores in (1, 2, 3, 64)] == [1, 2, 3, 3]  # three notebooks
-    assert [workers(8, gigabytes) for gigabytes in (1, 4, 7, 100)] == [1, 1, 2, 3]
-    assert workers(8, 100, {path: {"model": "large"} for path in plan}) == 1
-    assert many_runs.threads() == 2
-    monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    assert many_runs.threads() == 8 and workers(8, 100) == 1
