@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import nokenlab as nl
-from workbook.claims import statistics
 
 
 def test_entropy_of_no_idea_and_of_certainty():
@@ -27,16 +26,3 @@ def test_leading_tokens_are_in_order(lab):
     assert len(table) == 6
     assert table.groupby("row")["probability"].apply(lambda p: p.is_monotonic_decreasing).all()
     assert [lab.token(id) for id in table["id"]] == table["token"].tolist()
-
-
-@pytest.mark.parametrize(
-    "hits, count, low, high", [(0, 10, 0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1)]
-)
-def test_wilsons_interval_at_known_points(hits, count, low, high):
-    assert statistics.wilson(hits, count) == pytest.approx((low, high), abs=1e-4)
-
-
-def test_wilsons_interval_of_no_share_is_refused():
-    for hits, count in ((1, 0), (3, 2), (-1, 2)):
-        with pytest.raises(ValueError, match="no share"):
-            statistics.wilson(hits, count)

@@ -146,7 +146,7 @@ def test_constraints_hold(tiny):
     [
         ({"target": ""}, "target is empty"),
         ({"target": " dog" * 201}, "201 tokens"),
-        ({"target": " dog" * 150}, "do not fit"),
+        ({"target": " dog" * 150}, "length of target 0 is 150"),
         ({"prompt": "The dog is"}, "must have one <noken>"),
         ({"prompt": "The <noken> <noken>"}, "must have one <noken>"),
         ({"prompt": "word " * 300 + "<noken>"}, "shorten it"),

@@ -106,7 +106,7 @@ def test_random_nokens_are_near_no_token(lab):
         ({"position": 99}, "outside the prompt"),
         ({"position": -99}, "outside the prompt"),
         ({"seeds": []}, "seeds is empty"),
-        ({"seeds": [1, 1]}, "twice"),
+        ({"seeds": [1, 1]}, "repeated"),
         ({"max_new_tokens": 0}, "at least 1"),
     ],
 )
