@@ -23,7 +23,7 @@ def dask_executor(scheduler: str) -> Iterator[tuple[Executor, Callable]]:
     try:
         from distributed import Client
     except ImportError:
-        raise BadInput("--scheduler requires dask: pip install 'nokenlab[cluster]'") from None
+        raise BadInput("--scheduler requires dask: pip install -e '.[cluster]'") from None
     try:
         client = Client(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as error:

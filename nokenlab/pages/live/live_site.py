@@ -25,7 +25,7 @@ def write_live(new: Path) -> None:
     the caller must remove `new`.
     """
     if find_spec("onnx") is None:
-        raise BadInput("the live page needs onnx: pip install 'nokenlab[web]'")
+        raise BadInput("the live page needs onnx: pip install -e '.[web]'")
     from nokenlab.pages.live import model_folder  # imports onnx and torch
 
     sources = {name: packages.folder(package) for name, package in PACKAGES.items()}
