@@ -86,7 +86,7 @@ def test_a_failure_leaves_no_files(parts, monkeypatch, capsys):
 
 def test_without_onnx_it_says_what_to_install(parts, monkeypatch):
     monkeypatch.setattr(live_site, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"needs onnx: pip install 'nokenlab\[web\]'"):
+    with pytest.raises(BadInput, match=r"needs onnx: pip install -e '\.\[web\]'"):
         live_site.write_live(parts / "live")
 
 
