@@ -104,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     command("findings", _findings, "a page of what the sweeps say about the claims", results=True)
 
     add = command("fetch", _fetch, "download a model for later")
-    add("model", nargs="?", metavar="MODEL", help="a hub id (the default model)")
+    add("model", nargs="?", metavar="MODEL", help="gemma-3-270m or a hub id (the default model)")
+    add("--accept-terms", action="store_true", help="accept the terms under which the model comes")
     add("--check", action="store_true", help="compare every file with its hash")
     return parser
 
@@ -223,6 +224,6 @@ def _findings(args) -> int:
 def _fetch(args) -> int:
     from nokenlab.models import hub  # torch comes with it
 
-    folder = hub.fetch(args.model, args.check)
+    folder = hub.fetch(args.model, args.check, args.accept_terms)
     print(f"{folder}: every file is valid" if args.check else folder)
     return 0

@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from nokenlab.errors import short
 from nokenlab.lab import Lab
-from nokenlab.models import default_model, fitness, hub, integrity, memory, placement
+from nokenlab.models import fitness, hub, integrity, memory, packaged, placement
 from nokenlab.models.families import with_quick_gelu
 
 _ahead: dict[tuple, tuple] = {}  # what `read_ahead` read, until `read` takes it
@@ -28,8 +28,8 @@ def load(
 ) -> Lab:
     """Load a language model as a `Lab`.
 
-    model: None or "default" for the model that comes with nokenlab; else a local folder, or an id on the
-    model hub ("microsoft/phi-2"), at `revision` if given.
+    model: None or "default" for the model that comes with nokenlab; "gemma-3-270m", once it was fetched; else
+    a local folder, a GGUF file, or an id on the model hub ("microsoft/phi-2"), at `revision` if given.
     device: "cuda", "mps" or "cpu"; the default is the first of them that this machine has. "auto" is for a
     model larger than one GPU: its layers are spread over all GPUs, memory and disk, which is slow and without
     `fast`, and a line on the standard error output says where each layer is.
@@ -72,9 +72,9 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
         tokenizer = AutoTokenizer.from_pretrained(where, **source)
         options = {"config": with_quick_gelu(config), "dtype": dtype, "use_safetensors": True} | source
         if device == "auto":
-            network = placement.read_spread(partial(_complete, auto, where), **options)
+            network = placement.read_spread(partial(integrity.read_complete, auto, where), **options)
         else:
-            network = _complete(auto, where, device_map=device, **options)
+            network = integrity.read_complete(auto, where, device_map=device, **options)
     except Exception as error:  # any kind: the files may be anyone's
         raise ValueError(f"cannot load the model {short(name, 40)}: {fitness.in_words(error)}") from error
     network.requires_grad_(False)  # gradients are for nokens; those of weights are as large as the model
@@ -87,26 +87,20 @@ def read_ahead() -> None:
     No thread is started, so that forking is safe. Nothing is read if the model would go to a GPU, or is not
     on this machine yet.
     """
-    where, dtype = default_model.home(), memory.choose_dtype(None, "cpu")
+    where, dtype = packaged.home(packaged.DEFAULT), memory.choose_dtype(None, "cpu")
     if memory.choose_device(None) != "cpu" or not integrity.is_valid(where):
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"
     try:
-        model = read(AutoModelForCausalLM, fitness.check_kind, where, default_model.NAME, None, "cpu", dtype)
+        model = read(
+            AutoModelForCausalLM, fitness.check_kind, where, packaged.DEFAULT.name, None, "cpu", dtype
+        )
     finally:
         del os.environ["HF_DEACTIVATE_ASYNC_LOAD"]
         torch.set_num_threads(threads)
     _ahead[AutoModelForCausalLM, where, "cpu", dtype] = model
-
-
-def _complete(auto, where: Path | str, **options):
-    """`from_pretrained`; ValueError for missing weights, which transformers would draw at random."""
-    network, report = auto.from_pretrained(where, output_loading_info=True, **options)
-    if missing := sorted(report["missing_keys"]):
-        raise ValueError(f"{len(missing)} of its weights are not in its files, such as {missing[0]}")
-    return network
 
 
 def _check(config, device: str, fast: bool) -> None:

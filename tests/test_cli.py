@@ -163,7 +163,7 @@ def test_traceback_is_for_developers(place, capsys, monkeypatch):
 
 
 def test_fetch(monkeypatch, capsys):
-    monkeypatch.setattr("nokenlab.models.hub.fetch", lambda model, check: f"place of {model}")
+    monkeypatch.setattr("nokenlab.models.hub.fetch", lambda model, check, accept: f"place of {model}")
     assert main(["fetch"]) == main(["fetch", "a/b"]) == main(["fetch", "--check"]) == 0
     out = capsys.readouterr().out
     assert out == "place of None\nplace of a/b\nplace of None: every file is valid\n"

@@ -11,7 +11,7 @@ import torch
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.fast import attention, compiled_layers, cpu_linears, joined_linears
 from nokenlab.fast.captured_step import StepPool
-from nokenlab.models import default_model, gguf_weights
+from nokenlab.models import gguf_weights, packaged
 from nokenlab.models.families import TESTED_FAST, step_can_be_captured
 
 
@@ -64,10 +64,10 @@ def make_fast(network, fast: bool) -> PlainDecoders:
 
 def gguf_of(network) -> Path | None:
     """The GGUF file that a network in float32 was converted from; None for all but the default model."""
-    if network.dtype != torch.float32 or Path(network.name_or_path) != default_model.home():
+    if network.dtype != torch.float32 or Path(network.name_or_path) != packaged.home(packaged.DEFAULT):
         return None
     try:
-        return default_model.gguf()
+        return packaged.gguf(packaged.DEFAULT)
     except (OSError, ValueError) as error:  # converted earlier, and the file can't be fetched now
         warnings.warn(f"fast=True: few rows use weights of 16 bits, for {error}", stacklevel=5)
         return None

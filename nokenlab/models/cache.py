@@ -11,6 +11,8 @@ from platformdirs import user_cache_path
 
 from nokenlab.models import integrity
 
+FULL = 1_000_000  # bytes that are free; with fewer it was the disk that failed
+
 
 def cache_folder() -> Path:
     """The folder of the cache: NOKENLAB_CACHE, or `nokenlab` in the user's cache folder."""
@@ -53,5 +55,11 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
         integrity.write_manifest(work / "new")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(work / "new", folder)
+    except Exception as error:  # of libraries, which name a full disk in their own ways
+        if shutil.disk_usage(work).free < FULL:
+            raise OSError(
+                f"the disk of the model cache {folder.parent} is full; make room, or set NOKENLAB_CACHE"
+            ) from error
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

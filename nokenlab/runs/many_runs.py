@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from nokenlab.errors import BadInput, RunFailed, RunLost, did_you_mean, first_line, short
+from nokenlab.models import packaged
 from nokenlab.runs import devices
 from nokenlab.runs.kernel_pool import KernelPool
 from nokenlab.runs.notebook_run import run_notebook
@@ -47,6 +48,8 @@ def make_plan(chosen: list[Path], pairs: list[str]) -> dict[Path, dict]:
     for notebook, declared in parameters.items():
         values = {name: parse(declared[name], text) for name, text in texts.items() if name in declared}
         plan[notebook] = check(declared, values)
+        if model := packaged.named(values.get("model")):
+            packaged.check_fetched(model)
     return plan
 
 

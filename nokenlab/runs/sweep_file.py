@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from nokenlab.errors import BadInput, did_you_mean, first_line, short
-from nokenlab.models import default_model
+from nokenlab.models import packaged
 from nokenlab.runs import freshness, notebooks
 from nokenlab.runs.parameters import check, read
 
@@ -110,8 +110,9 @@ def _identity(notebook: Path, parameters: dict) -> str:
 
 def _model_revision(model: str) -> str:
     """The revision of a model, without loading or fetching it. Raises BadInput if there is none."""
-    if model == "default":
-        return default_model.REVISION
+    if in_packages := packaged.named(model):
+        packaged.check_fetched(in_packages)
+        return in_packages.revision
     from nokenlab.models import hub
 
     try:

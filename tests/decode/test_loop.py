@@ -15,7 +15,7 @@ from transformers import (
 import nokenlab as nl
 from nokenlab.decode.forward import shared_prefix
 from nokenlab.decode.loop import _draw, _largest
-from nokenlab.models import default_model
+from nokenlab.models import packaged
 
 PROMPTS = [
     "Red is a color that is often associated with",
@@ -59,7 +59,7 @@ def test_greedy_of_nokens_is_hugging_faces(any_lab):
 
 
 def test_greedy_is_that_of_the_model_as_transformers_loads_it(lab):
-    untouched = AutoModelForCausalLM.from_pretrained(default_model.folder(), dtype=torch.float32)
+    untouched = AutoModelForCausalLM.from_pretrained(packaged.folder(packaged.DEFAULT), dtype=torch.float32)
     rows = nl.replace(lab.embed(PROMPTS[0]), 0, nl.random_nokens(lab.width, range(4), norm=3.2))
     assert ids_of(lab, rows) == [hf_ids(lab, row[None], untouched) for row in rows]
 

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell
 
 import nokenlab as nl
 from nokenlab.fast import setup
-from nokenlab.models import default_model
+from nokenlab.models import packaged
 from workbook.random_nokens import tables as random_nokens
 
 ROOT = Path(__file__).parents[2]
@@ -55,18 +55,18 @@ def test_the_check_comes_before_weights_are_read(tmp_path):
 
 @pytest.mark.parametrize(("dtype", "name"), [(torch.bfloat16, None), (torch.float32, "elsewhere")])
 def test_only_the_default_model_in_float32_has_a_gguf_file(dtype, name, monkeypatch):
-    monkeypatch.setattr(default_model, "gguf", lambda: pytest.fail("asked for the file"))
-    network = SimpleNamespace(dtype=dtype, name_or_path=name or str(default_model.home()))
+    monkeypatch.setattr(packaged, "gguf", lambda model: pytest.fail("asked for the file"))
+    network = SimpleNamespace(dtype=dtype, name_or_path=name or str(packaged.home(packaged.DEFAULT)))
     assert setup.gguf_of(network) is None
 
 
 def test_without_the_gguf_file_fast_is_rounded_to_16_bits_and_says_so(monkeypatch):
-    def gguf():
+    def gguf(model):
         raise OSError("pip could not download it")
 
-    network = SimpleNamespace(dtype=torch.float32, name_or_path=str(default_model.home()))
-    assert setup.gguf_of(network) == default_model.gguf()
-    monkeypatch.setattr(default_model, "gguf", gguf)
+    network = SimpleNamespace(dtype=torch.float32, name_or_path=str(packaged.home(packaged.DEFAULT)))
+    assert setup.gguf_of(network) == packaged.gguf(packaged.DEFAULT)
+    monkeypatch.setattr(packaged, "gguf", gguf)
     with pytest.warns(UserWarning, match="weights of 16 bits, for pip could not download it"):
         assert setup.gguf_of(network) is None
 

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 from helpers.small_notebooks import notebook
 
 import nokenlab
 from nokenlab.errors import BadInput
-from nokenlab.models import default_model
+from nokenlab.models import packaged
 from nokenlab.runs import freshness, notebooks
 from nokenlab.runs.sweep_file import load_sweep
 
@@ -131,7 +132,7 @@ def test_the_revision_of_the_model_made_a_run(tmp_path, monkeypatch):
     notebook(tmp_path, "model", "x = 1", parameters='model: str = "default"')
     (tmp_path / "s.yaml").write_text("notebook: model.ipynb")
     first = load_sweep(tmp_path / "s.yaml").runs[0]
-    monkeypatch.setattr(default_model, "REVISION", "other")
+    monkeypatch.setitem(packaged.MODELS, "default", replace(packaged.DEFAULT, revision="other"))
     second = load_sweep(tmp_path / "s.yaml").runs[0]
     assert first.identity == second.identity
     assert second.made_by == first.made_by | {"model": "other"} != first.made_by

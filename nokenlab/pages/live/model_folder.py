@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from nokenlab.loading import load
-from nokenlab.models import cache, default_model, gguf_weights
+from nokenlab.models import cache, gguf_weights, packaged
 from nokenlab.models.gguf_weights import PackedMatrix
 from nokenlab.nokens import random_nokens
 from nokenlab.pages.live import graph, linears
@@ -34,17 +34,17 @@ def folder() -> Path:
     """The folder, from the cache; where it is missing or damaged it is made, which takes some seconds.
 
     Its name has the hash of the weights and of the code that makes it. OSError and ValueError as of
-    `default_model.folder`.
+    `packaged.folder`.
     """
     code = hashlib.sha256(b"".join(path.read_bytes() for path in CODE))
-    name = f"live-{default_model.SHA256[:12]}-{code.hexdigest()[:12]}"
+    name = f"live-{packaged.DEFAULT.sha256[:12]}-{code.hexdigest()[:12]}"
     return cache.make_once(cache.cache_folder() / name, _make)
 
 
 def _make(new: Path) -> None:
     """Write the default model's files into the new folder `new`."""
     print("making the live page's model, once; this takes some seconds", file=sys.stderr, flush=True)
-    lab, model = load(device="cpu", dtype="float32"), gguf_weights.read(default_model.gguf())
+    lab, model = load(device="cpu", dtype="float32"), gguf_weights.read(packaged.gguf(packaged.DEFAULT))
     new.mkdir()
     matrices = write_weights(new / "weights.data", model.matrices)
     layout = {
@@ -67,7 +67,7 @@ def _make(new: Path) -> None:
     (new / "centroid.f32").write_bytes(_floats(lab.space.centroid))
     (new / "nokens.f32").write_bytes(_floats(random_nokens(model.width, SEEDS)))
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(default_model.folder() / name, new / name)
+        shutil.copyfile(packaged.folder(packaged.DEFAULT) / name, new / name)
 
 
 def _floats(tensor: Tensor) -> bytes:

@@ -25,7 +25,7 @@ from transformers import (
 
 import nokenlab as nl
 from nokenlab import loading
-from nokenlab.models import default_model, fitness, hub
+from nokenlab.models import fitness, hub, packaged
 from nokenlab.runs.files import to_json, write_atomically
 from nokenlab.runs.provenance import versions
 from workbook.bench import memory
@@ -232,7 +232,7 @@ def _llama() -> LlamaCpp | None:
     if importlib.util.find_spec("llama_cpp") is None:
         print("llama.cpp is left out: it needs the extra `bench`", flush=True)
         return None
-    return LlamaCpp(default_model.gguf())
+    return LlamaCpp(packaged.gguf(packaged.DEFAULT))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from helpers import live
 from safetensors import safe_open
 
 import nokenlab as nl
-from nokenlab.models import default_model
+from nokenlab.models import packaged
 
 PROMPT = "My favourite color is"
 
@@ -50,7 +50,7 @@ def plain_names(name: str) -> list[str]:
 
 
 def test_weights_are_those_of_nokenlab_bit_for_bit(folder):
-    seen, file = set(), default_model.folder() / "model.safetensors"
+    seen, file = set(), packaged.folder(packaged.DEFAULT) / "model.safetensors"
     for name, matrix in live.matrices(folder):
         seen |= set(plain_names(name))
         with safe_open(file, "numpy") as weights:  # its pages go with it
