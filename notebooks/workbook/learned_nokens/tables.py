@@ -20,6 +20,7 @@ DEFINITION, ABSURD = "definition", "absurd"
 CONTROLS = ("nearest", "random", "other", "ranked", "word")  # real tokens in a noken's place
 NEAR = 0.5  # how far from its token "near" may be, in the median token's distances from the centroid
 NO_TOKEN = -1
+LOGITS = 64 * 49152  # of one position of each row: so many are held at once, which bounds the rows
 
 
 class Target(NamedTuple):
@@ -91,9 +92,10 @@ def nll(lab: Lab, prompt: str, vectors: Tensor, texts: Sequence[str]) -> Tensor:
     One text per vector, (rows, width).
     """
     template = CachedTemplate(lab, prompt)
+    most = max(1, LOGITS // lab.model.get_input_embeddings().num_embeddings)
     with torch.no_grad():
         parts = lab.in_batches(
-            lambda part: _losses(lab, template, vectors[part], texts[part]), len(texts), 64
+            lambda part: _losses(lab, template, vectors[part], texts[part]), len(texts), most
         )
     return torch.cat(parts)
 
