@@ -101,7 +101,7 @@ def nll(lab: Lab, prompt: str, vectors: Tensor, texts: Sequence[str]) -> Tensor:
 
 
 def _losses(lab: Lab, template: CachedTemplate, vectors: Tensor, texts: Sequence[str]) -> Tensor:
-    ids = [lab.ids(text).to(lab.device) for text in texts]
+    ids = [lab.ids_behind(text).to(lab.device) for text in texts]
     return teacher_forcing.score(lab, template, vectors.to(lab.device)[:, None], ids)[0]
 
 
@@ -172,7 +172,7 @@ def _nokens(
     ids = pd.DataFrame({"nearest": nearest["id"]})
     ids["random"] = _random_ids(lab, len(targets) * starts, seed).repeat(len(learned)).numpy()
     ids["other"] = lab.space.nearest(others, k=1)["id"].to_numpy() if len(targets) > 1 else NO_TOKEN
-    ids["word"] = [int(lab.ids(f" {word}")[-1]) if word else NO_TOKEN for word in table["word"]]
+    ids["word"] = [int(lab.ids_behind(f" {word}")[-1]) if word else NO_TOKEN for word in table["word"]]
     table["rank"], table["other_rank"] = ranks(lab, nokens, ids["word"]), ranks(lab, others, ids["word"])
     return table, nokens, ids
 
@@ -205,7 +205,7 @@ def _answers(lab: Lab, prompt: str, texts: list[str], vectors: Tensor, ids: pd.D
     tokens = lab.embed_ids(torch.tensor([id for _, id in pairs])).float()
     both = torch.cat([vectors.to(lab.device), tokens])
     losses = nll(lab, prompt, both, [*texts, *(text for text, _ in pairs)]).tolist()
-    answers = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids(text)) for text in texts))
+    answers = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids_behind(text)) for text in texts))
     exact = [answer.startswith(text) for answer, text in zip(answers, texts, strict=True)]
     table = pd.DataFrame({"said": answers, "exact": exact, "nll": losses[: len(texts)]})
     token_nll = dict(zip(pairs, losses[len(texts) :], strict=True))

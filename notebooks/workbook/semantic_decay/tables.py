@@ -38,7 +38,7 @@ def subjects(
         raise ValueError("words or radii must not be empty: at least one subject is needed")
     ids = {}
     for word in words:
-        ids.setdefault(lab.ids(f" {word}")[-1].item(), word)
+        ids.setdefault(lab.ids_behind(f" {word}")[-1].item(), word)
     centroid = lab.space.centroid.cpu()
     names, families = list(ids.values()), [WORD] * len(ids)
     vectors = [word_vector(lab, word)[None] for word in names]

@@ -74,7 +74,10 @@ def draw_vectors(lab: Lab, kind: str, k: int, seeds: Sequence[int]) -> Tensor:
 
 def prompts(lab: Lab, task: str, condition: Condition, seeds: Sequence[int]) -> Tensor:
     """A task behind its vectors, one row per sample: (samples, 1 + k + tokens, width)."""
-    parts = [lab.embed(FRONT).expand(len(seeds), -1, -1), lab.embed(task).expand(len(seeds), -1, -1)]
+    parts = [
+        lab.embed(FRONT).expand(len(seeds), -1, -1),
+        lab.embed_ids(lab.ids_behind(task)).expand(len(seeds), -1, -1),
+    ]
     if condition.k:
         parts.insert(1, draw_vectors(lab, condition.kind, condition.k, seeds).to(parts[0]))
     return torch.cat(parts, dim=1)
@@ -104,7 +107,7 @@ def answer_tasks(
         seeds = range(first, first + samples)
         draws = [sample + len(tasks) * samples for sample in seeds]  # other seeds than those of the vectors
         for condition in conditions:
-            x, answer = prompts(lab, task.task, condition, seeds), lab.ids(f" {task.answer}")
+            x, answer = prompts(lab, task.task, condition, seeds), lab.ids_behind(f" {task.answer}")
             counts = _count_right(lab, x, answer, condition.temperature, draws)
             rows.append(task._asdict() | condition._asdict() | counts | {"samples": samples})
     table = pd.DataFrame(rows)
