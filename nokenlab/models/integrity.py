@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 MANIFEST = "manifest.json"
+OLD_BUFFERS = re.compile(  # of earlier versions of transformers: computed, not learned
+    r"(inv_freq|masked_bias|causal_mask|attn\.bias|attention\.bias|position_ids|embed_positions\.weights)$"
+)
 
 
 def write_manifest(folder: Path) -> None:
@@ -47,10 +50,15 @@ def check(folder: Path) -> None:
 
 
 def read_complete(auto, where: Path | str, **options):
-    """`auto.from_pretrained`; ValueError for missing weights, which transformers would draw at random."""
+    """`auto.from_pretrained`; ValueError for missing weights, which transformers would draw at random, and
+    for those of a part of the network that it would leave out."""
     network, report = auto.from_pretrained(where, output_loading_info=True, **options)
     if missing := sorted(report["missing_keys"]):
         raise ValueError(f"{len(missing)} of its weights are not in its files, such as {missing[0]}")
+    parts = {name for module in (network, network.base_model) for name, _ in module.named_children()}
+    extra = sorted(key for key in report["unexpected_keys"] if key.split(".")[0] in parts)
+    if extra := [key for key in extra if not OLD_BUFFERS.search(key)]:
+        raise ValueError(f"its config.json has no place for {len(extra)} of its weights, such as {extra[0]}")
     return network
 
 
