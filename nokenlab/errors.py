@@ -4,7 +4,6 @@ import difflib
 import operator
 import re
 import reprlib
-from numbers import Integral
 from pathlib import Path
 
 LONGEST = 200  # characters of a message
@@ -14,6 +13,14 @@ NOKEN = "<noken>"  # where a vector goes in a prompt: see `nokenlab.prompt`
 
 class BadInput(ValueError):
     """An argument of a command or run is not valid; the message says what would be right."""
+
+
+class RowFailed(ValueError):
+    """What the model computed for one row of a batch cannot be used. `row` counts from 0 in that batch."""
+
+    def __init__(self, row: int, reason: str):
+        super().__init__(f"row {row}, {reason}")
+        self.row, self.reason = row, reason
 
 
 class RunFailed(RuntimeError):
@@ -79,13 +86,6 @@ def check_seeds(seeds, name: str = "seeds") -> list[int]:
     return checked
 
 
-def check_count(value, name: str, least: int = 1, most: int | None = None) -> None:
-    """ValueError unless `value` is a whole number of at least `least`, and at most `most`."""
-    if not isinstance(value, Integral) or value < least or (most is not None and value > most):
-        bounds = f", at least {least}" if most is None else f" from {least} to {most}"
-        raise ValueError(f"{name} must be a whole number{bounds}, got {short(value)}")
-
-
 def check_text(text, name: str) -> None:
     """ValueError unless `text` is a non-empty str that UTF-8 can encode (no lone surrogates)."""
     if not isinstance(text, str):
@@ -96,6 +96,12 @@ def check_text(text, name: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError(f"{name} is not valid UTF-8: {short(text)}") from None
+
+
+def check_filled(text: str) -> None:
+    """ValueError for a prompt that still has a `<noken>`: a tokenizer would read its letters."""
+    if NOKEN in text:
+        raise ValueError(f"{short(text)} has an unfilled {NOKEN}; fill it: nl.fill(lab, prompt, vectors)")
 
 
 def check_vectors(x, name: str = "vectors", finite: bool = True) -> None:

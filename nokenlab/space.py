@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from numbers import Integral
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_count, check_vectors
+from nokenlab.errors import check_vectors, short
 
 BATCH = 1024  # vectors whose cosines to all tokens are in memory at once
 
@@ -19,11 +20,14 @@ class EmbeddingSpace:
     table that no token uses are left out (Phi-2's has 51,200 rows, of which 50,295 are tokens).
 
     vectors: (tokens, width) on the model's device; ids: (tokens,), row -> token id, on the CPU;
-    text: token id -> the token's text.
+    text: token id -> the token's text. Raises ValueError where a vector is NaN or infinite.
     """
 
     def __init__(self, vectors: Tensor, ids: Tensor, text: Callable[[int], str]):
         self.vectors, self.ids, self.text = vectors, ids, text
+        finite = self.norms.isfinite().cpu()
+        if not finite.all():
+            raise ValueError(f"the embedding of the token {int(ids[~finite][0])} is NaN or infinite")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,7 +91,8 @@ class EmbeddingSpace:
         check_vectors(vectors)
         if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.width or not len(vectors):
             raise ValueError(f"this space has width {self.width}, got {tuple(vectors.shape)}")
-        check_count(k, "k")
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be a whole number, at least 1, got {short(k)}")
         query = torch.atleast_2d(vectors).to(self.vectors.device, torch.float32)  # (rows, width)
         order = torch.cat([self._order(batch, min(k, len(self))) for batch in query.split(BATCH)])
         tables = [self._neighbours(query[row], rows) for row, rows in enumerate(order)]

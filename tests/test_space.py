@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.tiny_models import tiny_lab
+from helpers.tiny_models import tiny_lab, tiny_tokenizer
 
 import nokenlab as nl
 
@@ -21,6 +21,17 @@ def test_values_are_the_modules_output_not_its_weight(lab):
     small.model.get_input_embeddings().register_forward_hook(lambda module, args, out: out * 3)
     scaled = nl.Lab(small.model, small.tokenizer, "scaled").space
     torch.testing.assert_close(scaled.norms, plain * 3)
+
+
+def test_an_embedding_that_is_not_finite_is_an_error():
+    small = tiny_lab("llama", tiny_tokenizer())
+    small.model.get_input_embeddings().weight[7, 3] = float("nan")
+    with pytest.raises(ValueError, match="the embedding of the token 7 is NaN or infinite"):
+        _ = small.space.median_norm
+    with pytest.raises(ValueError, match="NaN or infinite, first what enters layer 1"):
+        small.model.get_input_embeddings().weight.nan_to_num_()
+        small.model.model.layers[0].mlp.down_proj.weight[0, 0] = float("nan")
+        small.states("Red is")
 
 
 def test_the_nearest_token_of_a_tokens_embedding_is_that_token(any_lab):

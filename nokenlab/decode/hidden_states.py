@@ -1,16 +1,19 @@
 """Hidden states: what enters each layer of a model while it reads a prompt."""
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 
 
 def layers(model) -> nn.ModuleList:
-    """The model's layers, first to last."""
-    count = model.config.get_text_config().num_hidden_layers
-    for module in model.modules():
+    """The language model's layers, first to last. ValueError for a model that runs a layer more than once."""
+    count = model.config.get_text_config(decoder=True).num_hidden_layers
+    text_first = chain(model.get_decoder().modules(), model.modules())  # a multimodal model has other layers
+    for module in text_first:
         if isinstance(module, nn.ModuleList) and len(module) == count:
             return module
-    raise ValueError(f"{type(model).__name__} does not keep its {count} layers in one ModuleList")
+    raise ValueError(f"{type(model).__name__} has no list of its {count} layers: its states can't be read")
 
 
 @torch.no_grad()
@@ -34,7 +37,13 @@ def states(model, embeddings: Tensor) -> Tensor:
     finally:
         for hook in hooks:
             hook.remove()
-    return torch.cat(hidden)
+    states_of_layers = torch.cat(hidden)
+    finite = states_of_layers.isfinite().flatten(1).all(1)  # (layers + 1,)
+    if not finite.all():
+        raise ValueError(
+            f"hidden states are NaN or infinite, first what enters layer {int(finite.int().argmin())}"
+        )
+    return states_of_layers
 
 
 def first(output: Tensor | tuple) -> Tensor:

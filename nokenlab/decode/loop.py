@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import LogitsProcessor
 
+from nokenlab.decode.choice import NOT_FINITE, check_rows, draw, largest, processed, uniforms
 from nokenlab.decode.forward import shared_prefix
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
 from nokenlab.errors import check_vectors, short
@@ -22,7 +23,7 @@ class Step:
     index: 0 for the first new token. rows: (running,) which rows of the batch these are; a row leaves
     after its end-of-sequence token. computed, processed: (running, vocab) the logits as the model computes
     them, and after the logits processors. ids: (running,) the chosen tokens. embeddings: (running, width)
-    what is fed to the model next.
+    what is fed to the model next, which may be set.
     """
 
     index: int
@@ -31,6 +32,12 @@ class Step:
     processed: Tensor
     ids: Tensor
     embeddings: Tensor
+
+    def __setattr__(self, name: str, value) -> None:
+        if name != "embeddings" and name in vars(self):
+            right = "set its embeddings, as to lab.embed_ids(ids), to feed other tokens"
+            raise AttributeError(f"{name} of a step cannot be set; {right}")
+        super().__setattr__(name, value)
 
     @property
     def logits(self) -> Tensor:
@@ -72,46 +79,51 @@ def sample(
     so its text does not depend on other rows. `processors` are those of transformers; they see the new
     tokens so far, (batch, new), as in `generate(inputs_embeds=…)`. `feed(step)` may return other
     vectors (running, width) to be fed instead of the chosen tokens' embeddings, or None. First positions
-    that are equal in all rows are run once, at most `most_shared` of them.
+    that are equal in all rows are run once, at most `most_shared` of them. RowFailed is raised where logits
+    are NaN or infinite (on a GPU with captured steps after the step), or processors leave no token.
     """
     _check_hooks(processors, feed)
-    shared = shared_prefix(embeddings, mask)
-    shared = shared if most_shared is None else min(shared, most_shared)
+    shared = min(shared_prefix(embeddings, mask), mask.shape[1] if most_shared is None else most_shared)
     embed = decoders.model.get_input_embeddings()
-    process = LogitsProcessorList(processors)
     eos = torch.tensor(list(eos_ids), device=mask.device, dtype=torch.long)
     rows = torch.arange(len(embeddings), device=mask.device)
     ids = torch.empty(len(rows), 0, dtype=torch.long, device=mask.device)  # (running, new)
-    uniforms = None if seeds is None else _uniforms(seeds, max_new_tokens).to(mask.device)
-    only_compared = seeds is None and not processors  # the largest logit needs no float32
-    if max_new_tokens == 1:  # a prompt and no decode step
-        decoder = PlainDecoder(decoders.model)
-    else:
-        decoder = decoders.take(len(rows), mask.shape[1] + max_new_tokens)
+    draws = None if seeds is None else uniforms(seeds, max_new_tokens).to(mask.device)
+    decoder = _decoder(decoders, mask, max_new_tokens)
+    runs_ahead = decoder.keeps_rows and mask.is_cuda
     try:
         logits = decoder.prefill(embeddings, mask, shared)
         for index in range(max_new_tokens):
-            scores = logits if only_compared else process(ids, logits.float())
-            chosen = _largest(scores) if seeds is None else _draw(scores, uniforms[rows, index])
+            scores = processed(processors, ids, logits, rows, index)
+            best, chosen = largest(scores)
+            if draws is not None:
+                chosen = draw(scores.float(), draws[rows, index])
             step = Step(index, rows, logits, scores, chosen, embed(chosen))
-            if feed is not None:
-                step.embeddings = _checked(feed(step), step.embeddings)
+            read = _on_cpu(torch.stack([best.isfinite(), torch.isin(chosen, eos)]))
+            if not runs_ahead:
+                check_rows(read()[0], rows, index, NOT_FINITE)
+            step.embeddings = given = _checked(feed(step) if feed else None, step.embeddings)
             yield step
-            if index + 1 == max_new_tokens:
-                return
-            ids, fed = torch.cat([ids, chosen[:, None]], dim=-1), step.embeddings
-            ended = _on_cpu(torch.isin(chosen, eos))
-            if decoder.keeps_rows:  # a GPU computes all rows meanwhile, and does not wait for `ended`
+            fed, last = _checked(step.embeddings, given), index + 1 == max_new_tokens
+            if runs_ahead and not last:  # a GPU computes all rows meanwhile, and does not wait for `read`
                 logits = decoder.advance(rows, fed)
-            if ended().any():  # rows that ended leave the batch
-                going = (~ended()).nonzero().squeeze(1).to(rows.device)
-                rows, ids, fed, logits = rows[going], ids[going], fed[going], logits[going]
-            if not len(rows):
+            finite, ended = read()
+            check_rows(finite, rows, index, NOT_FINITE)
+            if last or ended.all():
                 return
-            if not decoder.keeps_rows:
+            ids = torch.cat([ids, chosen[:, None]], dim=-1)
+            if ended.any():  # rows that ended leave the batch
+                going = (~ended).nonzero().squeeze(1).to(rows.device)
+                rows, ids, fed, logits = rows[going], ids[going], fed[going], logits[going]
+            if not runs_ahead:
                 logits = decoder.advance(rows, fed)
     finally:
         decoder.release()
+
+
+def _decoder(decoders: PlainDecoders, mask: Tensor, new: int) -> PlainDecoder:
+    """A decoder for prompts and so many new tokens; one token needs no decode step."""
+    return PlainDecoder(decoders.model) if new == 1 else decoders.take(len(mask), mask.shape[1] + new)
 
 
 def new_ids(steps: Iterable[Step], rows: int) -> list[list[int]]:
@@ -139,28 +151,6 @@ def _on_cpu(x: Tensor) -> Callable[[], Tensor]:
     return wait
 
 
-def _largest(scores: Tensor) -> Tensor:
-    """The likeliest token of each row of scores (rows, vocab)."""
-    if scores.is_cuda:
-        return scores.argmax(-1)
-    return scores.max(-1).indices  # equal; on a CPU argmax takes five times as long for bfloat16
-
-
-def _uniforms(seeds: Sequence[int], steps: int) -> Tensor:
-    """One number in [0, 1) per row and step, (rows, steps): row i depends on seeds[i] alone."""
-    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    return torch.stack([torch.rand(steps, generator=generator) for generator in generators])
-
-
-def _draw(scores: Tensor, uniform: Tensor) -> Tensor:
-    """One token per row from softmax(scores) (rows, vocab), by inverting the cumulative distribution."""
-    cumulative = scores.softmax(-1).cumsum(-1)  # (rows, vocab)
-    total = cumulative[:, -1:].contiguous()
-    drawn = torch.searchsorted(cumulative, uniform[:, None] * total, right=True)
-    last = torch.searchsorted(cumulative, total)  # rounding must not reach a token of probability 0
-    return torch.minimum(drawn, last).squeeze(1)
-
-
 def _check_hooks(processors, feed) -> None:
     if not isinstance(processors, Sequence) or not all(map(callable, processors)):
         raise ValueError(
@@ -171,10 +161,11 @@ def _check_hooks(processors, feed) -> None:
 
 
 def _checked(fed: Tensor | None, default: Tensor) -> Tensor:
-    if fed is None:
+    """Vectors to be fed (running, width) in the dtype of the default, which None stands for."""
+    if fed is None or fed is default:
         return default
-    check_vectors(fed, "what feed returned")
+    check_vectors(fed, "what is fed")
     if fed.shape != default.shape:
         right, got = tuple(default.shape), tuple(fed.shape)
-        raise ValueError(f"feed must return (running rows, width) = {right}, or None; got {got}")
+        raise ValueError(f"what is fed must be (running rows, width) = {right}, or None; got {got}")
     return fed.to(default)

@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from collections.abc import Callable
 
+from nokenlab.errors import RowFailed
+
 SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}  # number format -> bytes
 
 
@@ -54,8 +56,10 @@ def row_size(config, number: int) -> int:
     A cache for all tokens and half as much for copies of it, and four copies of the logits in float32.
     """
     config = config.get_text_config(decoder=True)
-    heads, size = cache_heads(config)
-    token = 2 * config.num_hidden_layers * heads * size * number  # keys and values
+    layers = [config] * config.num_hidden_layers
+    if getattr(config, "is_heterogeneous", False):
+        layers = config.per_layer_config
+    token = 2 * number * sum(heads * size for heads, size in map(cache_heads, layers))  # keys and values
     return 96 * token + 16 * config.vocab_size
 
 
@@ -79,6 +83,7 @@ def in_batches(run: Callable[[slice], object], rows: int, size: int, forget: Cal
     """`run` for `size` rows at a time, results in order; half as many at once whenever memory runs out.
 
     Then `forget` is called too, which frees what is kept for later rows.
+    The row of a RowFailed is counted among all.
     """
     import torch
 
@@ -88,6 +93,8 @@ def in_batches(run: Callable[[slice], object], rows: int, size: int, forget: Cal
         try:
             results.append(run(slice(start, start + size)))
             start += size
+        except RowFailed as error:
+            raise RowFailed(start + error.row, error.reason) from None
         except torch.OutOfMemoryError:
             if size == 1:
                 raise
@@ -99,9 +106,10 @@ def in_batches(run: Callable[[slice], object], rows: int, size: int, forget: Cal
 
 
 def cache_heads(config) -> tuple[int, int]:
-    """How many heads of keys a layer's cache has, and the size of one."""
+    """How many heads of keys a layer's cache has, and the size of one: of its values, if these are larger."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    return heads, getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    sizes = [getattr(config, name, None) or 0 for name in ("head_dim", "qk_head_dim", "v_head_dim")]
+    return heads, max(sizes) or config.hidden_size // config.num_attention_heads
 
 
 def devices() -> list[str]:

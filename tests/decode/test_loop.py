@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from helpers.tiny_models import tiny_lab
+from helpers.tiny_models import tiny_lab, tiny_tokenizer
 from transformers import (
     AutoModelForCausalLM,
     LogitsProcessorList,
+    MaxTimeCriteria,
     MinNewTokensLengthLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
@@ -13,8 +14,8 @@ from transformers import (
 )
 
 import nokenlab as nl
+from nokenlab.decode.choice import draw, largest
 from nokenlab.decode.forward import shared_prefix
-from nokenlab.decode.loop import _draw, _largest
 from nokenlab.models import packaged
 
 PROMPTS = [
@@ -91,8 +92,9 @@ def test_ids_and_embeddings_give_the_same_logits(any_lab):
 def test_the_first_of_the_likeliest_tokens_is_taken(dtype):
     scores = torch.randint(-5, 5, (64, 999), generator=torch.Generator().manual_seed(0)).to(dtype)
     first = [row.index(max(row)) for row in scores.tolist()]
-    assert _largest(scores).tolist() == first
-    assert _largest(torch.full_like(scores, float("-inf"))).tolist() == [0] * 64
+    assert largest(scores)[1].tolist() == first
+    scores[:, 7] = float("nan")
+    assert largest(scores)[0].isnan().all()
 
 
 def test_a_step_of_a_bfloat16_model_has_logits_in_float32(lab):
@@ -147,7 +149,7 @@ def test_a_sampled_row_depends_on_its_seed_alone(tiny):
 def test_draws_follow_the_distribution_and_never_the_impossible():
     probabilities = torch.tensor([0.5, 0.0, 0.2, 0.3, 0.0])
     uniforms = torch.linspace(0, 1 - 2**-24, 10_000)
-    drawn = _draw(probabilities.log().expand(10_000, -1), uniforms)
+    drawn = draw(probabilities.log().expand(10_000, -1), uniforms)
     counts = torch.bincount(drawn, minlength=5) / 10_000
     torch.testing.assert_close(counts, probabilities, atol=1e-3, rtol=0)
 
@@ -162,6 +164,53 @@ def test_what_feed_returns_goes_in_next(tiny):
     torch.testing.assert_close(fed[0].embeddings, noken)
     by_hand = tiny.logits(torch.cat([tiny.embed(PROMPTS[1]), noken[None]], dim=1))
     torch.testing.assert_close(fed[1].logits, by_hand, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"seeds": 1}, {"processors": [TemperatureLogitsWarper(2.0)]}])
+def test_logits_that_are_not_finite_are_an_error_with_row_and_step(options):
+    """A noken so large that numbers overflow, in the second of three rows; and when it is fed later."""
+    tiny = tiny_lab("gpt2", tiny_tokenizer())
+    huge = torch.full((tiny.width,), 3e38)
+    rows = nl.replace(tiny.embed("Red is"), 0, torch.stack([huge * 0, huge, huge * 0]))
+    for batch_size in (None, 1):
+        with pytest.raises(ValueError, match=r"^row 1, step 0: the logits are NaN or infinite"):
+            tiny.generate(rows, 2, batch_size=batch_size, **options)
+    with pytest.raises(ValueError, match=r"^row 1, step 0: "):
+        tiny.logits(rows)
+    for step in (steps := tiny.sample("Red is", 4, **options)):
+        if step.index == 1:
+            step.embeddings = huge[None]
+            with pytest.raises(ValueError, match=r"^row 0, step 2: the logits are"):
+                next(steps)
+
+
+def keep_none(ids, scores):
+    return scores if ids.shape[1] < 1 else torch.full_like(scores, float("-inf"))
+
+
+@pytest.mark.parametrize(
+    "processor, message",
+    [
+        (lambda ids, scores: None, r"step 0: the processor <lambda> must return scores .*, got None"),
+        (MaxTimeCriteria(9.0), "step 0: the processor MaxTimeCriteria must return scores"),
+        (keep_none, "row 0, step 1: the processor keep_none leaves no token to choose"),
+    ],
+)
+@pytest.mark.parametrize("seeds", [None, [5]])
+def test_a_wrong_processor_is_named_with_its_step(tiny, processor, message, seeds):
+    with pytest.raises(ValueError, match=message):
+        tiny.generate("The", 3, seeds=seeds, processors=[TemperatureLogitsWarper(2.0), processor])
+
+
+def test_of_a_step_the_embeddings_alone_can_be_set(tiny):
+    noken = nl.random_nokens(tiny.width, 9, norm=5.0)
+    for step in tiny.sample(PROMPTS[1], 2):
+        if step.index == 0:
+            with pytest.raises(AttributeError, match=r"ids of a step cannot be set; set its embeddings"):
+                step.ids = step.ids + 1
+            step.embeddings = noken
+    by_hand = tiny.logits(torch.cat([tiny.embed(PROMPTS[1]), noken[None]], dim=1))
+    torch.testing.assert_close(step.logits, by_hand, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("bad, message", [(torch.ones(1, 3), "running rows, width"), (float("nan"), "NaN")])
