@@ -15,6 +15,7 @@ from transformers.cache_utils import DynamicLayer
 
 from nokenlab.decode.forward import last_logits, prefill
 from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
+from nokenlab.fast.compiled_layers import is_hooked
 from nokenlab.models import memory
 from nokenlab.models.families import step_can_be_captured
 
@@ -42,7 +43,12 @@ class StepPool(PlainDecoders):
         _pools.add(self)
 
     def take(self, rows: int, length: int) -> "CapturedStep | PlainDecoder":
-        """A decoder for so many rows of at most `length` tokens with their prompt; `release` it after."""
+        """A decoder for so many rows of at most `length` tokens with their prompt; `release` it after.
+
+        A plain one for a model with forward hooks, which only a plain one runs at each step.
+        """
+        if is_hooked(self.model):
+            return super().take(rows, length)
         decoder = self.one_row.take(length) if self.one_row and rows == 1 else None
         if decoder:
             return decoder

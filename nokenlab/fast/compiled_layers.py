@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 from transformers import Cache, PreTrainedModel
+from transformers.utils import output_capturing
 
 from nokenlab.decode.hidden_states import layers
 
@@ -32,7 +33,16 @@ class OneLayer:
         return self.layer.update(keys, values)
 
 
+def is_hooked(model: torch.nn.Module) -> bool:
+    """Whether any part of a model has a forward hook, those apart by which transformers reads outputs."""
+    hooked = [part for part in model.modules() if part._forward_hooks or part._forward_pre_hooks]
+    hooks = [hook for part in hooked for hook in (part._forward_hooks | part._forward_pre_hooks).values()]
+    return any(getattr(hook, "__module__", None) != output_capturing.__name__ for hook in hooks)
+
+
 def _forward(shared, layer, index: int, hidden, *args, **kwargs):
+    if is_hooked(layer):  # what is compiled does not run hooks
+        return type(layer).forward(layer, hidden, *args, **kwargs)
     if hidden.shape[1] == 1:  # a step: few have different sizes, and kernels for one size are faster
         torch._dynamo.mark_static(hidden)
     args = [_of_layer(argument, index) for argument in args]

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from nokenlab.decode import loop
 from nokenlab.decode.hidden_states import first, layers
-from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.errors import check_vectors, short
 from nokenlab.lab import Lab
 from nokenlab.prompt import NOKEN, Template, word_vector
@@ -61,7 +60,7 @@ def read_out(
     lab.check_room(embeddings.shape[1], max_new_tokens)
     position = len(lab.start_ids) + template.position
     steps = loop.sample(
-        PlainDecoders(lab.model),  # faster ones do not run the layers' hooks
+        lab.decoders,
         embeddings,
         mask,
         max_new_tokens=max_new_tokens,
