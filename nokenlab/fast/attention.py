@@ -67,7 +67,7 @@ def _of_few(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: floa
     scores = torch.bmm(q, k.transpose(1, 2)).view(batch, heads, new, -1)
     weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
     attended = torch.bmm(weights.view(len(k), -1, weights.shape[-1]), v)
-    return attended.view(batch, heads, new, -1).transpose(1, 2)
+    return attended.view(batch, heads, new, -1).transpose(1, 2).contiguous()  # some models view it
 
 
 def _by_products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:

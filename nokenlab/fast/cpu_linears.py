@@ -85,7 +85,8 @@ class OneDnnLinear(Linear):
             return product(x, self.weight, self.bias)
         rows = x.reshape(-1, self.in_features)
         columns = pad(rows, (0, 0, 0, PAIR - len(rows))).t()  # (in, PAIR)
-        out = torch.mm(self.weight, columns)[:, : len(rows)].t().reshape(*x.shape[:-1], self.out_features)
+        out = torch.mm(self.weight, columns)[:, : len(rows)].t().contiguous()  # some models view it
+        out = out.view(*x.shape[:-1], self.out_features)
         return out if self.bias is None else out + self.bias
 
 

@@ -5,14 +5,19 @@ import warnings
 
 from nokenlab.errors import first_line
 from nokenlab.models import memory
-from nokenlab.models.families import CACHE_IS_WRONG, FLOAT16_OVERFLOWS, LAYERS_THAT_WORK
+from nokenlab.models.families import (
+    CACHE_IS_WRONG,
+    DECODERS_OF_OTHERS,
+    FLOAT16_OVERFLOWS,
+    LAYERS_THAT_WORK,
+    NOT_READ_ALONE,
+    USES_IDS_AGAIN,
+)
 
 MOST_LAYERS = 1000  # more are a mistake, and would take minutes to count
-MELODY = "it is a MusicGen Melody, which nokenlab does not have; music_lab.load takes facebook/musicgen-small"
 REASONS = {  # part of a message of transformers, and the reason it is replaced with
     "custom code": "it requires code of its own, which is never run here",
     "ignore_mismatched_sizes": "its weights have other shapes than its configuration says",
-    "`model_type` key": "its config.json has no model_type: it was not written by transformers",
     "does not recognize this architecture": "transformers does not have its architecture",
     "backend tokenizer": "it has no tokenizer, or one that cannot be read",
 }
@@ -31,8 +36,6 @@ def check_kind(config) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CAUSAL
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as MASKED
 
-    if config.model_type == "musicgen_melody":
-        raise ValueError(MELODY)
     if config.model_type.startswith("musicgen"):
         raise ValueError(
             "it makes music, not text; nokenlab.music.music_lab loads it, and notebook 06 plays it"
@@ -40,18 +43,21 @@ def check_kind(config) -> None:
     layers = getattr(config.get_text_config(), "num_hidden_layers", 1)
     if not 0 < layers <= MOST_LAYERS:
         raise ValueError(f"its configuration has {layers} layers; 1 to {MOST_LAYERS} are valid")
-    if config.is_encoder_decoder:
+    halves = type(config).is_encoder_decoder or config.model_type in DECODERS_OF_OTHERS
+    if config.is_encoder_decoder or halves:
         raise ValueError("it is an encoder-decoder; nokens need a model that goes on with its own prompt")
-    if type(config) in MASKED and not getattr(config, "is_decoder", False):
+    if type(config) in MASKED:
         raise ValueError("it is an encoder: it fills gaps in a text and does not go on with one")
-    if type(config) not in CAUSAL:
+    if type(config) not in CAUSAL or config.model_type in NOT_READ_ALONE:
         raise ValueError(f"transformers cannot generate text with a {config.model_type!r} model")
-    if getattr(config.get_text_config(), "hidden_size_per_layer_input", None):
+    per_layer = getattr(config.get_text_config(), "hidden_size_per_layer_input", None)
+    if per_layer or config.model_type in USES_IDS_AGAIN:
         raise ValueError("it looks up token ids again in every layer, and a noken has no id to look up")
     network = CAUSAL[type(config)]
     kinds = set(getattr(config.get_text_config(), "layer_types", None) or ())
     if network._is_stateful or not kinds <= LAYERS_THAT_WORK:
-        raise ValueError("some of its layers keep a running state, which padded rows would spoil")
+        kept = "more than keys and values, such as a running state or an index"
+        raise ValueError(f"some of its layers keep {kept}, which padded rows would spoil")
     arguments = inspect.signature(network.forward).parameters
     if not {"inputs_embeds", "past_key_values"} <= set(arguments) or config.model_type in CACHE_IS_WRONG:
         raise ValueError("its code in transformers cannot go on from embeddings with a cache")
