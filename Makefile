@@ -2,14 +2,16 @@
 PYTHON ?= python3
 RESULTS ?= results
 BIN := .venv/bin
+OLDEST := $(shell sed -n 's/.*"transformers>=\(.*\)",.*/\1/p' pyproject.toml)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every start would compile all that it imports once more
 
-.PHONY: help run site test lab bench setup clean
+.PHONY: help run site test oldest lab bench setup clean
 help:
 	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
 	@echo "make site   what make run wrote as a folder of pages, site/index.html"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
+	@echo "make oldest tests of the helper with transformers $(OLDEST), the oldest that pyproject.toml allows"
 	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long, CASE=learning"
 	@echo "make clean  remove the environment and caches (results stay)"
 
@@ -29,6 +31,11 @@ test: setup
 	$(BIN)/ruff format --check nokenlab notebooks tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations 15
+
+oldest: setup
+	@grep -vE "^(transformers|tokenizers|huggingface_hub)==" constraints.txt > .venv/oldest.txt
+	@$(BIN)/pip install --quiet --upgrade --target .venv/oldest --constraint .venv/oldest.txt transformers==$(OLDEST)
+	PYTHONPATH=.venv/oldest $(BIN)/pytest tests/test_*.py tests/decode tests/fast tests/models tests/music tests/readout
 
 bench: setup
 	@$(BIN)/nokenlab fetch

@@ -42,6 +42,16 @@ def test_one_vector_and_k_vectors_a_row(lab, tmp_path):
         assert (saved.prompt, saved.table) == (None, None)
 
 
+def test_k_nokens_that_were_learned_are_filled_into_the_same_prompt(lab, tmp_path):
+    prompt = "<noken><noken> is the <noken>"
+    learned = nl.learn(lab, prompt, [" often"], steps=1, progress=False)
+    nl.save_nokens(tmp_path / "nokens", lab, learned.vectors, prompt=prompt)
+    saved = nl.load_nokens(tmp_path / "nokens", lab)
+    filled = nl.fill(lab, saved.prompt, saved.vectors)
+    new = lab.greedy_ids(filled, len(lab.ids_behind(" often")))
+    assert [lab.text(row) for row in new] == learned.table["text"].tolist()
+
+
 def test_it_is_a_safetensors_file_that_others_can_read(lab, tmp_path):
     nl.save_nokens(tmp_path / "nokens", lab, torch.ones(2, lab.width), prompt="The <noken>")
     with safe_open(tmp_path / "nokens", framework="np") as file:
