@@ -78,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     add("notebooks", nargs="*", metavar="NOTEBOOK", help="03-random-nokens, 03 or a path; all if none")
     pair = {"action": "append", "default": [], "dest": "pairs", "metavar": "NAME VALUE"}
     add("-p", "--parameter", **pair, help="a parameter and its value as YAML, for all notebooks that have it")
-    add("--model", metavar="ID", help="the same as -p model ID")
+    several = "the same as -p model ID; given twice, each model has a folder, and one page shows both"
+    add("--model", metavar="ID", action="append", default=[], help=several)
     at_once = "notebooks at a time; by default as cores and free memory allow, 1 with --model"
     add("--workers", type=_count, metavar="N", help=at_once)
 
@@ -144,23 +145,47 @@ def _run(args) -> int:
     chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
         raise BadInput("no notebooks here; give the path of one")
-    model = [] if args.model is None else [f"model={args.model}"]
-    plan = many_runs.make_plan(chosen, args.pairs + model)
-    check_index(args.results)
-    for notebook in chosen:
-        notebook_run.prepare(args.results / notebook.stem)
-    workers = args.workers or threads.workers_here(plan)
+    folders = _model_folders(args.results, args.model)
+    plans = {
+        folder: many_runs.make_plan(chosen, args.pairs + ([f"model={model}"] if model else []))
+        for folder, model in folders.items()
+    }
+    for folder in folders:
+        check_index(folder)
+        for notebook in chosen:
+            notebook_run.prepare(folder / notebook.stem)
+    codes = [_run_into(folder, plan, args.workers) for folder, plan in plans.items()]
+    if len(folders) > 1:
+        from nokenlab.pages.side_by_side import write_side_by_side  # nbconvert comes with it
+
+        print(f"side by side: {write_side_by_side(args.results, [folder.name for folder in folders])}")
+    return max(codes)
+
+
+def _model_folders(results: Path, models: list[str]) -> dict[Path, str | None]:
+    """The folder of the results of each model: `results` itself for none or one, else one there for each."""
+    if len(models) < 2:
+        return {results: models[0] if models else None}
+    folders = {results / Path(model).resolve().name: model for model in models}
+    if len(folders) < len(models):
+        raise BadInput(f"two of the models have one name, and would share a folder: {short(models)}")
+    return folders
+
+
+def _run_into(results: Path, plan: dict[Path, dict], workers: int | None) -> int:
+    """Run the notebooks of a plan into `results`: 0 when all ran."""
+    workers = workers or threads.workers_here(plan)
     print(threads.in_words(plan, workers), flush=True)
     done = []
     try:
-        for notebook in many_runs.run_many(plan, args.results.resolve(), workers, _complain):
+        for notebook in many_runs.run_many(plan, results.resolve(), workers, _complain):
             done.append(notebook)
     finally:  # also after Ctrl-C
-        page = write_index(args.results) if done else None
+        page = write_index(results) if done else None
     if page:
-        _say(changed_runs(args.results))
-        print(f"{len(done)} of {len(chosen)} notebooks ran; look at {page}")
-    return 0 if len(done) == len(chosen) else 1
+        _say(changed_runs(results))
+        print(f"{len(done)} of {len(plan)} notebooks ran; look at {page}")
+    return 0 if len(done) == len(plan) else 1
 
 
 def _sweep(args) -> int:

@@ -134,7 +134,7 @@ def _moved_to(vectors: Tensor, row: int, token: Tensor, directions: Tensor) -> T
 
 def _row(lab: Embedder, word: str) -> int:
     """The row, in the embedding space, of a word that is one token with a space before it."""
-    ids = lab.ids(f" {word}")
+    ids = lab.ids_behind(f" {word}")
     if len(ids) > 1:
         pieces = ", ".join(repr(lab.token(id)) for id in ids.tolist())
         raise ValueError(f"{word!r} is {len(ids)} tokens, {pieces}; a constraint needs a word of one")

@@ -3,16 +3,18 @@
 import copy
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from itertools import groupby
 from typing import Self
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.errors import NOKEN, check_filled, check_text, check_vectors, short
+from nokenlab.errors import NOKEN, check_text, check_vectors, short
 from nokenlab.models import placement
+from nokenlab.models.tokenizing import TextReader
 from nokenlab.space import EmbeddingSpace
 from nokenlab.spelling import decoded, token_text
 
@@ -27,6 +29,7 @@ class Embedder:
     def __init__(self, model, tokenizer, name: str, revision: str | None = None):
         self.model, self.tokenizer = model.eval(), tokenizer
         self.name, self.revision = name, revision
+        self.reader = TextReader(tokenizer, name)
         self.nokens: dict[str, Tensor] = {}  # name -> (width,)
 
     def __repr__(self) -> str:
@@ -58,6 +61,7 @@ class Embedder:
         vectors, weights = self.embed_ids(ids), embedding.weight[: len(ids)]
         if weights.device == vectors.device and torch.equal(weights, vectors):
             vectors = weights.detach()  # shares memory with the model
+        check_vectors(vectors, f"embeddings of {self.name}")
         return EmbeddingSpace(vectors, ids, partial(token_text, self.tokenizer))
 
     def with_nokens(self, **nokens: Tensor) -> Self:
@@ -81,28 +85,28 @@ class Embedder:
 
     def token(self, id: int) -> str:
         """The text of one token; bytes that are not a complete character as \\xNN."""
-        if self.nokens and id >= self._rows:
-            return f"<{list(self.nokens)[id - self._rows]}>"
+        if self.nokens and id >= self._first_noken:
+            return f"<{list(self.nokens)[id - self._first_noken]}>"
         return token_text(self.tokenizer, id)
 
-    @cached_property
+    @property
     def start_ids(self) -> list[int]:
         """What the tokenizer puts before every text: [], or the id of a start-of-text token."""
-        ids = self.tokenizer("a").input_ids
-        bare = self.tokenizer("a", add_special_tokens=False).input_ids
-        return next(ids[:i] for i in range(len(ids) + 1) if ids[i : i + len(bare)] == bare)
+        return self.reader.start_ids
 
     def ids(self, text: str, chat: bool = False) -> Tensor:
-        """Token ids of a text, (tokens,) on the CPU, without a start-of-text token.
+        """Token ids of a text, (tokens,) on the CPU, without a start-of-text token, should it begin with one.
 
         The text is used as it is. With `chat` the tokenizer's chat template is applied first: one message
         of a user that waits for its answer.
         """
         check_text(text, "the prompt")
-        ids = self._tokenized(self._as_chat(text) if chat else text)
-        if chat and ids[: len(self.start_ids)] == self.start_ids:  # many templates begin with it
-            ids = ids[len(self.start_ids) :]
-        return torch.tensor(ids)
+        return self._ids(self.reader.as_chat(text) if chat else text, self.reader.ids)
+
+    def ids_behind(self, text: str) -> Tensor:
+        """Token ids of a text that continues another, (tokens,) on the CPU: "," is no "▁,", as it may be in
+        `ids`, where some tokenizers put a space before a text."""
+        return self._ids(text, self.reader.ids_behind)
 
     def tokens(self, text: str, chat: bool = False) -> pd.DataFrame:
         """The tokens of a text. Columns: position (from 0), token, id, norm (of its embedding)."""
@@ -119,32 +123,44 @@ class Embedder:
     def embed(self, text: str, chat: bool = False) -> Tensor:
         """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`.
 
-        Raises ValueError for a text with an unfilled `<noken>`.
+        Raises ValueError for a text with an unfilled `<noken>`, and for one without a token.
         """
         ids = self.ids(text, chat)
-        check_filled(text)
+        if NOKEN in text:
+            raise ValueError(f"{short(text)} has an unfilled {NOKEN}; fill it: nl.fill(lab, prompt, vectors)")
+        if not len(ids):
+            raise ValueError(f"the prompt has no tokens: the tokenizer of {self.name} drops {short(text)}")
         return self.embed_ids(ids)[None]
 
     def embed_ids(self, ids: Tensor) -> Tensor:
         """The embeddings of ids (…, tokens), (…, tokens, width), on the model's device."""
         if not isinstance(ids, Tensor) or ids.is_floating_point() or ids.is_complex():
             raise ValueError(f"ids must be a torch tensor of whole numbers, got {short(ids)}")
-        rows = self._rows
-        if ids.numel() and not 0 <= ids.min() <= ids.max() < rows + len(self.nokens):
-            raise ValueError(f"ids of {self.name} are 0 to {rows + len(self.nokens) - 1}, got {short(ids)}")
-        ids = ids.to(self.device)
+        rows, first = self._rows, self._first_noken
+        is_noken = (ids >= first) & (ids < first + len(self.nokens))
+        if not (is_noken | (ids >= 0) & (ids < rows)).all():
+            raise ValueError(f"ids of {self.name} are 0 to {rows - 1}, got {short(ids)}")
+        ids, is_noken = ids.to(self.device), is_noken.to(self.device)
         with torch.no_grad():
             embeddings = self.model.get_input_embeddings()(ids.clamp_max(rows - 1))
-        is_noken = ids >= rows
         if is_noken.any():
             vectors = torch.stack(list(self.nokens.values())).to(embeddings)
             embeddings = embeddings.clone()
-            embeddings[is_noken] = vectors[ids[is_noken] - rows]
+            embeddings[is_noken] = vectors[ids[is_noken] - first]
         return embeddings
 
     def text(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """The text of token ids, with the space at its front that some tokenizers leave out (▁)."""
-        return decoded(self.tokenizer, ids, skip_special_tokens)
+        """The text of token ids, with the space at its front that some tokenizers leave out (▁).
+
+        A word of `nokens` is spelled <name>, as `token` has it.
+        """
+        parts, first = [], self._first_noken
+        for is_noken, group in groupby(map(int, ids), lambda id: id >= first):
+            if is_noken:
+                parts += map(self.token, group)
+            else:
+                parts.append(decoded(self.tokenizer, list(group), skip_special_tokens))
+        return "".join(parts)
 
     def provenance(self) -> dict:
         """What a result depends on: model, revision, device (of each layer, if there are several), dtype,
@@ -167,22 +183,22 @@ class Embedder:
 
     @property
     def _rows(self) -> int:
-        """Rows of the model's table of embeddings; the ids of `nokens` follow."""
+        """Rows of the model's table of embeddings."""
         return self.model.get_input_embeddings().num_embeddings
 
-    def _tokenized(self, text: str) -> list[int]:
-        """The ids of a text; the parts between words of `nokens` are tokenized separately."""
-        names = list(self.nokens)
-        parts = re.split(f" ?<({'|'.join(map(re.escape, names))})>", text) if names else [text]
-        ids = self.tokenizer(parts, add_special_tokens=False).input_ids  # text, name, text, name, … text
-        ids[1::2] = [[self._rows + names.index(name)] for name in parts[1::2]]
-        return [id for part in ids for id in part]
+    @property
+    def _first_noken(self) -> int:
+        """The id of the first of `nokens`, beyond all that the model and the tokenizer have."""
+        return max(self._rows, len(self.tokenizer))
 
-    def _as_chat(self, text: str) -> str:
-        if not self.tokenizer.chat_template:
-            raise ValueError(f"{self.name} is not a chat model: its tokenizer has no chat template")
-        message = [{"role": "user", "content": text}]
-        return self.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    def _ids(self, text: str, read: Callable[[str], list[int]]) -> Tensor:
+        """The ids of a text that may have words of `nokens`; `read` reads what is before the first."""
+        names = list(self.nokens)
+        first, *rest = re.split(f" ?<({'|'.join(map(re.escape, names))})>", text) if names else [text]
+        ids = read(first)
+        for name, part in zip(rest[::2], rest[1::2], strict=True):
+            ids = [*ids, self._first_noken + names.index(name), *self.reader.ids_behind(part)]
+        return torch.tensor(ids, dtype=torch.long)
 
 
 def _digest(vector: Tensor) -> str:

@@ -4,6 +4,7 @@ import difflib
 import operator
 import re
 import reprlib
+from numbers import Integral
 from pathlib import Path
 
 LONGEST = 200  # characters of a message
@@ -86,6 +87,13 @@ def check_seeds(seeds, name: str = "seeds") -> list[int]:
     return checked
 
 
+def check_count(value, name: str, least: int = 1, most: int | None = None) -> None:
+    """ValueError unless `value` is a whole number of at least `least`, and at most `most`."""
+    if not isinstance(value, Integral) or value < least or (most is not None and value > most):
+        bounds = f", at least {least}" if most is None else f" from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number{bounds}, got {short(value)}")
+
+
 def check_text(text, name: str) -> None:
     """ValueError unless `text` is a non-empty str that UTF-8 can encode (no lone surrogates)."""
     if not isinstance(text, str):
@@ -96,12 +104,6 @@ def check_text(text, name: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError(f"{name} is not valid UTF-8: {short(text)}") from None
-
-
-def check_filled(text: str) -> None:
-    """ValueError for a prompt that still has a `<noken>`: a tokenizer would read its letters."""
-    if NOKEN in text:
-        raise ValueError(f"{short(text)} has an unfilled {NOKEN}; fill it: nl.fill(lab, prompt, vectors)")
 
 
 def check_vectors(x, name: str = "vectors", finite: bool = True) -> None:

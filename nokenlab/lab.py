@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from nokenlab.decode.hidden_states import states
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.decode.padding import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
-from nokenlab.errors import short
+from nokenlab.errors import check_count, short
 from nokenlab.models import memory
 from nokenlab.models.families import rope_switch
 
@@ -100,33 +99,31 @@ class Lab(Embedder):
         halved. `feed` gets the rows of one batch at a time. With `progress` a bar on the standard error
         output counts rows, and new tokens per second.
         """
+        hooks = {"processors": processors, "feed": feed}
+        ids = self._new_ids(prompts, max_new_tokens, seeds, batch_size, progress, **hooks)
+        return [self.new_text(row) for row in ids]
+
+    def greedy_ids(self, prompts: Prompts, max_new_tokens: int = 20) -> list[list[int]]:
+        """The new ids of each row by greedy decoding, its end-of-sequence token included."""
+        return self._new_ids(prompts, max_new_tokens)
+
+    def _new_ids(self, prompts, max_new_tokens, seeds=None, batch_size=None, progress=False, **hooks):
+        """The new ids of each row, its end-of-sequence token included. Arguments as in `generate`."""
         prompts = as_rows(prompts, self.embed)
         seeds = row_seeds(seeds, len(prompts))
         tokens, begin = 0, time.perf_counter()
 
-        def texts(batch: slice) -> list[str]:
+        def new_ids(batch: slice) -> list[list[int]]:
             nonlocal tokens
-            rows = prompts[batch]
-            batch_seeds = None if seeds is None else seeds[batch]
-            steps = self.sample(rows, max_new_tokens, seeds=batch_seeds, processors=processors, feed=feed)
-            ids = loop.new_ids(steps, len(rows))
+            rows, batch_seeds = prompts[batch], None if seeds is None else seeds[batch]
+            ids = loop.new_ids(self.sample(rows, max_new_tokens, seeds=batch_seeds, **hooks), len(rows))
             tokens += sum(map(len, ids))
             bar.update(len(rows))
             bar.set_postfix_str(f"{tokens / (time.perf_counter() - begin):,.0f} tokens/s")
-            return [self.new_text(row) for row in ids]
+            return ids
 
         with tqdm(total=len(prompts), unit="row", disable=not progress) as bar:
-            return list(chain.from_iterable(self.in_batches(texts, len(prompts), batch_size)))
-
-    def greedy_ids(self, prompts: Prompts, max_new_tokens: int = 20) -> list[list[int]]:
-        """The new ids of each row by greedy decoding, its end-of-sequence token included."""
-        prompts = as_rows(prompts, self.embed)
-
-        def ids(batch: slice) -> list[list[int]]:
-            rows = prompts[batch]
-            return loop.new_ids(self.sample(rows, max_new_tokens), len(rows))
-
-        return list(chain.from_iterable(self.in_batches(ids, len(prompts), None)))
+            return list(chain.from_iterable(self.in_batches(new_ids, len(prompts), batch_size)))
 
     def new_text(self, ids: Sequence[int]) -> str:
         """The text of new ids, without the end-of-sequence token."""
@@ -170,8 +167,8 @@ class Lab(Embedder):
 
     def in_batches(self, run: Callable[[slice], object], rows: int, size: int | None) -> list:
         """`run(batch)` for slices of `size` rows; results in order. Batches halve when memory runs out."""
-        if size is not None and (not isinstance(size, Integral) or size < 1):
-            raise ValueError(f"batch_size must be a whole number, at least 1, got {short(size)}")
+        if size is not None:
+            check_count(size, "batch_size")
         return memory.in_batches(run, rows, size or self.rows_at_once, self.decoders.forget)
 
     def check_room(self, tokens: int, new: int, name: str = "max_new_tokens") -> None:
@@ -179,8 +176,7 @@ class Lab(Embedder):
 
         `tokens` counts a start-of-text token; `name` is that of `new` in the message.
         """
-        if not isinstance(new, Integral) or new < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1, got {short(new)}")
+        check_count(new, name)
         if self.context and tokens + new > self.context:
             takes = f"{self.name} takes {self.context} tokens, {tokens} of them the prompt's"
             if rope_switch(self.model.config.get_text_config()):

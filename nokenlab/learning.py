@@ -17,10 +17,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from nokenlab.constraints import Constraint, free
-from nokenlab.errors import NOKEN, RowFailed, check_vectors
+from nokenlab.errors import RowFailed, check_count
 from nokenlab.lab import Lab
-from nokenlab.models import memory
 from nokenlab.nokens import near_centroid
+from nokenlab.prompt import per_place
 from nokenlab.readout import teacher_forcing
 
 LEARNING_RATE = 0.1  # per step and number, in units of a typical token's spread
@@ -51,8 +51,7 @@ def learn(
     memory holds; no row depends on others. Ctrl-C ends learning and keeps what was learned.
     Raises ValueError for what cannot be learned.
     """
-    if steps < 0 or (batch_size is not None and batch_size < 1):
-        raise ValueError(f"steps must be 0 or more and batch_size 1 or more, got {steps} and {batch_size}")
+    check_count(steps, "steps", least=0)
     settings = {"constraint": constraint, "learning_rate": learning_rate, "seed": seed}
     all_rows = Learner(lab, prompt, targets, starts=starts, **settings)  # raises ValueError before long work
     learned = Learned(lab)
@@ -62,9 +61,11 @@ def learn(
         learned.run(learner, steps, bar)
         learned.learners.append(learner)
 
-    size = batch_size or teacher_forcing.rows_at_once(lab, all_rows.templates, all_rows.ids)
+    size = batch_size
+    if size is None:
+        size = teacher_forcing.rows_at_once(lab, all_rows.templates, all_rows.ids)
     with tqdm(total=len(all_rows.pairs), unit="row", disable=not progress) as bar:
-        memory.in_batches(run, len(all_rows.pairs), size, lab.decoders.forget)
+        lab.in_batches(run, len(all_rows.pairs), size)
     return learned
 
 
@@ -146,7 +147,7 @@ class Learner:
         self.ids = teacher_forcing.target_ids(lab, self.templates, self.targets)
         self.k = self.templates[0].count
         starts = near_centroid(lab.space, self.k, seed) if starts is None else starts
-        self._starts = _checked_starts(starts, self.k, lab.width)
+        self._starts = per_place(starts, self.k, lab.width, "starts").detach()
         self._constrain = self.constraint.bind(lab)
         self._rate = learning_rate
         self._begin(list(product(range(len(self.targets)), range(len(self._starts)))), 0)
@@ -284,13 +285,3 @@ class Learner:
 def adam(lab: Lab, vectors: Tensor, learning_rate: float) -> torch.optim.Adam:
     """Adam for vectors; its rate is in units of a typical token's spread, as in `learn`."""
     return torch.optim.Adam([vectors], lr=learning_rate * lab.space.median_distance / lab.width**0.5)
-
-
-def _checked_starts(starts: Tensor, k: int, width: int) -> Tensor:
-    """Starts as (starts, k, width), finite."""
-    check_vectors(starts, "starts")
-    rows = starts[:, None] if k == 1 and starts.dim() == 2 else starts
-    if rows.dim() != 3 or rows.shape[1:] != (k, width) or not len(rows):
-        shape = f"(starts, {width})" if k == 1 else f"(starts, {k}, {width})"
-        raise ValueError(f"starts must be {shape}, as the prompt has {k} {NOKEN}; got {tuple(starts.shape)}")
-    return rows.detach()

@@ -12,7 +12,7 @@ from transformers.utils import logging
 
 from nokenlab.errors import short
 from nokenlab.lab import Lab
-from nokenlab.models import fitness, hub, integrity, memory, packaged, placement
+from nokenlab.models import fitness, formats, hub, integrity, memory, packaged, placement
 from nokenlab.models.families import with_quick_gelu
 
 _ahead: dict[tuple, tuple] = {}  # what `read_ahead` read, until `read` takes it
@@ -60,11 +60,11 @@ def read(auto, check: Callable, where: Path | str, name: str, revision, device, 
     if model := _ahead.pop((auto, where, device, dtype), None):
         check(model[0].config)
         return model
-    source = hub.NO_CODE | ({} if isinstance(where, Path) else hub.on_hub(where, revision))
+    source = hub.source(where, revision)
     logging.disable_progress_bar()  # transformers' bars, not its errors
     try:
         if isinstance(where, Path):
-            hub.check_files(path.name for path in where.iterdir())
+            formats.check_folder(where)
         config = AutoConfig.from_pretrained(where, **source)
         check(config)
         fitness.check_dtype(config, dtype)

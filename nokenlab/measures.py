@@ -1,13 +1,11 @@
 """Numbers about next-token distributions: entropy, divergence, the leading tokens."""
 
-from numbers import Integral
-
 import pandas as pd
 import torch
 from torch import Tensor
 
 from nokenlab.embedder import Embedder
-from nokenlab.errors import check_vectors, short
+from nokenlab.errors import check_count, check_vectors
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -39,8 +37,7 @@ def kl(logits: Tensor, reference: Tensor) -> Tensor:
 def leading(lab: Embedder, logits: Tensor, k: int = 5) -> pd.DataFrame:
     """The k likeliest next tokens of each row of (rows, vocab): row, rank, token, id, probability."""
     check_vectors(logits, "logits", finite=False)
-    if not isinstance(k, Integral) or not 1 <= k <= logits.shape[-1]:
-        raise ValueError(f"k must be a whole number from 1 to {logits.shape[-1]}, got {short(k)}")
+    check_count(k, "k", most=logits.shape[-1])
     best = logits.float().softmax(dim=-1).topk(k, dim=-1)
     ids = best.indices.flatten().tolist()
     return pd.DataFrame(

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_seeds, check_vectors, short
+from nokenlab.errors import check_count, check_seeds, check_vectors, short
 from nokenlab.space import EmbeddingSpace
 
 
@@ -19,8 +19,7 @@ def random_nokens(width: int, seeds: int | Sequence[int], norm: float | None = N
     CPU by its own generator, so it is the same on every device. Raises ValueError unless seeds are whole
     numbers from 0 to 2**63 - 1, at least one.
     """
-    if not isinstance(width, Integral) or width < 1:
-        raise ValueError(f"width must be a whole number, at least 1, got {short(width)}")
+    check_count(width, "width")
     seeds = check_seeds([seeds] if isinstance(seeds, int) else seeds)
     rows = [torch.randn(width, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     nokens = torch.stack(rows)  # (seeds, width)
@@ -62,10 +61,8 @@ def replace(embeddings: Tensor, position: int, vectors: Tensor) -> Tensor:
     `embeddings` is one prompt, (1, tokens, width); `vectors` is (width,) or (vectors, width), finite.
     `position` counts from 0; from the end if negative. The input is not changed.
     """
-    check_vectors(embeddings, "embeddings")
+    _check_prompt(embeddings)
     check_vectors(vectors)
-    if embeddings.dim() != 3 or embeddings.shape[0] != 1:
-        raise ValueError(f"embeddings must be one prompt, (1, tokens, width), got {tuple(embeddings.shape)}")
     _, tokens, width = embeddings.shape
     if not isinstance(position, Integral) or not -tokens <= position < tokens:
         prompt = f"the prompt, which has {tokens} tokens: 0 to {tokens - 1}"
@@ -85,9 +82,13 @@ def insert(before: Tensor, vectors: Tensor, after: Tensor | None = None) -> Tens
     `vectors` is (width,) or (vectors, width), finite.
     """
     for text in [before] if after is None else [before, after]:
-        check_vectors(text, "embeddings")
-        if text.dim() != 3 or len(text) != 1:
-            raise ValueError(f"embeddings must be of one text, (1, tokens, width), got {tuple(text.shape)}")
+        _check_prompt(text)
     gap = before.new_zeros(1, 1, before.shape[-1])
     parts = [before, gap] if after is None else [before, gap, after]
     return replace(torch.cat(parts, dim=1), before.shape[1], vectors)
+
+
+def _check_prompt(embeddings: Tensor) -> None:
+    check_vectors(embeddings, "embeddings")
+    if embeddings.dim() != 3 or len(embeddings) != 1:
+        raise ValueError(f"embeddings must be of one text, (1, tokens, width), got {tuple(embeddings.shape)}")

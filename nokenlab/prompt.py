@@ -8,7 +8,8 @@ from nokenlab.errors import NOKEN, check_text, check_vectors, short
 
 
 class Template:
-    """A prompt that is split at each `<noken>`, once; the texts between them are tokenized separately.
+    """A prompt that is split at each `<noken>`, once; each text between them has the tokens of the text as it
+    stands, behind a word.
 
     A space right before `<noken>` is dropped: words have tokens that begin with their space, so the vector
     stands for both. Raises ValueError for what is not a text.
@@ -23,7 +24,9 @@ class Template:
         texts = prompt.split(NOKEN)
         texts = [text.removesuffix(" ") for text in texts[:-1]] + texts[-1:]
         self.prompt = prompt
-        self.before, *self.after = (_embed(lab, text) for text in texts)
+        before = lab.ids(texts[0]) if texts[0] else torch.empty(0, dtype=torch.long)
+        self.before = lab.embed_ids(before)
+        self.after = [lab.embed_ids(lab.ids_behind(text)) for text in texts[1:]]
         self.count, self.position = len(self.after), len(self.before)
         self.tokens = self.position + self.count + sum(map(len, self.after))
 
@@ -33,7 +36,9 @@ class Template:
         vectors: (width,), or (rows, width), for a prompt with one `<noken>`; (rows, count, width) for any.
         Raises ValueError for a prompt without `<noken>`, and for other shapes, NaN or infinity.
         """
-        vectors = self._checked(vectors)
+        if not self.count:
+            raise ValueError(f"the prompt needs a {NOKEN}, where the vector goes: {short(self.prompt)}")
+        vectors = per_place(vectors, self.count, self.before.shape[1])
         before = self.before.expand(len(vectors), -1, -1)
         return torch.cat([before, self.from_first(vectors)], dim=1)
 
@@ -44,20 +49,18 @@ class Template:
             parts += [vectors[:, number, None], text.expand(len(vectors), -1, -1)]
         return torch.cat(parts, dim=1)
 
-    def _checked(self, vectors: Tensor) -> Tensor:
-        """vectors as (rows, count, width)."""
-        if not self.count:
-            raise ValueError(f"the prompt needs a {NOKEN}, where the vector goes: {short(self.prompt)}")
-        check_vectors(vectors)
-        width = self.before.shape[1]
-        rows = torch.atleast_2d(vectors)
-        if self.count == 1 and rows.dim() == 2:
-            rows = rows[:, None]
-        if rows.dim() != 3 or rows.shape[1:] != (self.count, width) or not len(rows):
-            shape = f"(rows, {width})" if self.count == 1 else f"(rows, {self.count}, {width})"
-            got = tuple(vectors.shape)
-            raise ValueError(f"the prompt has {self.count} {NOKEN}: vectors must be {shape}, got {got}")
-        return rows
+
+def per_place(vectors: Tensor, count: int, width: int, name: str = "vectors") -> Tensor:
+    """Vectors for a prompt with `count` <noken> as (rows, count, width); ValueError for other shapes."""
+    check_vectors(vectors, name)
+    rows = torch.atleast_2d(vectors)
+    if count == 1 and rows.dim() == 2:
+        rows = rows[:, None]
+    if rows.dim() != 3 or rows.shape[1:] != (count, width) or not len(rows):
+        shape = f"(rows, {width})" if count == 1 else f"(rows, {count}, {width})"
+        got = tuple(vectors.shape)
+        raise ValueError(f"the prompt has {count} {NOKEN}: {name} must be {shape}, got {got}")
+    return rows
 
 
 def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
@@ -67,10 +70,4 @@ def fill(lab: Embedder, prompt: str, vectors: Tensor) -> Tensor:
 
 def word_vector(lab: Embedder, word: str) -> Tensor:
     """The embedding of a word with a space before it, (width,), float32 on the CPU: its last token's."""
-    return lab.embed(f" {word}")[0, -1].float().cpu()
-
-
-def _embed(lab: Embedder, text: str) -> Tensor:
-    """The embeddings of a text, (tokens, width); none for an empty text."""
-    ids = lab.ids(text) if text else torch.empty(0, dtype=torch.long)
-    return lab.embed_ids(ids)
+    return lab.embed_ids(lab.ids_behind(f" {word}"))[-1].float().cpu()

@@ -1,6 +1,7 @@
 """Nokens in a file, with the model they belong to; another model cannot load them."""
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,8 @@ def save_nokens(
 ) -> None:
     """Write vectors (rows, width), (rows, k, width) or (width,) with their model to a safetensors file.
 
-    The model, its revision and width, `prompt` and `table` are in the file's header, as JSON. Raises
-    ValueError for vectors of another width, or with NaN or infinity.
+    The model, its revision, width and median token norm, `prompt` and `table` are in the file's header, as
+    JSON. Raises ValueError for vectors of another width, or with NaN or infinity.
     """
     from safetensors.torch import save
 
@@ -42,6 +43,7 @@ def save_nokens(
     if vectors.dim() > 3 or vectors.shape[-1] != lab.width or not len(vectors):
         raise ValueError(f"nokens of {lab.name} must be (rows, {lab.width}), got {tuple(vectors.shape)}")
     header = {"model": lab.name, "revision": lab.revision, "width": lab.width, "prompt": prompt}
+    header["token_norm"] = lab.space.median_norm
     header["table"] = None if table is None else json.loads(table.to_json(orient="table", index=False))
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,8 @@ def save_nokens(
 
 
 def load_nokens(path: str | os.PathLike, lab: Embedder) -> SavedNokens:
-    """Read a file of `save_nokens`. Raises ValueError for another file, and for nokens of another model."""
+    """Read a file of `save_nokens`. Raises ValueError for another file, and for nokens of another model or
+    of another scale: before transformers 5.4 Gemma's embeddings were scaled after its embedding module."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -66,11 +69,9 @@ def load_nokens(path: str | os.PathLike, lab: Embedder) -> SavedNokens:
     if saved_for != (lab.name, lab.revision, lab.width):
         saved = "{}, revision {}, width {}".format(*saved_for)
         raise ValueError(f"these nokens are of {saved}; this is {lab.name}, {lab.revision}, {lab.width}")
-    return SavedNokens(vectors, header["prompt"], _as_table(header["table"]))
-
-
-def _as_table(record: dict | None) -> pd.DataFrame | None:
-    if record is None:
-        return None
-    columns = [field["name"] for field in record["schema"]["fields"]]
-    return pd.DataFrame(record["data"], columns=columns)
+    norm, norm_here = header.get("token_norm"), lab.space.median_norm
+    if norm and not math.isclose(norm, norm_here, rel_tol=0.01):  # number formats round by less
+        norms = f"a token's norm was {norm:.4g} when these nokens were saved and is {norm_here:.4g} here"
+        raise ValueError(f"{norms}: another version of transformers, which scales embeddings elsewhere")
+    table = None if header["table"] is None else pd.DataFrame(header["table"]["data"])
+    return SavedNokens(vectors, header["prompt"], table)

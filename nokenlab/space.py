@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from numbers import Integral
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from nokenlab.errors import check_vectors, short
+from nokenlab.errors import check_count, check_vectors
 
 BATCH = 1024  # vectors whose cosines to all tokens are in memory at once
 
@@ -91,8 +90,7 @@ class EmbeddingSpace:
         check_vectors(vectors)
         if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.width or not len(vectors):
             raise ValueError(f"this space has width {self.width}, got {tuple(vectors.shape)}")
-        if not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"k must be a whole number, at least 1, got {short(k)}")
+        check_count(k, "k")
         query = torch.atleast_2d(vectors).to(self.vectors.device, torch.float32)  # (rows, width)
         order = torch.cat([self._order(batch, min(k, len(self))) for batch in query.split(BATCH)])
         tables = [self._neighbours(query[row], rows) for row, rows in enumerate(order)]

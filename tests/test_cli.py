@@ -74,6 +74,18 @@ def test_all_notebooks_if_none_is_named(place, runs):
     assert [name for name, _ in runs] == ["01-one", "02-two", "01-one"]
 
 
+def test_each_of_several_models_has_a_folder_and_one_page_shows_them(place, runs, capsys):
+    assert main(["run", "02", "--model", "default", "--model", "some/other"]) == 0
+    assert [parameters["model"] for _, parameters in runs] == ["default", "some/other"]
+    assert sorted(path.name for path in (place / "results").iterdir()) == [
+        "default",
+        "other",
+        "side-by-side.html",
+    ]
+    assert exit_code("run", "02", "--model", "a/x", "--model", "b/x") == 2
+    assert "two of the models have one name" in capsys.readouterr().err
+
+
 def test_parameters_go_to_those_that_have_them(place, runs):
     words = ["run", "-p", "word", "5", "-p", "seeds", "[3, 4]", "-p", "scale", "-1e-3", "--model", "m=1"]
     assert main(words) == 0

@@ -26,6 +26,10 @@ def test_bad_inputs_of_the_commands_are_refused_well():
     }
 
 
+def test_bad_inputs_of_python_and_models_are_refused_well():
+    assert badly([*everything.of_python(), *everything.of_models()]) == []
+
+
 def test_every_parameter_of_every_notebook_is_hunted():
     names = {case.name for case in commands.of_parameters()}
     for path in commands.NOTEBOOKS:

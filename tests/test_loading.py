@@ -106,7 +106,55 @@ def test_a_no_of_the_hub_is_told_with_what_helps(monkeypatch):
     answer(monkeypatch, info("config.json", "pytorch_model.bin"))
     assert "no safetensors weights" in refusal("some/model")
     answer(monkeypatch, info("model.gguf"))
-    assert "no config.json" in refusal("some/model")
+    assert "its weights are GGUF" in refusal("some/model")
+    answer(monkeypatch, info("config.json", "model.safetensors", "adapter_config.json"))
+    assert "adapter (LoRA) of its base model" in refusal("some/model")
+
+
+def test_a_cause_is_told_whole_with_the_token_and_what_helps(monkeypatch, tmp_path):
+    def unauthorized(kind, **message):
+        response = SimpleNamespace(headers={}, request=None, status_code=401)
+        return kind("401 Client Error: Unauthorized for url: …", response=response, **message)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    for kind in (errors.HfHubHTTPError, errors.RepositoryNotFoundError):
+        answer(monkeypatch, unauthorized(kind))
+        assert "you have no token; `hf auth login` asks for one" in refusal("some/model")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    message = refusal("some/model")
+    assert "yours is in HF_TOKEN" in message and "secret" not in message
+    long = "Internal Error - We're working hard to fix this as soon as possible!"
+    answer(
+        monkeypatch,
+        errors.HfHubHTTPError(
+            "500", response=SimpleNamespace(headers={}, request=None, status_code=500), server_message=long
+        ),
+    )
+    assert long in refusal("some/model")
+    long = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate"
+    answer(monkeypatch, ConnectionError(long))
+    assert long in refusal("some/model")
+    answer(monkeypatch, errors.OfflineModeIsEnabled("Cannot reach https://…: offline mode is enabled."))
+    assert "HF_HUB_OFFLINE=1 keeps nokenlab off the hub; unset it" in refusal("some/model")
+
+
+def test_a_shard_that_is_missing_is_named_by_load_and_by_fetch(no_hub, fetched):
+    (fetched / "model.safetensors").rename(fetched / "model-00001-of-00002.safetensors")
+    shards = {name: f"model-0000{name}-of-00002.safetensors" for name in "12"}
+    (fetched / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    missing = "1 of its 2 files of weights are missing: model-00002-of-00002.safetensors"
+    assert missing in refusal(fetched)
+    assert "model-00002-of-00002.safetensors" in refusal("some/model")
+    for model in (str(fetched), "some/model"):
+        for check in (False, True):
+            with pytest.raises(ValueError, match=missing):
+                hub.fetch(model, check=check)
+
+
+def test_a_folder_has_no_revision(tiny_folder):
+    for model in (tiny_folder, None, "default"):
+        assert "without revisions; leave out revision='x'" in refusal(model, revision="x")
 
 
 @pytest.fixture

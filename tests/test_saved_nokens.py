@@ -1,5 +1,7 @@
 """Nokens in a file, with the model they belong to."""
 
+import copy
+
 import pytest
 import torch
 from helpers.tiny_models import TINY, tiny_model, tiny_tokenizer
@@ -95,3 +97,14 @@ def test_other_files_are_refused(lab, tmp_path):
     for name in ("text", "weights", "half"):
         with pytest.raises(ValueError, match="not a file of nokens that nokenlab wrote"):
             nl.load_nokens(tmp_path / name, lab)
+
+
+def test_nokens_of_another_scale_are_refused(lab, tmp_path):
+    """As of a Gemma whose embeddings another version of transformers scales inside the model."""
+    nl.save_nokens(tmp_path / "nokens", lab, torch.ones(2, lab.width))
+    scaled = nl.Lab(copy.deepcopy(lab.model), lab.tokenizer, lab.name, lab.revision)
+    scaled.model.get_input_embeddings().weight.data *= lab.width**0.5
+    with pytest.raises(ValueError, match=r"a token's norm was .* when these nokens were saved and is"):
+        nl.load_nokens(tmp_path / "nokens", scaled)
+    half = nl.Lab(copy.deepcopy(lab.model).bfloat16(), lab.tokenizer, lab.name, lab.revision)
+    assert torch.equal(nl.load_nokens(tmp_path / "nokens", half).vectors, torch.ones(2, lab.width))

@@ -83,7 +83,7 @@ def _corner(lab: Embedder, name: str) -> tuple[Tensor, str]:
     """A corner's vector (width,), and its note."""
     if name == CENTROID:
         return lab.space.centroid.cpu(), "the mean of all tokens"
-    ids = lab.ids(f" {name}").tolist()
+    ids = lab.ids_behind(f" {name}").tolist()
     note = f"{name!r} is {len(ids)} tokens; its last, {lab.token(ids[-1])!r}, stands for it"
     return word_vector(lab, name), note if len(ids) > 1 else ""
 

@@ -15,9 +15,11 @@ from nokenlab.models.families import (
 )
 
 MOST_LAYERS = 1000  # more are a mistake, and would take minutes to count
+MELODY = "it is a MusicGen Melody, which nokenlab does not have; music_lab.load takes facebook/musicgen-small"
 REASONS = {  # part of a message of transformers, and the reason it is replaced with
     "custom code": "it requires code of its own, which is never run here",
     "ignore_mismatched_sizes": "its weights have other shapes than its configuration says",
+    "`model_type` key": "its config.json has no model_type: it was not written by transformers",
     "does not recognize this architecture": "transformers does not have its architecture",
     "backend tokenizer": "it has no tokenizer, or one that cannot be read",
 }
@@ -36,6 +38,8 @@ def check_kind(config) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CAUSAL
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING as MASKED
 
+    if config.model_type == "musicgen_melody":
+        raise ValueError(MELODY)
     if config.model_type.startswith("musicgen"):
         raise ValueError(
             "it makes music, not text; nokenlab.music.music_lab loads it, and notebook 06 plays it"

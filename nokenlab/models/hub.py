@@ -2,15 +2,14 @@
 
 import hashlib
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from nokenlab.errors import first_line, short
-from nokenlab.models import fitness, gguf_files, integrity, memory, packaged
+from nokenlab.errors import LONGEST, cut, first_line, short
+from nokenlab.models import fitness, formats, gguf_files, integrity, memory, packaged
 
 NO_CODE = {"trust_remote_code": False}  # without it transformers asks at the terminal whether code may run
-NO_FOLDER = "there is no folder of that name"
+NO_FOLDER = "there is no such folder"
 FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
@@ -26,9 +25,10 @@ def fetch(model: str | None = None, check: bool = False, accept_terms: bool = Fa
     source, _ = locate(model)
     folder = source if isinstance(source, Path) else _download(source)
     try:
-        check_files(path.name for path in folder.iterdir())
-    except ValueError as error:
-        raise ValueError(f"cannot use the model {short(folder.name, 40)}: {error}") from None
+        formats.check_folder(folder)
+    except Exception as error:  # any kind: the files may be anyone's
+        reason = fitness.in_words(error)
+        raise ValueError(f"cannot use the model {short(folder.name, 40)}: {reason}") from error
     if check:
         integrity.check(folder)
     return folder
@@ -56,15 +56,23 @@ def locate(model: str | os.PathLike | None) -> tuple[Path | str, str]:
     if not isinstance(model, str | os.PathLike):
         raise ValueError(f"a model is a hub id or the path of a folder, got {short(model)}")
     path = Path(model).expanduser()
+    if not str(model) or not os.path.exists(path):  # pathlib raises for a name that is too long
+        _check(str(model), formats.check_name, str(model))
+        return str(model), str(model)
     if gguf := gguf_files.find(path):
         return gguf_files.converted(gguf.resolve()), gguf.stem
-    if str(model) and path.is_dir():
-        return path.resolve(), path.resolve().name
-    if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
-        raise ValueError(
-            f"cannot load the model {short(str(model))}: it is neither a folder nor a name the hub can have"
-        )
-    return str(model), str(model)
+    if not path.is_dir():
+        raise _refusal(str(model), f"it is a file; write the folder that it is in, {path.parent}")
+    return path.resolve(), path.resolve().name
+
+
+def source(where: Path | str, revision: str | None) -> dict:
+    """What transformers needs to load from a folder or the hub; ValueError for a revision of a folder."""
+    if not isinstance(where, Path):
+        return NO_CODE | on_hub(where, revision)
+    if revision:
+        raise _refusal(where.name, f"it is a folder, without revisions; leave out revision={short(revision)}")
+    return NO_CODE
 
 
 def on_hub(name: str, revision: str | None) -> dict:
@@ -78,47 +86,70 @@ def on_hub(name: str, revision: str | None) -> dict:
         info = HfApi().model_info(name, revision=revision, timeout=15)
         if info.gated:
             HfApi().auth_check(name)
-    except errors.GatedRepoError as error:
-        reason = "it is gated: accept its terms on its page on the model hub, then run `hf auth login`"
-        raise _refusal(name, reason) from error
-    except errors.RevisionNotFoundError as error:
-        raise _refusal(name, f"the model hub has it, but no revision {revision!r}") from error
-    except errors.RepositoryNotFoundError as error:
-        reason = f"{NO_FOLDER}, and the model hub has no such model (a private one needs `hf auth login`)"
-        raise _refusal(name, reason) from error
     except (errors.HFValidationError, errors.HfHubHTTPError) as error:
-        raise _refusal(name, f"{NO_FOLDER}, and the model hub says: {first_line(error, 60)}") from error
+        raise _refusal(name, _answer(error, revision)) from error
     except Exception as error:  # out of reach, of whatever kind the network library has
         config = try_to_load_from_cache(name, "config.json", revision=revision)
         if isinstance(config, str):  # …/snapshots/<commit>/config.json, of an earlier download
+            _check(name, formats.check_folder, Path(config).parent)
             return {"local_files_only": True, "revision": Path(config).parent.name}
-        reason = f"{NO_FOLDER}, and the model hub is out of reach ({first_line(error, 50)})"
+        reason = f"{NO_FOLDER}, and the model hub is out of reach: {first_line(error)}"
+        if isinstance(error, errors.OfflineModeIsEnabled):
+            reason = "it is not on this machine, and HF_HUB_OFFLINE=1 keeps nokenlab off the hub; unset it"
         raise _refusal(name, reason) from error
-    try:
-        check_files(file.rfilename for file in info.siblings)
-    except ValueError as error:
-        raise _refusal(name, str(error)) from None
+    _check(name, formats.check_files, [file.rfilename for file in info.siblings])
     return {"revision": info.sha}
 
 
-def check_files(names: Iterable[str]) -> None:
-    """ValueError for a folder or repository, by its file names, without a model that can be read safely."""
-    names = list(names)
-    if "config.json" not in names:
-        raise ValueError("it has no config.json, so it is no model for transformers")
-    if not any(name.endswith(".safetensors") for name in names):
-        raise ValueError("it has no safetensors weights; other kinds can run code and are not read")
+def _answer(error: Exception, revision: str | None) -> str:
+    """Why the hub does not give a model, and what to do."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return f"it is gated: accept its terms on its page on the model hub, then log in ({_token()})"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"the model hub has it, but no revision {short(revision, 40)}"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return f"{NO_FOLDER}, and the model hub has no such model, or it is private ({_token()})"
+    if isinstance(error, errors.HfHubHTTPError):
+        if error.response.status_code == 401:
+            return f"the model hub answers 401, not authorized ({_token()})"
+        return f"{NO_FOLDER}, and the model hub says: {error.server_message or first_line(error)}"
+    return first_line(error)
+
+
+def _token() -> str:
+    """Where the token for the hub comes from, and how to get one."""
+    from huggingface_hub import constants, get_token
+
+    if not get_token():
+        return "you have no token; `hf auth login` asks for one"
+    if os.environ.get("HF_TOKEN"):
+        return "yours is in HF_TOKEN, which may be wrong or not have the rights"
+    return f"yours is in {constants.HF_TOKEN_PATH}; `hf auth login` replaces it"
+
+
+def _check(name: str, check: Callable[[object], None], value) -> None:
+    """A check of `formats`, with the name of the model in its message."""
+    try:
+        check(value)
+    except ValueError as error:
+        raise _refusal(name, str(error)) from None
 
 
 def _refusal(name: str, reason: str) -> ValueError:
-    return ValueError(f"cannot load the model {short(name, 40)}: {reason}")
+    return ValueError(cut(f"cannot load the model {short(name, 40)}: {reason}", LONGEST))
 
 
 def revision_of(folder: Path) -> str:
-    """A folder has no commit: a digest of its configuration and file sizes is used for one."""
+    """A folder has no commit: a digest of its configuration and file sizes is used for one.
+
+    ValueError for a folder without a model.
+    """
     for model in packaged.MODELS.values():
         if folder == packaged.home(model):
             return model.revision
+    formats.check_folder(folder)
     files = sorted((path.name, path.stat().st_size) for path in folder.iterdir() if path.is_file())
     config = (folder / "config.json").read_bytes()
     return "folder " + hashlib.sha256(config + repr(files).encode()).hexdigest()[:12]

@@ -7,6 +7,7 @@ in a language model.
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ from tqdm import tqdm
 from nokenlab import loading
 from nokenlab.decode.padding import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
-from nokenlab.models import hub, memory
+from nokenlab.errors import check_count, short
+from nokenlab.models import fitness, hub, memory
 from nokenlab.music import captured_step, draws, tiny_musicgen
 
 STEPS_CAPTURED_ON = "cuda"  # graphs are its own
@@ -49,10 +51,14 @@ class MusicLab(Embedder):
         the sound follow the prompt more closely. Rows run in batches of `batch_size`, by default
         `clips_at_once`, which is halved where memory runs out. With `progress` a bar on standard error counts
         clips, and seconds of sound per second. ValueError for a clip of less than 0.1 or more than 30
-        seconds, and for a number of seeds that is not that of rows.
+        seconds, for guidance below 1 or above 1000, and for a number of seeds that is not that of rows.
         """
-        if not 0.1 <= seconds <= 30:
-            raise ValueError(f"a clip may last 0.1 to 30 seconds, got {seconds}")
+        if not isinstance(seconds, Real) or not 0.1 <= seconds <= 30:
+            raise ValueError(f"a clip may last 0.1 to 30 seconds, got {short(seconds)}")
+        if not isinstance(guidance, Real) or not 1 <= guidance <= 1000:
+            raise ValueError(f"guidance must be a number from 1 to 1000, got {short(guidance)}")
+        if batch_size is not None:
+            check_count(batch_size, "batch_size")
         prompts = as_rows(prompts, self.embed)
         seeds = row_seeds([seed] * len(prompts) if isinstance(seed, int) else seed, len(prompts))
         start = time.perf_counter()
@@ -114,6 +120,8 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
     device = memory.devices()[0] if device == "auto" else device
     with _quiet():
         if model is None or model == "default":
+            if revision:
+                raise ValueError("the tiny MusicGen has no revisions; leave out revision=")
             return MusicLab(*tiny_musicgen.tiny())
         from transformers import AutoModelForTextToWaveform
 
@@ -123,6 +131,8 @@ def load(model: str | None = None, *, revision=None, device=None, dtype: str = "
 
 
 def _check_kind(config) -> None:
+    if config.model_type == "musicgen_melody":
+        raise ValueError(fitness.MELODY)
     if config.model_type != "musicgen":
         raise ValueError(f"it is not a MusicGen but a {config.model_type!r} model")
 

@@ -71,7 +71,9 @@ def _target_ids(lab: Lab, target: str, name: str, tokens: int) -> Tensor:
     check_text(target, name)
     if NOKEN in target:
         raise ValueError(f"{name} is what the model is to say; {NOKEN} goes into the prompt: {short(target)}")
-    ids = lab.ids(target)
+    ids = lab.ids_behind(target)
+    if not len(ids):
+        raise ValueError(f"{name} has no tokens: the tokenizer of {lab.name} drops {short(target)}")
     if ids.max() >= lab.model.get_input_embeddings().num_embeddings:
         raise ValueError(f"{name} has a noken of your own, a token the model cannot say: {short(target)}")
     lab.check_room(tokens, len(ids), f"the length of {name}")

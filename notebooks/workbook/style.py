@@ -10,27 +10,43 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
 from nokenlab.spelling import spelled
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MARKERS = "os^Dv*X"  # one shape per colour, so that colour is never the only sign
 NOTO = {  # for letters that Matplotlib's DejaVu does not have: font -> package and file
     "Noto Sans CJK JP": ("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
     "Noto Emoji": ("manimgx_fonts", "NotoEmoji[wght].ttf"),
 }
+_SCRIPTS = "NotoSans*[[]wght].ttf"  # fonts of other scripts, in the package of Noto Emoji
 _HALF = "\ue000"  # stands for the second half of a wide letter while lines are measured
+
+
+class ScriptFigure(Figure):
+    """A figure whose texts are drawn in the fonts of their scripts: Devanagari, Thai, Ethiopic, …
+
+    Only texts that need such a font have it, since each font makes every text slower to draw.
+    """
+
+    def draw(self, renderer) -> None:
+        letters = _letters()
+        for text in self.findobj(Text):
+            fonts = {_scripts().get(ord(char)) for char in text.get_text() if ord(char) not in letters}
+            if missing := fonts - {None, *text.get_family()}:
+                text.set_family([*text.get_family(), *sorted(missing)])
+        super().draw(renderer)
 
 
 def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared):
     """An empty figure, width × height inches, and its axes: one, or an array. Not a pyplot figure."""
-    from matplotlib.figure import Figure
-
     add_fonts()
-    fig = Figure(figsize=(width, height), layout="constrained")
+    fig = ScriptFigure(figsize=(width, height), layout="constrained")
     axes = fig.subplots(rows, columns, **shared)
     for ax in fig.axes:
         ax.spines[["top", "right"]].set_visible(False)
@@ -63,8 +79,12 @@ def reach(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") 
 def shown(text: str) -> str:
     """`text` for a figure: `spelled`, dollars escaped, and □ for a letter that no font here has."""
     letters = _letters()
-    drawable = (char if ord(char) in letters else "\N{WHITE SQUARE}" for char in spelled(text))
-    return "".join(drawable).replace("$", r"\$")
+
+    def drawable(char: str) -> bool:
+        return ord(char) in letters or ord(char) in _scripts()
+
+    chars = (char if drawable(char) else "\N{WHITE SQUARE}" for char in spelled(text))
+    return "".join(chars).replace("$", r"\$")
 
 
 def wrap(text: str, width: int, lines: int | None = None) -> str:
@@ -89,10 +109,25 @@ def add_fonts() -> None:
 
 @cache
 def _letters() -> frozenset[int]:
-    """The code points that the fonts of figures have."""
+    """The code points that the fonts of all texts have."""
     from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     add_fonts()
     paths = (findfont(FontProperties(family=[name])) for name in rcParams["font.family"])
     return frozenset().union(*(get_font(path).get_charmap() for path in paths))
+
+
+@cache
+def _scripts() -> dict[int, str]:
+    """The font of each code point that the fonts of all texts do not have."""
+    from matplotlib.font_manager import fontManager, get_font
+
+    package, _ = NOTO["Noto Emoji"]
+    fonts = {}
+    for file in sorted(files(package).glob(_SCRIPTS)) if find_spec(package) else []:
+        fontManager.addfont(file)
+        fontManager.ttflist.append(replace(fontManager.ttflist[-1], weight="bold"))  # drawn as regular
+        for letter in get_font(file).get_charmap():
+            fonts.setdefault(letter, fontManager.ttflist[-1].name)
+    return fonts

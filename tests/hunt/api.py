@@ -10,6 +10,7 @@ from helpers.tiny_models import PADDING_ROWS, tiny_model, tiny_tokenizer
 import nokenlab as nl
 from hunt.judge import WELL, Case, Verdict
 from nokenlab import measures
+from nokenlab.music import music_lab
 
 PROMPT = "Red is the first"
 W = 32  # the width of the tiny model
@@ -74,7 +75,7 @@ def raises(*_, **__):
 
 def cases() -> list[Case]:
     """All that is tried: each is a function of a lab."""
-    return [*_vectors(), *_seeds(), *_texts(), *_numbers(), *_hooks()]
+    return [*_vectors(), *_seeds(), *_texts(), *_numbers(), *_hooks(), *_music()]
 
 
 def _vectors() -> list[Case]:
@@ -185,7 +186,7 @@ def _numbers() -> list[Case]:
         "position=None": (lambda lab: nl.replace(lab.embed(PROMPT), None, x), "position None"),
         "two prompts": (
             lambda lab: nl.replace(lab.embed(PROMPT).repeat(2, 1, 1), 0, x),
-            "must be one prompt",
+            "must be of one text",
         ),
         "insert after two": (
             lambda lab: nl.insert(lab.embed("a"), x, torch.ones(2, 1, W)),
@@ -223,6 +224,15 @@ def _numbers() -> list[Case]:
         "a table's bad name": (lambda lab: nl.Results(lab).table(None, "../x"), "may have letters"),
         "no chat model": (lambda lab: lab.ids("red", chat=True), "not a chat model"),
         "next_token k": (lambda lab: measures.next_token(lab, np.ones((1, 5))), "torch tensor"),
+        "an id of no word": (
+            lambda lab: lab.with_nokens(w=x).embed_ids(torch.tensor([len(lab.tokenizer)]).clamp_min(10**5)),
+            "ids of tiny-llama are 0 to",
+        ),
+        "a start-of-text token alone": (lambda lab: lab.generate("<s>"), "no tokens"),
+        "an unfilled <noken>": (lambda lab: lab.generate("The <noken> is"), "fill it: nl.fill"),
+        "an unfilled <noken> behind <s>": (lambda lab: lab.embed("<s><noken>"), "fill it"),
+        "one vector for two places": (lambda lab: nl.fill(lab, "<noken> <noken>", x), "has 2 <noken>"),
+        "nl.load, revision": (lambda lab: nl.load(revision="x"), "leave out revision='x'"),
         "nl.load of a number": (lambda lab: nl.load(3), "model"),
         "nl.load, dtype": (lambda lab: nl.load(dtype="int8"), "dtype 'int8' is not one of"),
         "nl.load, device": (lambda lab: nl.load(device="abacus"), "device 'abacus' is not on this machine"),
@@ -242,6 +252,24 @@ def _hooks() -> list[Case]:
             "feed mu",
         ),
         Case("a feed that is none", lambda lab: lab.generate(PROMPT, 3, feed=3), "feed must be"),
+    ]
+
+
+def _music() -> list[Case]:
+    music = music_lab.load()
+    bad = {
+        "seconds": ("3", 0, 31, None, float("nan")),
+        "guidance": ("3", 0, -1, None, float("nan"), float("inf")),
+        "batch_size": ("3", 0, -1, 1.5),
+    }
+    return [
+        Case(
+            f"play, {name}={x!r}",
+            lambda lab, name=name, x=x: music.play("a", **{name: x}),
+            "clip may|must be",
+        )
+        for name, values in bad.items()
+        for x in values
     ]
 
 

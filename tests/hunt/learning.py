@@ -37,8 +37,8 @@ CONSTRAINTS = {
     "near('red', -1)": (lambda: nl.constraints.near("red", -1), "must be a number above 0"),
 }
 NAMES = {
-    "no word": ({"a b": torch.ones(W)}, "is no name"),
-    "noken": ({"noken": torch.ones(W)}, "is no name"),
+    "no word": ({"a b": torch.ones(W)}, "choose another word"),
+    "noken": ({"noken": torch.ones(W)}, "choose another word"),
     "another width": ({"blorp": torch.ones(W + 1)}, "must be one vector"),
     "NaN": ({"blorp": torch.full((W,), torch.nan)}, "must be finite"),
     "a list": ({"blorp": [0.0] * W}, "must be a torch tensor"),

@@ -79,6 +79,35 @@ def _index(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": shards}))
 
 
+def _cache(folder: Path) -> None:
+    snapshot = folder / "snapshots" / "0123abcd"
+    snapshot.mkdir(parents=True)
+    for path in [path for path in folder.iterdir() if path.is_file()]:
+        path.rename(snapshot / path.name)
+
+
+def _checkpoints(folder: Path) -> None:
+    (folder / "checkpoint-500").mkdir()
+    for path in [path for path in folder.iterdir() if path.is_file()]:
+        path.rename(folder / "checkpoint-500" / path.name)
+
+
+def _only(folder: Path, name: str, content: str = "{}") -> None:
+    _empty(folder)
+    (folder / name).write_text(content)
+
+
+def _add(folder: Path, name: str, content: str = "{}") -> None:
+    (folder / name).write_text(content)
+
+
+def _without_type(folder: Path) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({key: config[key] for key in config if key != "model_type"}))
+
+
+ADAPTER = json.dumps({"base_model_name_or_path": "org/base"})
 DAMAGES = {  # what is done, and what the line must say
     "an empty folder": (_empty, "no config.json"),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no safetensors weights"),
@@ -95,7 +124,35 @@ DAMAGES = {  # what is done, and what the line must say
         lambda f: _weights(f, lambda w: w | {"model.norm.weight": torch.ones(7)}),
         "other shapes than its configuration says",
     ),
-    "a shard that is not there": (_index, "cannot load"),
+    "a shard that is not there": (_index, "1 files of weights are missing: model-00002-of-00002"),
+    "weights that Git LFS did not bring": (
+        lambda f: _add(f, "model.safetensors", "version https://git-lfs.github.com/spec/v1\n"),
+        "run `git lfs pull`",
+    ),
+    "a LoRA adapter": (
+        lambda f: _only(f, "adapter_config.json", ADAPTER),
+        "adapter .LoRA. of 'org/base'.*peft",
+    ),
+    "a LoRA adapter beside a model": (
+        lambda f: _add(f, "adapter_config.json", ADAPTER),
+        "adapter .LoRA. of 'org/base', which would be left out",
+    ),
+    "an ONNX export": (lambda f: _only(f, "model.onnx"), "ONNX"),
+    "a model of images": (lambda f: _only(f, "model_index.json"), "diffusers"),
+    "Meta's own format": (lambda f: _only(f, "params.json"), "own format"),
+    "a folder of the hub's cache": (_cache, "the model is in its folder snapshots/0123abcd"),
+    "a training's folder": (_checkpoints, "the model is in its folder checkpoint-500"),
+    "a config without model_type": (_without_type, "no model_type"),
+    "a row of NaN": (
+        lambda f: _weights(
+            f, lambda w: w | {"model.embed_tokens.weight": w["model.embed_tokens.weight"] * torch.nan}
+        ),
+        "embeddings of .* must be finite",
+    ),
+    "MusicGen Melody": (
+        lambda f: _config(f, model_type="musicgen_melody"),
+        "Melody, which nokenlab does not have",
+    ),
     "garbage config": (lambda f: (f / "config.json").write_bytes(bytes(range(256))), "cannot load"),
     "a config that is a list": (lambda f: (f / "config.json").write_text("[]"), "cannot load"),
     "a config of nothing": (lambda f: (f / "config.json").write_text("{}"), "cannot load"),
@@ -115,11 +172,37 @@ DAMAGES = {  # what is done, and what the line must say
 }
 
 
+NAMES = {  # how people name a model: what the line must say
+    "https://huggingface.co/microsoft/phi-2": "write 'microsoft/phi-2'$",
+    "https://huggingface.co/microsoft/phi-2/tree/v1": "write 'microsoft/phi-2', revision='v1'",
+    "huggingface.co/microsoft/phi-2/blob/main/config.json": "write 'microsoft/phi-2', revision='main'",
+    "hf.co/microsoft/phi-2?library=transformers": "write 'microsoft/phi-2'$",
+    "hf://microsoft/phi-2": "write 'microsoft/phi-2'$",
+    "https://github.com/org/model": "an address; write a folder, or an id",
+    "microsoft/phi-2@v1": "write 'microsoft/phi-2', revision='v1'",
+    "models--microsoft--phi-2": "write 'microsoft/phi-2'$",
+    "llama3:8b": "ollama has it",
+    "org/model:Q4_K_M": "ollama has it",
+    "C:\\models\\phi": "a path of Windows",
+    "models\\phi": "a path of Windows",
+    "/no/such/folder": "neither a folder nor a name the hub can have",
+    "./none": "neither a folder nor a name the hub can have",
+    "~/none": "neither a folder nor a name the hub can have",
+    "org/model/part": "neither a folder nor a name the hub can have",
+    "Phi 2": "neither a folder nor a name the hub can have",
+    "": "neither a folder nor a name the hub can have",
+    __file__: "it is a file; write the folder that it is in",
+    "microsoft/phi-2": "HF_HUB_OFFLINE=1 keeps nokenlab off the hub|is out of reach",
+    "x" * 5000: "cannot load the model",
+}
+
+
 def cases(place: Path) -> list[Case]:
-    """Each damage, to be loaded; `place` gets the folders."""
+    """Each damage, to be loaded, and each name; `place` gets the folders."""
     whole = place / "whole"
     save_tiny("llama", whole)
-    return [_case(whole, place, name, says) for name, (_, says) in DAMAGES.items()]
+    damages = [_case(whole, place, name, says) for name, (_, says) in DAMAGES.items()]
+    return damages + [Case(f"nl.load: {n[:40]}", lambda n=n: nl.load(n), says) for n, says in NAMES.items()]
 
 
 def _case(whole: Path, place: Path, name: str, says: str) -> Case:
@@ -127,7 +210,7 @@ def _case(whole: Path, place: Path, name: str, says: str) -> Case:
 
     def load():
         try:
-            return nl.load(str(folder))
+            return nl.load(str(folder)).space.median_norm
         finally:
             if (folder / RAN).exists():
                 raise RuntimeError("code of the model was run")

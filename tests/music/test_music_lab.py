@@ -170,10 +170,15 @@ def test_playing_leaves_the_global_generator_alone(music):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("seconds", [31, 0])
-def test_a_clip_too_long_or_too_short_is_refused(music, seconds):
-    with pytest.raises(ValueError, match="to 30 seconds"):
-        music.play(music.embed(PROMPT), seconds)
+@pytest.mark.parametrize(
+    "options, message",
+    [({"seconds": seconds}, "to 30 seconds") for seconds in (31, 0, "3", None, float("nan"))]
+    + [({"guidance": x}, "guidance must be a number from 1 to 1000") for x in (0, -1, float("nan"), "3")]
+    + [({"batch_size": x}, "batch_size must be a whole number, at least 1") for x in (-1, 1.5, 0)],
+)
+def test_arguments_are_checked_before_a_clip_is_played(music, options, message):
+    with pytest.raises(ValueError, match=message):
+        music.play(music.embed(PROMPT), **{"seconds": SHORT} | options)
 
 
 def test_music_is_not_text_and_text_is_no_music(music, tiny_folder, tmp_path):
@@ -185,5 +190,14 @@ def test_music_is_not_text_and_text_is_no_music(music, tiny_folder, tmp_path):
     music.tokenizer.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="it makes music"):
         nl.load(tmp_path)
+    with pytest.raises(ValueError, match="the tiny MusicGen has no revisions"):
+        music_lab.load(revision="x")
+    config = tmp_path / "config.json"
+    text = config.read_text()
+    config.write_text(text.replace('"model_type": "musicgen"', '"model_type": "musicgen_melody"'))
+    for load in (nl.load, music_lab.load):  # one answer: neither sends to the other
+        with pytest.raises(ValueError, match="it is a MusicGen Melody, which nokenlab does not have"):
+            load(tmp_path)
+    config.write_text(text)
     again = music_lab.load(tmp_path)
     assert torch.equal(again.play(again.embed(PROMPT), SHORT), music.play(music.embed(PROMPT), SHORT))

@@ -23,10 +23,12 @@ def test_wrap():
 
 
 @pytest.mark.parametrize("weight", ["normal", "bold"])
-def test_chinese_and_emoji_are_drawn_without_a_warning(weight, caplog, tmp_path):
+def test_the_scripts_of_the_world_and_emoji_are_drawn_without_a_warning(weight, caplog, tmp_path):
     fig, ax = style.figure(2, 2)
     assert isinstance(fig, matplotlib.figure.Figure)
     ax.set_title("犬は速い。 这们 한국어 🙂🚀", weight=weight)
+    ax.set_xlabel(style.shown("हिन्दी বাংলা தமிழ் ไทย አማርኛ ភាសា"), weight=weight)
+    assert "\N{WHITE SQUARE}" not in ax.get_xlabel()
     ax.text(0, 0, style.shown(f"犬 🙂 {RARE}"), weight=weight)
     drawn(fig, tmp_path)
     assert not caplog.records  # Matplotlib logs a font that it cannot find

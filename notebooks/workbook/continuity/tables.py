@@ -56,7 +56,7 @@ def contrast(lab: Lab, pair: Contrast, vectors: Tensor) -> Tensor:
 
     Each by its first token, with its space; in nats.
     """
-    says = [int(lab.ids(f" {word}")[0]) for word in (pair.says_a, pair.says_b)]
+    says = [int(lab.ids_behind(f" {word}")[0]) for word in (pair.says_a, pair.says_b)]
     with_centroid = torch.cat([lab.space.centroid.cpu()[None], vectors])
     logits = lab.logits(fill(lab, pair.prompt, with_centroid))[:, says].cpu()  # (1 + vectors, 2)
     difference = logits[:, 0] - logits[:, 1]

@@ -59,7 +59,7 @@ def targets_of(lab: Lab, texts: Sequence[str], tokens: int) -> pd.DataFrame:
         words = text.split()
         order = torch.randperm(len(words), generator=generator).tolist()
         shuffled = " ".join(words[position] for position in order)
-        ids = [lab.ids(f" {text}"), lab.ids(f" {shuffled}"), random_ids(lab, tokens, generator)]
+        ids = [lab.ids_behind(f" {text}"), lab.ids_behind(f" {shuffled}"), random_ids(lab, tokens, generator)]
         shortest = min(map(len, ids))
         if not 1 <= tokens <= shortest:
             raise ValueError(f"longest must be 1 to {shortest} tokens, which text {number} has, got {tokens}")

@@ -13,7 +13,7 @@ from nokenlab.errors import cut
 from nokenlab.palette import OKABE_ITO
 from workbook.definition_tree.counts import greedy
 from workbook.definition_tree.tables import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
-from workbook.style import figure, legend_outside, shown
+from workbook.style import ScriptFigure, figure, legend_outside, shown
 
 _ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the page's width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column
@@ -39,7 +39,7 @@ def draw(tree: pd.DataFrame, rows: int = 34) -> Figure:
     nodes = _fitting(tree.assign(greedy=greedy(tree)).set_index("node"), rows)
     nodes["leaf"] = ~nodes.index.isin(nodes["parent"])
     row_of = _rows(nodes)
-    fig = Figure(figsize=(_PAGE, _TOP + _ROW * (max(row_of.values()) + 1) + _BOTTOM))
+    fig = ScriptFigure(figsize=(_PAGE, _TOP + _ROW * (max(row_of.values()) + 1) + _BOTTOM))
     ax = fig.add_axes((0, 0, 1, 1), xlim=(0, _PAGE), ylim=(fig.get_figheight(), 0))
     ax.axis("off")
     for node in nodes.itertuples():

@@ -19,6 +19,7 @@ from nokenlab.lab import Lab
 from nokenlab.measures import entropy
 from nokenlab.nokens import shell
 from nokenlab.prompt import fill, word_vector
+from workbook import scale
 
 PROMPT = "A typical definition of '<noken>' would be '"
 GOES_ON, ENDED, STOP, UNLIKELY, DEEP = "goes on", "end of text", "full stop", "too unlikely", "too deep"
@@ -31,14 +32,14 @@ COLUMNS += [*CUTS, "ends", "text"]
 def subject(lab: Lab, name: str, radius: float = 1.0) -> Tensor:
     """The vector to be defined, (width,), float32 on the CPU.
 
-    "centroid"; "noken 3", the random noken of seed 3 at `radius` from the centroid; or the last token of a
-    word.
+    "centroid"; "noken 3", the random noken of seed 3 at `radius` from the centroid, in units of
+    `scale.unit`; or the last token of a word.
     """
     centroid = lab.space.centroid.cpu()
     if name == "centroid":
         return centroid
     if seed := re.fullmatch(r"noken (\d+)", name):
-        return shell(centroid, [int(seed[1])], radius)[0]
+        return shell(centroid, [int(seed[1])], radius * scale.unit(lab))[0]
     return word_vector(lab, name)
 
 

@@ -15,6 +15,7 @@ from nokenlab.lab import Lab
 from nokenlab.measures import next_token
 from nokenlab.nokens import random_nokens, rescale, shell
 from nokenlab.prompt import NOKEN, fill, word_vector
+from workbook import scale
 from workbook.claims.statistics import bootstrap, ratio_of_means, wilson
 from workbook.definitions.themes import NONE, column
 
@@ -34,20 +35,23 @@ ROWS = 128  # next-token distributions held at once: a row is as long as the voc
 
 
 def vectors(lab: Lab, kind: str, radius: float, seeds: Sequence[int]) -> Tensor:
-    """The nokens of one of `KINDS` and one radius, one row per seed: (seeds, width), float32 on the CPU."""
-    c, seeds = lab.space.centroid.cpu(), list(seeds)
+    """The nokens of one of `KINDS` and one radius, one row per seed: (seeds, width), float32 on the CPU.
+
+    The radius is in units of `scale.unit`.
+    """
+    c, seeds, distance = lab.space.centroid.cpu(), list(seeds), radius * scale.unit(lab)
     if kind in ("raw", "temperature 1"):
-        return shell(c, seeds, radius)
+        return shell(c, seeds, distance)
     if kind == "centroid norm":
-        return rescale(shell(c, seeds, radius), c.norm().item())
+        return rescale(shell(c, seeds, distance), c.norm().item())
     if kind == "origin":
-        return random_nokens(lab.width, seeds, norm=radius)
+        return random_nokens(lab.width, seeds, norm=distance)
     if kind == "covariance":
         variances, directions = lab.space.principal
         gaussian = random_nokens(lab.width, seeds) * variances.sqrt() @ directions
-        return c + rescale(gaussian, radius)
+        return c + rescale(gaussian, distance)
     if kind == "shuffled":
-        return c + rescale(torch.stack([_shuffled(lab, seed) for seed in seeds]), radius)
+        return c + rescale(torch.stack([_shuffled(lab, seed) for seed in seeds]), distance)
     if kind == REAL:
         return lab.space.vectors[lab.space.rows(torch.tensor(seeds))].float().cpu()
     raise ValueError(f"kind {kind!r} is not one of {', '.join(KINDS)}")
@@ -89,13 +93,14 @@ def subjects(lab: Lab, radii: Sequence[float], count: int, tokens: int, seed: in
 def probe(lab: Lab, subjects: pd.DataFrame, prompts: Sequence[str] = PROMPTS) -> pd.DataFrame:
     """The next token after each row of a `subjects` table, in each prompt; no text yet.
 
-    Columns: kind, prompt, radius, medians (the radius in distances of the median token from the centroid),
-    seed, norm, angle (to the centroid, degrees), next_token, probability (its), entropy (bits), kl (bits,
-    from the next-token distribution of the centroid itself in that prompt: one reference for all kinds).
+    Columns: kind, prompt, radius (in units of `scale.unit`), medians (the same in distances of the median
+    token from the centroid), seed, norm, angle (to the centroid, degrees), next_token, probability (its),
+    entropy (bits), kl (bits, from the next-token distribution of the centroid itself in that prompt: one
+    reference for all kinds).
     """
     nokens, c = _vectors(lab, subjects), lab.space.centroid.cpu()[None]
     table = subjects.reset_index(drop=True)
-    table.insert(2, "medians", table["radius"] / lab.space.median_distance)
+    table.insert(2, "medians", table["radius"] * scale.unit(lab) / lab.space.median_distance)
     table["norm"] = nokens.norm(dim=-1).tolist()
     table["angle"] = cosine_similarity(nokens, c, dim=-1).clamp(-1, 1).acos().rad2deg().tolist()
     tables = []

@@ -9,6 +9,7 @@ from torch.nn.functional import cosine_similarity
 
 from nokenlab.lab import Lab
 from nokenlab.prompt import NOKEN, fill
+from workbook import scale
 from workbook.claims.statistics import wilson
 from workbook.embeddings.tables import lengths
 
@@ -46,13 +47,13 @@ def strays(lab: Lab, k: int = 5) -> pd.DataFrame:
 def stray_counts(lab: Lab, spreads: float = 4) -> pd.DataFrame:
     """How many tokens lie more than `spreads` robust standard deviations from the median.
 
-    Columns: of ("norm", "distance from the centroid"), below, above (counts), normal (the expected count on
-    both sides together, if the values were normally distributed).
+    Columns: of ("norm", or "norm, alike in all tokens"; "distance from the centroid"), below, above (counts),
+    normal (the expected count on both sides together, if the values were normally distributed).
     """
-    table = lengths(lab)
+    table, norm = lengths(lab), "norm, alike in all tokens" if scale.alike(lab.space.norms) else "norm"
     normal = len(table) * torch.erfc(torch.tensor(spreads / 2**0.5, dtype=torch.double)).item()
     rows = []
-    for measure, name in {"norm": "norm", "distance": "distance from the centroid"}.items():
+    for measure, name in {"norm": norm, "distance": "distance from the centroid"}.items():
         away = _in_spreads(table[measure])
         rows.append((name, int((away < -spreads).sum()), int((away > spreads).sum()), normal))
     return pd.DataFrame(rows, columns=["of", "below", "above", "normal"])
@@ -226,18 +227,21 @@ def repeats(lab: Lab, ids: list[int], prompt: str = REPEAT[0]) -> pd.DataFrame:
     """
     tokens = torch.tensor(ids)
     vectors = lab.space.vectors[lab.space.rows(tokens).to(lab.device)]
-    logits = lab.logits(fill(lab, prompt, vectors)).cpu()  # (ids, vocab)
-    rank = (logits > logits.gather(1, tokens[:, None])).sum(dim=1) + 1
-    return pd.DataFrame(
-        {
-            "token": [lab.token(id) for id in ids],
-            "id": ids,
-            "rank": rank.tolist(),
-            "probability": logits.softmax(-1).gather(1, tokens[:, None]).squeeze(1).tolist(),
+
+    def answers(batch: slice) -> pd.DataFrame:
+        asked = tokens[batch, None]
+        logits = lab.logits(fill(lab, prompt, vectors[batch])).cpu()  # (batch, vocab)
+        columns = {
+            "rank": ((logits > logits.gather(1, asked)).sum(dim=1) + 1).tolist(),
+            "probability": logits.softmax(-1).gather(1, asked).squeeze(1).tolist(),
             "said": [lab.token(id) for id in logits.argmax(-1).tolist()],
-            "repeated": (rank == 1).tolist(),
         }
-    )
+        return pd.DataFrame(columns)
+
+    table = pd.concat(lab.in_batches(answers, len(ids), None), ignore_index=True)
+    table.insert(0, "token", [lab.token(id) for id in ids])
+    table.insert(1, "id", ids)
+    return table.assign(repeated=table["rank"] == 1)
 
 
 def matched(lab: Lab, k: int = 20, seed: int = 0) -> pd.DataFrame:

@@ -1,12 +1,14 @@
 """Figures of notebook 02."""
 
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
 from workbook.style import figure, shown
 
+HALO = [patheffects.withStroke(linewidth=3, foreground="white")]
 _LABELS = {  # where an outlier's label stands: offset in points, alignment
     "shortest": (-8, 8, "right"),
     "longest": (-10, 0, "right"),
@@ -45,4 +47,5 @@ def _name_outliers(ax: Axes, outliers: pd.DataFrame) -> None:
     for row in outliers.drop_duplicates("id").itertuples():
         dx, dy, side = _LABELS[row.which]
         ax.plot(row.norm, row.distance, "o", color=OKABE_ITO[5], markersize=5)
-        ax.annotate(shown(repr(row.token)), (row.norm, row.distance), (dx, dy), ha=side, **look)
+        label = shown(repr(row.token))
+        ax.annotate(label, (row.norm, row.distance), (dx, dy), ha=side, path_effects=HALO, **look)

@@ -10,6 +10,7 @@ from transformers import GenerationConfig
 
 from nokenlab.embedder import Embedder
 from nokenlab.lab import Lab
+from workbook import scale
 
 
 def agreement(lab: Lab, prompts: Sequence[str], max_new_tokens: int = 20) -> pd.DataFrame:
@@ -72,7 +73,7 @@ def lengths(lab: Embedder) -> pd.DataFrame:
 
 
 def summary(lab: Embedder) -> pd.DataFrame:
-    """Norms and distances from the centroid in brief. Columns: quantity, value."""
+    """Norms and distances from the centroid in brief; are norms alike? Columns: quantity, value."""
     table = lengths(lab)
     rows = [
         ("width: numbers in an embedding", lab.width),
@@ -86,6 +87,8 @@ def summary(lab: Embedder) -> pd.DataFrame:
         ("distance of the farthest token", table["distance"].max()),
         ("norm of a noken with standard normal values, about sqrt(width)", lab.width**0.5),
     ]
+    if scale.alike(lab.space.norms):
+        rows.append(("norms are alike: longest over shortest", table["norm"].max() / table["norm"].min()))
     return pd.DataFrame(rows, columns=["quantity", "value"], dtype=object)  # integers stay integers
 
 

@@ -19,7 +19,7 @@ from workbook.embedding_space import tables as embedding_space
 from workbook.half_trained_tokens.tables import CANDIDATE, MATCHED
 
 UNREAD = 0.05  # of the KL between matched tokens, at most
-ROWS = 64  # distributions that are compared at once
+ROWS = 128  # tokens whose next-token distributions are held at once, beside their partners
 
 
 def untied(lab: Lab) -> Lab:
@@ -73,12 +73,12 @@ def reads(lab: Lab, table: pd.DataFrame, prompts: list[str], seed: int = 0) -> p
     both = flags & flags.iloc[partner].to_numpy()
     for prompt in prompts:
         for of, rows in sides.items():
-            vectors = lab.embed_ids(torch.tensor(rows["id"].to_numpy()))
+            vectors = lab.embed_ids(torch.tensor(rows["id"].to_numpy()))  # (pairs, width)
             part = pd.DataFrame({"prompt": prompt, "pair": rows["pair"], "of": of, "id": rows["id"]})
             part["partner"] = rows["id"].to_numpy()[partner]
             part[["strong", "weak"]] = both
             part["distance"] = (vectors - vectors[partner]).float().norm(dim=-1).tolist()
-            part["reads_kl"] = _divergence(lab.logits(fill(lab, prompt, vectors)), partner)
+            part["reads_kl"] = _divergence(lab, prompt, vectors, partner)
             parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
@@ -95,17 +95,17 @@ def says(lab: Lab, table: pd.DataFrame, prompts: list[str], seed: int = 0) -> pd
     """
     other, sides, parts = partners(table, seed), _sides(table), []
     glitch, healthy = (torch.tensor(sides[of]["id"].to_numpy()) for of in (CANDIDATE, MATCHED))
+    before = np.argsort(other)  # whose partner each pair is
     for prompt in prompts:
-        after_glitch, after_healthy = (
-            lab.logits(fill(lab, prompt, lab.embed_ids(ids))).cpu() for ids in (glitch, healthy)
-        )
+        own_glitch, of_before, glitch_in = _ranks(lab, prompt, glitch, [glitch, glitch[before], healthy])
+        own_healthy, of_healthy, healthy_in = _ranks(lab, prompt, healthy, [healthy, healthy[before], glitch])
         ranks = {
-            "own_glitch": _ranks(after_glitch, glitch),
-            "other_glitch": _ranks(after_glitch[other], glitch),
-            "healthy_in": _ranks(after_healthy, glitch),
-            "own_healthy": _ranks(after_healthy, healthy),
-            "other_healthy": _ranks(after_healthy[other], healthy),
-            "glitch_in": _ranks(after_glitch, healthy),
+            "own_glitch": own_glitch,
+            "other_glitch": of_before[other],
+            "healthy_in": healthy_in,
+            "own_healthy": own_healthy,
+            "other_healthy": of_healthy[other],
+            "glitch_in": glitch_in,
         }
         parts.append(sides[CANDIDATE][["pair", "strong", "weak"]].assign(prompt=prompt, **ranks))
     return pd.concat(parts, ignore_index=True)[["prompt", "pair", "strong", "weak", *ranks]]
@@ -123,12 +123,12 @@ def walk(lab: Lab, table: pd.DataFrame, prompts: list[str], count: int = 30, ste
     alphas = np.linspace(0, 1, steps + 1)
     centre = embedding_space.untrained(lab)[1].median(dim=0).values
     ends = {"untrained centre": centre.cpu(), "centroid": lab.space.centroid.cpu()}
-    partner, parts = np.roll(np.arange(len(rows)), -1), []
+    ring = np.roll(np.arange(len(rows)), -1)
+    partner, parts = len(rows) * np.arange(len(alphas))[:, None] + ring, []  # (alphas, rows)
     for prompt in prompts:
         for to, end in ends.items():
             line = lerp(starts, end.expand_as(starts), alphas.tolist())  # (alphas, rows, width)
-            logits = lab.logits(fill(lab, prompt, line.flatten(0, 1))).unflatten(0, line.shape[:2])
-            kl = np.stack([_divergence(at_alpha, partner) for at_alpha in logits])  # (alphas, rows)
+            kl = _divergence(lab, prompt, line.flatten(0, 1), partner.ravel()).reshape(partner.shape)
             part = pd.concat([rows[["id", "token"]]] * len(alphas), ignore_index=True)
             part = part.assign(prompt=prompt, to=to, alpha=np.repeat(alphas, len(rows)), reads_kl=kl.ravel())
             parts.append(part.assign(left=(kl / np.maximum(kl[0], 1e-12)).ravel()))
@@ -151,13 +151,26 @@ def _crossing(rows: pd.DataFrame) -> float:
     return float(np.interp(-UNREAD, [-left[before], -left[after]], [alpha[before], alpha[after]]))
 
 
-def _divergence(logits: Tensor, partner: np.ndarray) -> np.ndarray:
-    """KL in bits from each row (rows, vocab) to its partner's, (rows,)."""
-    others = torch.as_tensor(partner)
-    parts = [measures.kl(logits[at], logits[others[at]]) for at in torch.arange(len(logits)).split(ROWS)]
+def _divergence(lab: Lab, prompt: str, vectors: Tensor, partner: np.ndarray) -> np.ndarray:
+    """KL in bits from what follows each vector (rows, width) to what follows its partner, (rows,)."""
+    others, parts = torch.as_tensor(partner), []
+    for batch in torch.arange(len(vectors)).split(ROWS):
+        both = torch.cat([batch, others[batch]]).unique()  # of all rows these alone are held
+        logits = lab.logits(fill(lab, prompt, vectors[both]))  # (both, vocab)
+        for at in batch.split(64):
+            first, second = (torch.searchsorted(both, rows) for rows in (at, others[at]))
+            parts.append(measures.kl(logits[first], logits[second]))
     return torch.cat(parts).cpu().numpy()
 
 
-def _ranks(logits: Tensor, ids: Tensor) -> np.ndarray:
-    """The rank of ids[i] in row i of logits (rows, vocab); 1 is the likeliest, and ties count for it."""
-    return ((logits > logits.gather(1, ids[:, None])).sum(1) + 1).numpy()
+def _ranks(lab: Lab, prompt: str, inputs: Tensor, outputs: list[Tensor]) -> list[np.ndarray]:
+    """The rank of each output row behind the input row of the same number, ids (rows,): (rows,) each.
+
+    1 is the likeliest, and ties count for it.
+    """
+
+    def ranks(batch: slice) -> Tensor:
+        logits = lab.logits(fill(lab, prompt, lab.embed_ids(inputs[batch]))).cpu()  # (batch, vocab)
+        return torch.stack([(logits > logits.gather(1, ids[batch, None])).sum(1) + 1 for ids in outputs])
+
+    return list(torch.cat(lab.in_batches(ranks, len(inputs), None), dim=1).numpy())

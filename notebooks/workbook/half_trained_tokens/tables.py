@@ -32,13 +32,8 @@ def verify_prompts(trials: int = 8) -> list[str]:
     ]
 
 
-def candidate_count(lab: Lab, share: float) -> int:
-    """How many candidates a share of all tokens is, at least 2."""
-    return max(2, int(share * len(lab.space)))
-
-
-def pairs(lab: Lab, share: float = 0.02, seed: int = 0) -> pd.DataFrame:
-    """The share of all tokens nearest to the untrained ones, each with a healthy partner: one row per token.
+def pairs(lab: Lab, count: int, seed: int = 0) -> pd.DataFrame:
+    """The `count` tokens nearest to the untrained ones, each with a healthy partner: one row per token.
 
     Columns: pair, of ("candidate", "matched token": of the same leading space and decile), id, token, rank
     (of the pair's candidate, by the indicator), space (in front), decile (of the id among all tokens', 0 to
@@ -46,7 +41,6 @@ def pairs(lab: Lab, share: float = 0.02, seed: int = 0) -> pd.DataFrame:
     `embedding_space`, which raises ValueError where there are too few partners.
     """
     near = embedding_space.glitch_candidates(lab, len(lab.space))
-    count = candidate_count(lab, share)
     candidates = near["id"][:count].tolist()
     ids = candidates + embedding_space.matched_ids(lab, candidates, seed)
     table = pd.DataFrame({"pair": np.tile(range(count), 2), "of": np.repeat([CANDIDATE, MATCHED], count)})

@@ -38,6 +38,7 @@ def precision_by_layer(shares: pd.DataFrame) -> Figure:
         row[0].set_ylabel(f"words said first\n{wrap(carrier, 34)}")
     for ax in axes[-1]:
         ax.set_xlabel("layer")
+        ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylim(-0.04, 1.04)
     legend_outside(fig, list(axes[0]), 6)
     return fig

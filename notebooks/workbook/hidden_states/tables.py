@@ -22,7 +22,7 @@ CONTROLS = ("other", "random", "mean", "unpatched")
 
 def word_ids(lab: Lab, words: Sequence[str]) -> Tensor:
     """The token of each word, (words,): the last one of the word with a space before it."""
-    return torch.stack([lab.ids(f" {word}")[-1] for word in words])
+    return torch.stack([lab.ids_behind(f" {word}")[-1] for word in words])
 
 
 def carried(lab: Lab, carrier: str, words: Sequence[str]) -> Tensor:

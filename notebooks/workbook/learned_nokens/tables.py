@@ -20,6 +20,7 @@ DEFINITION, ABSURD = "definition", "absurd"
 CONTROLS = ("nearest", "random", "other", "ranked", "word")  # real tokens in a noken's place
 NEAR = 0.5  # how far from its token "near" may be, in the median token's distances from the centroid
 NO_TOKEN = -1
+LOGITS = 64 * 49152  # of one position of each row: so many are held at once, which bounds the rows
 
 
 class Target(NamedTuple):
@@ -91,15 +92,16 @@ def nll(lab: Lab, prompt: str, vectors: Tensor, texts: Sequence[str]) -> Tensor:
     One text per vector, (rows, width).
     """
     template = CachedTemplate(lab, prompt)
+    most = max(1, LOGITS // lab.model.get_input_embeddings().num_embeddings)
     with torch.no_grad():
         parts = lab.in_batches(
-            lambda part: _losses(lab, template, vectors[part], texts[part]), len(texts), 64
+            lambda part: _losses(lab, template, vectors[part], texts[part]), len(texts), most
         )
     return torch.cat(parts)
 
 
 def _losses(lab: Lab, template: CachedTemplate, vectors: Tensor, texts: Sequence[str]) -> Tensor:
-    ids = [lab.ids(text).to(lab.device) for text in texts]
+    ids = [lab.ids_behind(text).to(lab.device) for text in texts]
     return teacher_forcing.score(lab, template, vectors.to(lab.device)[:, None], ids)[0]
 
 
@@ -170,7 +172,7 @@ def _nokens(
     ids = pd.DataFrame({"nearest": nearest["id"]})
     ids["random"] = _random_ids(lab, len(targets) * starts, seed).repeat(len(learned)).numpy()
     ids["other"] = lab.space.nearest(others, k=1)["id"].to_numpy() if len(targets) > 1 else NO_TOKEN
-    ids["word"] = [int(lab.ids(f" {word}")[-1]) if word else NO_TOKEN for word in table["word"]]
+    ids["word"] = [int(lab.ids_behind(f" {word}")[-1]) if word else NO_TOKEN for word in table["word"]]
     table["rank"], table["other_rank"] = ranks(lab, nokens, ids["word"]), ranks(lab, others, ids["word"])
     return table, nokens, ids
 
@@ -203,7 +205,7 @@ def _answers(lab: Lab, prompt: str, texts: list[str], vectors: Tensor, ids: pd.D
     tokens = lab.embed_ids(torch.tensor([id for _, id in pairs])).float()
     both = torch.cat([vectors.to(lab.device), tokens])
     losses = nll(lab, prompt, both, [*texts, *(text for text, _ in pairs)]).tolist()
-    answers = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids(text)) for text in texts))
+    answers = lab.generate(fill(lab, prompt, vectors), max(len(lab.ids_behind(text)) for text in texts))
     exact = [answer.startswith(text) for answer, text in zip(answers, texts, strict=True)]
     table = pd.DataFrame({"said": answers, "exact": exact, "nll": losses[: len(texts)]})
     token_nll = dict(zip(pairs, losses[len(texts) :], strict=True))

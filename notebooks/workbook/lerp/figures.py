@@ -54,8 +54,10 @@ def _strip(ax: Axes, row: int, plateaus: pd.DataFrame, names: dict[str, str]) ->
             label = names[text] if share > 0.012 else ""
         ax.text((left + right) / 2, row, label, ha="center", va="center", fontsize=8)
     if len(edges) <= 12:
-        for edge in edges:
-            ax.text(edge, row - 0.41, f"{edge:.3g}", ha="center", va="bottom", fontsize=7)
+        for before, edge, after in zip([low, *edges], edges, [*edges[1:], high], strict=False):
+            near = 0.04 * (high - low)  # too near for two numbers side by side
+            side = "right" if after - edge < near else "left" if edge - before < near else "center"
+            ax.text(edge, row - 0.41, f"{edge:.3g}", ha=side, va="bottom", fontsize=7)
     return too_long
 
 

@@ -27,7 +27,7 @@ WORDS = Path(__file__).parent / "words.txt"
 def check_single(lab: Lab, words: Sequence[str]) -> None:
     """ValueError for a word of several tokens: its last token alone would be mixed."""
     for word in words:
-        if (count := len(lab.ids(f" {word}"))) != 1:
+        if (count := len(lab.ids_behind(f" {word}"))) != 1:
             raise ValueError(f"words must have one token each; {short(word)} has {count} in {lab.name}")
 
 
@@ -110,6 +110,6 @@ def traits(lab: Lab, words: Sequence[str], prompt: str) -> pd.DataFrame:
         vector = word_vector(lab, word)
         states = lab.states(template.fill(vector))[:2, template.position].float()  # (2, width)
         gain = ((states[1] - states[0]).norm() / states[0].norm()).item()
-        rank = int((lab.space.ids <= lab.ids(f" {word}")[-1]).sum())
+        rank = int((lab.space.ids <= lab.ids_behind(f" {word}")[-1]).sum())
         rows.append({"word": word, "norm": vector.norm().item(), "gain": gain, "rank": rank})
     return np.log(pd.DataFrame(rows).set_index("word")).reset_index()

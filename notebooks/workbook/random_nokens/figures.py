@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from nokenlab.palette import OKABE_ITO
-from workbook.style import figure, shown, wrap
+from workbook.style import ScriptFigure, figure, shown, wrap
 
 
 def kl_dots(table: pd.DataFrame) -> Figure:
@@ -54,7 +54,7 @@ def responses(table: pd.DataFrame) -> Figure:
     scales, seeds = list(table["scale"].unique()), list(table["seed"].unique())[:12]
     texts = {(row.seed, row.scale): _response(row) for row in table.itertuples()}
     heights = [max(texts[seed, scale].count("\n") + 1.8 for scale in scales) * 0.165 for seed in seeds]
-    fig = Figure(figsize=(10, sum(heights) + 0.9))
+    fig = ScriptFigure(figsize=(10, sum(heights) + 0.9))
     ax = fig.add_axes((0.01, 0.01, 0.98, 0.98), xlim=(-0.2, len(scales)), ylim=(sum(heights) + 0.85, 0))
     ax.axis("off")
     for row in true.itertuples():

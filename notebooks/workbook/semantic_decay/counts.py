@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 
+from workbook import scale
 from workbook.claims import statistics
 from workbook.claims.statistics import FEWEST, bootstrap, ratio_of_means
 from workbook.semantic_decay.tables import WORD
@@ -137,13 +139,14 @@ def halves(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_family(subjects: pd.DataFrame) -> pd.DataFrame:
+def by_family(subjects: pd.DataFrame, unit: float = 1.0) -> pd.DataFrame:
     """Medians by family, of a table of subjects with the columns of `halves`.
 
-    Columns: family, n_units, nearest, distance, norm, half, half_first, moved, degrees (the angle by which
-    noise of length `moved`, at right angles to the vector, turns it).
+    `unit` is the length of a unit of noise (see `scale.unit`). Columns: family, n_units, nearest, distance,
+    norm, half, half_first, moved, degrees (the angle by which noise of `moved`, at right angles to the
+    vector, turns it).
     """
-    degrees = np.degrees(np.arctan(subjects["moved"] / subjects["norm"]))
+    degrees = np.degrees(np.arctan(unit * subjects["moved"] / subjects["norm"]))
     by = subjects.assign(degrees=degrees).groupby("family", sort=False)
     medians = by[["nearest", "distance", "norm", "half", "half_first", "moved", "degrees"]].median()
     medians.insert(0, "n_units", by.size())
@@ -176,16 +179,19 @@ def explained(subjects: pd.DataFrame) -> pd.DataFrame:
     """Whether what a subject bears follows one of the `EXPLANATIONS`, one row each: see `rank_correlation`.
 
     Of a table of subjects with the columns of `halves`. Columns: subjects ("words", "nokens"), unit
-    ("subject"), n_units, of ("half", "moved"), explanation, rho, p, low, high, holm (p, corrected for their
-    number).
+    ("subject"), n_units, of ("half", "moved"), explanation ("norm, alike" where norms hardly differ), rho, p,
+    low, high, holm (p, corrected for their number).
     """
     rows = []
     for name, group in subjects.groupby(_words_or_nokens(subjects), observed=True):
         for of in ("half", "moved"):
             for explanation in EXPLANATIONS:
                 row = {"subjects": name, "unit": "subject", "n_units": len(group), "of": of}
+                row["explanation"] = explanation
+                if explanation == "norm" and scale.alike(torch.tensor(group["norm"].to_numpy())):
+                    row["explanation"] = "norm, alike"
                 rho, p, low, high = statistics.rank_correlation(group[explanation], group[of])
-                rows.append(row | {"explanation": explanation, "rho": rho, "p": p, "low": low, "high": high})
+                rows.append(row | {"rho": rho, "p": p, "low": low, "high": high})
     table = pd.DataFrame(rows)
     return table.assign(holm=statistics.holm(table["p"]))
 

@@ -13,7 +13,7 @@ from workbook.semantic_decay.tables import WORD
 from workbook.style import MARKERS, figure, legend_outside, reach, shown
 
 COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # words black
-NOISE = "length of the noise"
+NOISE = "noise"
 BORNE = {
     "half": "noise that leaves half\nof the definitions",
     "moved": f"noise that makes\n{BITS:g} bit of KL",
@@ -33,11 +33,11 @@ def decay_lines(shares: pd.DataFrame) -> Figure:
         x = rows["magnitude"] * 1.04 ** (i - len(families) / 2)  # bars beside each other
         left.errorbar(x, rows["kept"], reach(rows, "kept"), elinewidth=0.8, label=shown(family), **look)
         right.plot(rows["magnitude"], rows["kl"].clip(lower=1e-5), **look)
-    median_distance = (shares["magnitude"] / shares["medians"]).iloc[0]
+    median = (shares["magnitude"] / shares["medians"]).iloc[0]  # the median token's distance, in units
     for ax in (left, right):
         _noise_axis(ax, "x", shares["magnitude"])
         ax.set_xlabel(NOISE)
-        scales = (lambda length: length / median_distance, lambda medians: medians * median_distance)
+        scales = (lambda noise: noise / median, lambda medians: medians * median)
         above = ax.secondary_xaxis("top", functions=scales)
         above.set_xlabel("the same in distances of the median token from the centroid", fontsize=9)
         _plain_ticks(above.xaxis)

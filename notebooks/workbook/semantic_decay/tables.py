@@ -14,6 +14,7 @@ from nokenlab.lab import Lab
 from nokenlab.measures import kl
 from nokenlab.nokens import rescale, shell
 from nokenlab.prompt import fill, word_vector
+from workbook import scale
 from workbook.definitions.tables import first_sentence
 
 WORD = "word"
@@ -26,17 +27,18 @@ def subjects(
 ) -> tuple[pd.DataFrame, Tensor]:
     """The vectors that get noise: tokens of words, and `count` nokens at each distance from the centroid.
 
-    Words that end in the same token count once. Each noken has its own direction. Returns a table with one
-    row per subject: subject (its name), family ("word", "r = 0.5", …), norm, distance (from the centroid),
-    medians (the same in distances of the median token), token (the nearest other one, by Euclidean distance)
-    and nearest (that distance); and the vectors, (subjects, width), float32 on the CPU.
+    Words that end in the same token count once. Each noken has its own direction. Radii are in units of
+    `scale.unit`. Returns a table with one row per subject: subject (its name), family ("word", "r = 0.5", …),
+    norm, distance (from the centroid), medians (the same in distances of the median token), token (the
+    nearest other one, by Euclidean distance) and nearest (that distance); and the vectors, (subjects, width),
+    float32 on the CPU.
     ValueError if there are no words and no radii.
     """
     if not words and not radii:
         raise ValueError("words or radii must not be empty: at least one subject is needed")
     ids = {}
     for word in words:
-        ids.setdefault(lab.ids(f" {word}")[-1].item(), word)
+        ids.setdefault(lab.ids_behind(f" {word}")[-1].item(), word)
     centroid = lab.space.centroid.cpu()
     names, families = list(ids.values()), [WORD] * len(ids)
     vectors = [word_vector(lab, word)[None] for word in names]
@@ -44,7 +46,7 @@ def subjects(
         seeds = range(seed + i * count, seed + (i + 1) * count)
         names += [f"r {radius:g} no. {s}" for s in seeds]
         families += [f"r = {radius:g}"] * count
-        vectors.append(shell(centroid, seeds, radius))
+        vectors.append(shell(centroid, seeds, radius * scale.unit(lab)))
     vectors = torch.cat(vectors)
     tokens, nearest = _nearest(lab, vectors, list(ids))
     distance = (vectors - centroid).norm(dim=-1)
@@ -71,12 +73,12 @@ def _nearest(lab: Lab, vectors: Tensor, ids: list[int]) -> tuple[list[str], Tens
     return [lab.token(id) for id in space.ids[best.indices].tolist()], best.values
 
 
-def noisy(vector: Tensor, magnitude: float, seeds: Sequence[int]) -> Tensor:
+def noisy(vector: Tensor, length: float, seeds: Sequence[int]) -> Tensor:
     """A vector (width,) plus noise of this length, one row per seed: (seeds, width), float32 on the CPU.
 
-    A seed has the same direction at every magnitude and for every vector.
+    A seed has the same direction at every length and for every vector.
     """
-    return shell(vector, [NOISE_SEEDS + seed for seed in seeds], magnitude)
+    return shell(vector, [NOISE_SEEDS + seed for seed in seeds], length)
 
 
 def originals(lab: Lab, vectors: Tensor, prompt: str, max_new_tokens: int = 8) -> pd.DataFrame:
@@ -136,6 +138,7 @@ def disturb(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Noise of each magnitude on each subject, in `draws` directions per subject, the same at each magnitude.
 
+    Magnitudes are lengths in units of `scale.unit`.
     Returns the subjects with more columns: prompt, definition and sure (see `originals`), matched (see
     `equally_sure`); and a table with one row per subject, magnitude and draw: subject, family, prompt,
     matched, magnitude, medians, seed, grown (the length divided by that without noise), angle (to the vector
@@ -148,15 +151,15 @@ def disturb(
     subjects = subjects.assign(prompt=prompt).join(definitions.drop(columns="ids"))
     subjects["matched"] = equally_sure(subjects)
     logits = lab.logits(fill(lab, prompt, vectors))  # (subjects, vocab)
-    magnitudes, parts = sorted(map(float, magnitudes)), []
+    magnitudes, parts, unit = sorted(map(float, magnitudes)), [], scale.unit(lab)
     for i, row in subjects.iterrows():
         seeds = range(seed + i * draws, seed + (i + 1) * draws)
-        shaken = torch.cat([noisy(vectors[i], m, seeds) for m in magnitudes])  # (magnitudes * seeds, width)
+        shaken = torch.cat([noisy(vectors[i], m * unit, seeds) for m in magnitudes])  # (noises, width)
         part = pd.DataFrame({"magnitude": np.repeat(magnitudes, draws), "seed": [*seeds] * len(magnitudes)})
         part = part.join(_changes(lab, prompt, vectors[i], shaken, definitions["ids"][i], logits[i]))
         parts.append(part.assign(**row[["subject", "family", "prompt", "matched"]]))
     table = pd.concat(parts, ignore_index=True)
-    table["medians"] = table["magnitude"] / lab.space.median_distance
+    table["medians"] = table["magnitude"] * unit / lab.space.median_distance
     first = ["subject", "family", "prompt", "matched", "magnitude", "medians"]
     return subjects, table[[*first, *table.columns.difference(first, sort=False)]]
 
@@ -213,6 +216,6 @@ def becomes(
     Columns: subject, magnitude (0 first), definition.
     """
     rows = [(name, m) for name in vectors for m in sorted({0.0, *map(float, magnitudes)})]
-    shaken = torch.cat([noisy(vectors[name], m, [seed]) for name, m in rows])
+    shaken = torch.cat([noisy(vectors[name], m * scale.unit(lab), [seed]) for name, m in rows])
     definitions = originals(lab, shaken, prompt, max_new_tokens)["definition"]
     return pd.DataFrame(rows, columns=["subject", "magnitude"]).assign(definition=definitions)

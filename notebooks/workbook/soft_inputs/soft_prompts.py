@@ -16,9 +16,10 @@ from transformers import TemperatureLogitsWarper
 from nokenlab.lab import Lab
 from nokenlab.measures import entropy
 from nokenlab.nokens import random_nokens
-from workbook.soft_inputs.tables import read_frames
+from workbook.soft_inputs.tables import first_of_each, read_frames
 
 FRONT = "\n"  # before everything, since position 0 is the attention sink
+LIKELY = (0.1, 0.9)  # probabilities of an answer: neither always given nor hardly ever
 ALONE, VECTORS, TOKENS = "temperature alone", "random vectors", "random tokens"
 PASS = (1, 2, 4, 8, 16, 32, 64)  # the k of pass@k
 
@@ -31,14 +32,30 @@ class Condition(NamedTuple):
     temperature: float
 
 
-def read_tasks(frames: Sequence[str], count: int) -> pd.DataFrame:
-    """The first `count` tasks of each frame of soft_prompts.yaml. Columns: frame, task (a prompt), answer."""
+def read_tasks(frames: Sequence[str]) -> pd.DataFrame:
+    """The tasks of frames of soft_prompts.yaml. Columns: frame, task (a prompt), answer."""
     rows = [
         (frame, entry["prompt"].replace("{}", subject), answer)
         for frame, entry in read_frames("soft_prompts.yaml", frames).items()
-        for subject, answer in list(entry["answers"].items())[:count]
+        for subject, answer in entry["answers"].items()
     ]
     return pd.DataFrame(rows, columns=["frame", "task", "answer"])
+
+
+def likely_tasks(lab: Lab, tasks: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Of a table of `read_tasks` the first `count` of each frame that suit the model.
+
+    At temperature 1, with nothing before the task, it begins with the answer with a probability in `LIKELY`.
+    """
+
+    def suits(row: NamedTuple) -> bool:
+        answer = lab.ids(f" {row.answer}")  # (answer,)
+        x = torch.cat([lab.embed(FRONT), lab.embed(row.task), lab.embed_ids(answer)[None]], dim=1)
+        before = x.shape[1] - len(answer)
+        log_p = [lab.logits(x[:, : before + i]).log_softmax(-1)[0, id] for i, id in enumerate(answer)]
+        return LIKELY[0] <= sum(log_p).exp().item() <= LIKELY[1]
+
+    return first_of_each(tasks, count, suits)
 
 
 def draw_vectors(lab: Lab, kind: str, k: int, seeds: Sequence[int]) -> Tensor:
@@ -57,7 +74,10 @@ def draw_vectors(lab: Lab, kind: str, k: int, seeds: Sequence[int]) -> Tensor:
 
 def prompts(lab: Lab, task: str, condition: Condition, seeds: Sequence[int]) -> Tensor:
     """A task behind its vectors, one row per sample: (samples, 1 + k + tokens, width)."""
-    parts = [lab.embed(FRONT).expand(len(seeds), -1, -1), lab.embed(task).expand(len(seeds), -1, -1)]
+    parts = [
+        lab.embed(FRONT).expand(len(seeds), -1, -1),
+        lab.embed_ids(lab.ids_behind(task)).expand(len(seeds), -1, -1),
+    ]
     if condition.k:
         parts.insert(1, draw_vectors(lab, condition.kind, condition.k, seeds).to(parts[0]))
     return torch.cat(parts, dim=1)
@@ -87,7 +107,7 @@ def answer_tasks(
         seeds = range(first, first + samples)
         draws = [sample + len(tasks) * samples for sample in seeds]  # other seeds than those of the vectors
         for condition in conditions:
-            x, answer = prompts(lab, task.task, condition, seeds), lab.ids(f" {task.answer}")
+            x, answer = prompts(lab, task.task, condition, seeds), lab.ids_behind(f" {task.answer}")
             counts = _count_right(lab, x, answer, condition.temperature, draws)
             rows.append(task._asdict() | condition._asdict() | counts | {"samples": samples})
     table = pd.DataFrame(rows)

@@ -6,7 +6,8 @@ token alone, or as after all of them?
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -22,6 +23,7 @@ from nokenlab.nokens import insert, rescale
 from workbook.word_lists import read_yaml
 
 FOLDER = Path(__file__).parent
+OPEN = 0.6  # the next token of a prefix is open where the likeliest has a lower probability
 TOP = 8  # tokens in a mixture
 BETA = 1.0  # of Mixture of Inputs: how much the chosen token counts beside the distribution
 GUMBEL_TEMPERATURE = 0.5
@@ -51,11 +53,29 @@ def read_frames(file: str, frames: Sequence[str]) -> dict:
     return {frame: entries[frame] for frame in frames}
 
 
-def read_prefixes(frames: Sequence[str], count: int) -> pd.DataFrame:
-    """The first `count` prefixes of each frame of soft_inputs.yaml. Columns: frame, prefix."""
+def read_prefixes(frames: Sequence[str]) -> pd.DataFrame:
+    """The prefixes of frames of soft_inputs.yaml. Columns: frame, prefix."""
     prefixes = read_frames("soft_inputs.yaml", frames)
-    rows = [(frame, prefix) for frame, lines in prefixes.items() for prefix in lines[:count]]
+    rows = [(frame, prefix) for frame, lines in prefixes.items() for prefix in lines]
     return pd.DataFrame(rows, columns=["frame", "prefix"])
+
+
+def open_prefixes(lab: Lab, prefixes: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Of a table of `read_prefixes` the first `count` of each frame whose next token is open to the model."""
+
+    def is_open(row: NamedTuple) -> bool:
+        return lab.logits(row.prefix).softmax(-1).max().item() < OPEN
+
+    return first_of_each(prefixes, count, is_open)
+
+
+def first_of_each(rows: pd.DataFrame, count: int, suits: Callable[[NamedTuple], bool]) -> pd.DataFrame:
+    """The first `count` rows of each frame that suit; a frame may have fewer. ValueError where none does."""
+    groups = rows.groupby("frame", sort=False)
+    kept = [row.Index for _, group in groups for row in islice(filter(suits, group.itertuples()), count)]
+    if not kept:
+        raise ValueError(f"none of the frames {short(list(groups.groups))} has a line that suits this model")
+    return rows.loc[kept].reset_index(drop=True)
 
 
 def draw(lab: Lab, seeds: Sequence[int], steps: int = 1) -> Draws:
@@ -115,7 +135,7 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
 def compare(lab: Lab, prefixes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """What follows each mixture, beside what follows each of its tokens: one row per prefix and method.
 
-    `prefixes` is a table of `read_prefixes`; the first is drawn with `seed`, the second with seed + 1.
+    `prefixes` is a table of `open_prefixes`; the first is drawn with `seed`, the second with seed + 1.
     Columns: frame, prefix, method (of `METHODS`), p1 (the likeliest next token's probability), entropy (of
     the next token, bits), then the Jensen–Shannon divergence, in bits, of the token after the mixture from
     the token after the likeliest one (js_top1), after the second (js_top2), and from the true marginal over

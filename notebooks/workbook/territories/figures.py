@@ -3,6 +3,8 @@
 A territory is identified by its letter, by its border, and by a colour that none of its neighbours has.
 """
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib import patheffects
@@ -210,10 +212,11 @@ def _near(
 
 
 def _scale(ax: Axes, reach: float) -> None:
-    """How long a distance of 1 in the embedding space is."""
-    x, y = -0.95 * reach, -0.95 * reach
-    ax.plot([x, x + 1], [y, y], color="black", linewidth=2.5, path_effects=HALO, zorder=5)
-    ax.text(x + 0.5, y + 0.015 * reach, "distance 1", ha="center", va="bottom", fontsize=9, path_effects=HALO)
+    """How long a distance in the embedding space is: 1, or 10, 100, … on a larger map."""
+    x, y, length = -0.95 * reach, -0.95 * reach, 10.0 ** math.floor(math.log10(reach / 2))
+    ax.plot([x, x + length], [y, y], color="black", linewidth=2.5, path_effects=HALO, zorder=5)
+    look = {"ha": "center", "va": "bottom", "fontsize": 9, "path_effects": HALO}
+    ax.text(x + length / 2, y + 0.015 * reach, f"distance {length:g}", **look)
 
 
 def _legend(ax: Axes, table: pd.DataFrame, colour: dict[str, str]) -> None:

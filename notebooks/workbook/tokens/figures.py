@@ -10,7 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 from nokenlab.errors import cut
 from nokenlab.palette import OKABE_ITO
 from nokenlab.spelling import spelled
-from workbook.style import NOTO, add_fonts, figure, shown, wrap
+from workbook.style import NOTO, ScriptFigure, add_fonts, figure, shown, wrap
 
 _LETTER = 0.087  # width of a letter of the 10-point monospaced font, in inches
 _PAGE = 9.8  # width for the frames, in inches
@@ -34,7 +34,7 @@ def token_frames(tokens: pd.DataFrame) -> Figure:
     add_fonts()
     titles, frames = _layout(tokens)
     bottom = max(frame.top for frame in frames) + 0.5
-    fig = Figure(figsize=(_PAGE + 0.2, bottom + 0.1))
+    fig = ScriptFigure(figsize=(_PAGE + 0.2, bottom + 0.1))
     ax = fig.add_axes((0, 0, 1, 1), xlim=(-0.1, _PAGE + 0.1), ylim=(bottom, -0.1))
     ax.axis("off")
     for left, top, title in titles:

@@ -91,7 +91,7 @@ def learn_words(
     sets = examples.answers | {SHUFFLED: _shuffled(examples, seed)}
     prompts = [FRAME.format(question) for question in examples.asked[:count]]
     templates = teacher_forcing.cached_templates(lab, prompts)
-    ids = [[lab.ids(answers[n]).to(lab.device) for answers in sets.values()] for n in range(count)]
+    ids = [[lab.ids_behind(answers[n]).to(lab.device) for answers in sets.values()] for n in range(count)]
     start = near_centroid(lab.space, 1, seed).to(lab.device)  # (1, 1, width)
     vectors = start.repeat(len(sets), 1, 1).requires_grad_()  # (sets, 1, width)
     optimizer = adam(lab, vectors, LEARNING_RATE)
@@ -168,7 +168,7 @@ def meaning(
     for behaviour, words in examples.words.items():
         learned = nokens[behaviour]
         random = random_nokens(lab.width, seed, norm=learned.norm().item())[0]
-        ids = torch.tensor([lab.ids(f" {word}")[0].item() for word in words])
+        ids = torch.tensor([lab.ids_behind(f" {word}")[0].item() for word in words])
         for of, noken in {LEARNED: learned, SHUFFLED: nokens[SHUFFLED], RANDOM: random}.items():
             nearest = lab.space.nearest(noken, k=1).iloc[0]
             for prompt in MEANING:

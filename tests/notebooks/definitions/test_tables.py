@@ -6,6 +6,7 @@ import torch
 
 import nokenlab as nl
 from nokenlab import nokens
+from workbook import scale
 from workbook.claims import claims
 from workbook.definitions import tables, themes
 
@@ -13,16 +14,16 @@ NOKEN_KINDS = [kind for kind in tables.KINDS if kind != tables.REAL]
 
 
 def test_each_kind_lies_where_it_says(any_lab):
-    c, seeds = any_lab.space.centroid.cpu(), range(4)
+    c, seeds, distance = any_lab.space.centroid.cpu(), range(4), 3 * scale.unit(any_lab)
     for kind in ("raw", "covariance", "shuffled", "temperature 1"):
         away = (tables.vectors(any_lab, kind, 3.0, seeds) - c).norm(dim=-1)
-        assert away.tolist() == pytest.approx([3.0] * 4, rel=1e-4)
+        assert away.tolist() == pytest.approx([distance] * 4, rel=1e-4)
     raw, turned = (tables.vectors(any_lab, kind, 3.0, seeds) for kind in ("raw", "centroid norm"))
     assert turned.norm(dim=-1).tolist() == pytest.approx([c.norm().item()] * 4, rel=1e-4)
     torch.testing.assert_close(nl.rescale(raw, 1.0), nl.rescale(turned, 1.0))
     torch.testing.assert_close(tables.vectors(any_lab, "centroid norm", 0.0, [0])[0], c)
     origin = tables.vectors(any_lab, "origin", 3.0, seeds)
-    assert origin.norm(dim=-1).tolist() == pytest.approx([3.0] * 4, rel=1e-4)
+    assert origin.norm(dim=-1).tolist() == pytest.approx([distance] * 4, rel=1e-4)
     ids = any_lab.space.ids[[5, 2]].tolist()
     real = tables.vectors(any_lab, tables.REAL, float("nan"), ids)
     assert torch.equal(real, any_lab.space.vectors[[5, 2]].float().cpu())
@@ -73,7 +74,7 @@ def test_probe_and_define_and_count(tiny):
     starts = probed[(probed["radius"] == 0) & (probed["kind"] != "origin")]
     assert starts["kl"].max() < 1e-4  # one reference: all of these start there
     radii = probed.dropna(subset="radius")
-    medians = radii["radius"] / tiny.space.distances.median().item()
+    medians = radii["radius"] * scale.unit(tiny) / tiny.space.distances.median().item()
     assert radii["medians"].tolist() == pytest.approx(medians.tolist(), rel=1e-4)
     table = tables.define(tiny, probed, 3)
     again = tables.define(tiny, probed[::-1], 3).loc[probed.index]

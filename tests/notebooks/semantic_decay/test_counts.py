@@ -106,7 +106,9 @@ def test_what_a_subject_bears_is_set_against_each_explanation():
     assert len(tests) == 2 * len(EXPLANATIONS) and (tests["n_units"] == 5).all()
     assert tests["rho"]["half", "nearest"] == pytest.approx(1)
     assert tests["rho"]["half", "distance"] == pytest.approx(-1)
-    assert np.isnan(tests["rho"]["half", "norm"]) and tests.loc["moved"]["rho"].isna().all()  # nothing varies
+    assert (
+        np.isnan(tests["rho"]["half", "norm, alike"]) and tests.loc["moved"]["rho"].isna().all()
+    )  # nothing varies
     assert tests["p"].count() == 3
     assert tests["holm"]["half", "nearest"] == pytest.approx(3 * tests["p"].min())
 

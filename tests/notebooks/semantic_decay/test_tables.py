@@ -8,6 +8,7 @@ from helpers.noise import noise_table
 
 import nokenlab as nl
 from nokenlab.prompt import fill, word_vector
+from workbook import scale
 from workbook.definitions.tables import PROMPTS, first_sentence
 from workbook.semantic_decay import tables
 
@@ -53,11 +54,13 @@ def test_noise_does_not_point_where_a_noken_lies(lab):
 
 
 def test_kept_is_the_definition_that_greedy_text_has(tiny):
-    subjects, vectors = tables.subjects(tiny, ["dog", "music"], [5.0], 1)
-    subjects, table = tables.disturb(tiny, subjects, vectors, PROMPT, [0.1, 0.8], 4, max_new_tokens=5)
+    subjects, vectors = tables.subjects(tiny, ["dog", "music"], [5.0 / scale.unit(tiny)], 1)
+    unit = scale.unit(tiny)
+    magnitudes = [0.1 / unit, 0.8 / unit]
+    subjects, table = tables.disturb(tiny, subjects, vectors, PROMPT, magnitudes, 4, max_new_tokens=5)
     for row, clean in zip(subjects.itertuples(), vectors, strict=True):
         rows = table[table["subject"] == row.subject]
-        noisy = [tables.noisy(clean, r.magnitude, [r.seed]) for r in rows.itertuples()]
+        noisy = [tables.noisy(clean, unit * r.magnitude, [r.seed]) for r in rows.itertuples()]
         prompts = fill(tiny, PROMPT, torch.cat([clean[None], *noisy]))
         definition, *others = [first_sentence(text) for text in tiny.generate(prompts, 5)]
         assert row.definition == definition
@@ -87,8 +90,8 @@ def test_noise_too_small_to_matter_keeps_all_and_turning_keeps_the_angle(tiny):
 def test_turned_and_longer_are_what_they_say(tiny):
     subjects, vectors = tables.subjects(tiny, ["dog"], [], 1)
     _, table = tables.disturb(tiny, subjects, vectors, PROMPT, [0.5, 2.0], 2, max_new_tokens=2)
-    clean = vectors[0]
-    noisy = torch.cat([tables.noisy(clean, row.magnitude, [row.seed]) for row in table.itertuples()])
+    clean, unit = vectors[0], scale.unit(tiny)
+    noisy = torch.cat([tables.noisy(clean, unit * row.magnitude, [row.seed]) for row in table.itertuples()])
     longer = noisy.norm(dim=-1, keepdim=True)  # (rows, 1)
     assert table["grown"].tolist() == pytest.approx((longer[:, 0] / clean.norm()).tolist(), rel=1e-4)
     for column, vectors in (

@@ -26,12 +26,27 @@ def table(small, tasks):
 
 
 def test_tasks_are_those_of_the_frames():
-    tasks = soft_prompts.read_tasks(["capital", "past"], 25)
+    tasks = soft_prompts.read_tasks(["capital", "past"])
     assert len(tasks) == 50 and tasks["task"].is_unique
     assert tasks["task"][0] == "The capital of France is" and tasks["answer"][0] == "Paris"
     assert not tasks["task"].str.contains("{", regex=False).any()
     with pytest.raises(ValueError, match=r"'sums' is not a frame of .*, which has opposite"):
-        soft_prompts.read_tasks(["sums"], 1)
+        soft_prompts.read_tasks(["sums"])
+
+
+def test_a_task_suits_by_the_probability_of_its_complete_answer(small, monkeypatch):
+    task = soft_prompts.read_tasks(["capital"]).head(1)
+    ids = small.ids(" Paris")
+    x = torch.cat([small.embed(FRONT), small.embed(task["task"][0]), small.embed(" Paris")], dim=1)
+    with torch.no_grad():
+        logits = small.model(inputs_embeds=small.batch(x)[0]).logits  # (1, tokens, vocab)
+    log_p = logits[0, -len(ids) - 1 : -1].log_softmax(-1)
+    p = log_p[range(len(ids)), ids].sum().exp().item()
+    monkeypatch.setattr(soft_prompts, "LIKELY", (0.9 * p, 1.1 * p))
+    assert soft_prompts.likely_tasks(small, task, 5).equals(task)
+    monkeypatch.setattr(soft_prompts, "LIKELY", (1.1 * p, 1))
+    with pytest.raises(ValueError, match="suits this model"):
+        soft_prompts.likely_tasks(small, task, 5)
 
 
 def test_vectors_have_the_mean_and_variance_of_the_tables_entries(small):

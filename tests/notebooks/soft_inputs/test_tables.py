@@ -33,11 +33,22 @@ def after(lab, text, vector):
 
 
 def test_prefixes_are_those_of_the_frames():
-    prefixes = tables.read_prefixes(["advice", "story"], 50)
+    prefixes = tables.read_prefixes(["advice", "story"])
     assert len(prefixes) == 100 and prefixes["prefix"].is_unique
     assert prefixes["frame"].unique().tolist() == ["advice", "story"]
     with pytest.raises(ValueError, match=r"'poem' is not a frame of .*, which has story, opinion"):
-        tables.read_prefixes(["story", "poem"], 1)
+        tables.read_prefixes(["story", "poem"])
+
+
+def test_prefixes_are_the_first_whose_next_token_is_open(small, monkeypatch):
+    prefixes = tables.read_prefixes(["advice", "story"])
+    p1 = small.logits(prefixes["prefix"].tolist()).softmax(-1).max(-1).values
+    monkeypatch.setattr(tables, "OPEN", p1.median().item())
+    opened = prefixes[(p1 < tables.OPEN).numpy()].groupby("frame", sort=False).head(3)
+    assert tables.open_prefixes(small, prefixes, 3)["prefix"].tolist() == opened["prefix"].tolist()
+    monkeypatch.setattr(tables, "OPEN", 0)
+    with pytest.raises(ValueError, match="has a line that suits this model"):
+        tables.open_prefixes(small, prefixes, 3)
 
 
 def test_weights_sum_to_one_and_follow_their_formulas():
