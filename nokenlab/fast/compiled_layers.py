@@ -7,9 +7,10 @@ from functools import partial
 
 import torch
 from transformers import Cache, PreTrainedModel
-from transformers.utils import output_capturing
 
 from nokenlab.decode.hidden_states import layers
+
+READS_OUTPUTS = "transformers.utils.output_capturing"  # whose hooks stay on a model, and change nothing
 
 
 def compile_layers(model: PreTrainedModel) -> None:
@@ -37,7 +38,7 @@ def is_hooked(model: torch.nn.Module) -> bool:
     """Whether any part of a model has a forward hook, those apart by which transformers reads outputs."""
     hooked = [part for part in model.modules() if part._forward_hooks or part._forward_pre_hooks]
     hooks = [hook for part in hooked for hook in (part._forward_hooks | part._forward_pre_hooks).values()]
-    return any(getattr(hook, "__module__", None) != output_capturing.__name__ for hook in hooks)
+    return any(getattr(hook, "__module__", None) != READS_OUTPUTS for hook in hooks)
 
 
 def _forward(shared, layer, index: int, hidden, *args, **kwargs):

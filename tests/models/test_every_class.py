@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "notebooks" / "docs" / "models.md"
 WITHOUT_STATES = ("hrm_text", "longcat_flash")  # they run a layer more than once, or two as one
 FEW = ("deepseek_v2", "gemma3", "gemma4_unified_text", "longcat_flash", "phi3")
 ALL = os.environ.get("NOKENLAB_TEST_CLASSES") == "all"
-TRIED = sorted(CLASSES) if ALL else FEW
+TRIED = sorted(CLASSES) if ALL else sorted(CLASSES.keys() & set(FEW))  # an older transformers has not all
 NEW = 6  # tokens
 PROMPT = "Red is a color <noken> is"
 
