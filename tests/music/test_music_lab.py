@@ -8,6 +8,7 @@ from transformers.modeling_outputs import BaseModelOutput
 import nokenlab as nl
 from nokenlab.models import memory
 from nokenlab.music import draws, music_lab
+from workbook.fuzz_the_music import tiny_musicgen
 
 SHORT = 0.2  # seconds
 PROMPT = "80s pop track with loud drums"
@@ -15,7 +16,7 @@ PROMPT = "80s pop track with loud drums"
 
 @pytest.fixture(scope="module")
 def music():
-    return music_lab.load()
+    return tiny_musicgen.load("default")
 
 
 def test_provenance_is_that_of_what_makes_the_sound(music):

@@ -9,7 +9,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
 import nokenlab as nl
-from nokenlab.panels import clip_players, face
+from nokenlab.panels import face
+from workbook.fuzz_the_music import clip_players
 
 LIVE = f"""
 from pathlib import Path

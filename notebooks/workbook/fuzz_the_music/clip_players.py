@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from IPython.display import HTML, Audio
 from torch import Tensor
 
-from nokenlab.music.sound import wav
 from nokenlab.panels import face, markup
+from workbook.fuzz_the_music.sound import wav
 
 
 def keep(out, clips: Tensor, names: Sequence[str], rate: int) -> list[Audio]:

@@ -3,7 +3,7 @@
 import torch
 
 import nokenlab as nl
-from nokenlab.panels import clip_players
+from workbook.fuzz_the_music import clip_players
 
 
 def test_clips_are_written_and_shown_once(tmp_path, monkeypatch):
