@@ -192,7 +192,7 @@ def test_music_is_not_text_and_text_is_no_music(music, tiny_folder, tmp_path):
     with pytest.raises(ValueError, match="it makes music"):
         nl.load(tmp_path)
     with pytest.raises(ValueError, match="the tiny MusicGen has no revisions"):
-        music_lab.load(revision="x")
+        tiny_musicgen.load("default", revision="x")
     config = tmp_path / "config.json"
     text = config.read_text()
     config.write_text(text.replace('"model_type": "musicgen"', '"model_type": "musicgen_melody"'))

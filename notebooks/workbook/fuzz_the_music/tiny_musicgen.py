@@ -17,6 +17,8 @@ def load(model: str, **options) -> music_lab.MusicLab:
     """
     if model != "default":
         return music_lab.load(model, **options)
+    if options.get("revision"):
+        raise ValueError("the tiny MusicGen has no revisions; leave out revision=")
     with music_lab.quiet():
         return music_lab.MusicLab(*tiny())
 
