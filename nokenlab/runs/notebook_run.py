@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import BadInput, RunFailed, first_line
-from nokenlab.runs.files import remove_leftovers, replacing, to_json, write_atomically
+from nokenlab.runs.files import replacing, to_json, write_atomically
 from nokenlab.runs.kernels import KernelPool, manager_class
 from nokenlab.runs.parameters import check, read
 from nokenlab.runs.provenance import RUN_JSON, file_hashes, record, sealed
@@ -20,7 +20,7 @@ from nokenlab.runs.results import LAB, OUTPUT
 
 
 def prepare(folder: Path) -> Path:
-    """The absolute path of the folder of a run. Makes its parent and removes there what killed runs left.
+    """The absolute path of the folder of a run; makes its parent.
 
     Raises BadInput when nothing can be written there, or the folder was not created by nokenlab.
     """
@@ -28,7 +28,7 @@ def prepare(folder: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder.parent):
-            remove_leftovers(folder)
+            pass
     except OSError as error:
         raise BadInput(f"cannot write results to {folder.parent}: {error.strerror}") from None
     if folder.exists() and not (folder / RUN_JSON).exists():
