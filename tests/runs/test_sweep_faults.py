@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from helpers import faults
@@ -30,7 +31,8 @@ def test_a_fork_server_that_is_stopped_or_dies_at_its_imports(place, monkeypatch
             servers[-1].send_signal([signal.SIGSTOP, signal.SIGKILL][len(servers) - 1])
         return servers[-1]
 
-    monkeypatch.setattr(fork_server.subprocess, "Popen", first_two)
+    module = SimpleNamespace(Popen=first_two, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(fork_server, "subprocess", module)
     for scale, count in [(1, 1), (2, 3)]:
         place.spec(f"parameters: {{word: how}}\ngrid: {{scale: [{scale}]}}")
         place.run()
