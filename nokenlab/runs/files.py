@@ -31,8 +31,10 @@ def parse_yaml(text: str) -> object:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
 
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = 20  # it takes seconds over thousands of brackets
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return yaml.load(text)
     except MarkedYAMLError as error:
         raise ValueError(f"line {error.problem_mark.line + 1}: {first_line(error.problem, 100)}") from None
     except Exception as error:  # of many kinds, as for `!!int ''` or a thousand brackets
