@@ -61,7 +61,6 @@ class Embedder:
         vectors, weights = self.embed_ids(ids), embedding.weight[: len(ids)]
         if weights.device == vectors.device and torch.equal(weights, vectors):
             vectors = weights.detach()  # shares memory with the model
-        check_vectors(vectors, f"embeddings of {self.name}")
         return EmbeddingSpace(vectors, ids, partial(token_text, self.tokenizer))
 
     def with_nokens(self, **nokens: Tensor) -> Self:
