@@ -249,7 +249,7 @@ def _hooks() -> list[Case]:
         Case(
             "a feed of a wrong shape",
             lambda lab: lab.generate(PROMPT, 3, feed=lambda s: s.embeddings[0]),
-            "feed mu",
+            "what is fed must be",
         ),
         Case("a feed that is none", lambda lab: lab.generate(PROMPT, 3, feed=3), "feed must be"),
     ]
