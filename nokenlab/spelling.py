@@ -26,8 +26,8 @@ def spelled(text: str) -> str:
 
 
 def spelled_token(token: str) -> str:
-    """A token on one line: as `spelled`, with ␣ for each space."""
-    return spelled(token).replace(" ", "␣")
+    """A token on one line: as `spelled`, with ␣ for each space; "(empty)" where it has no text."""
+    return spelled(token).replace(" ", "␣") or "(empty)"
 
 
 def _bytes(piece: str) -> str:

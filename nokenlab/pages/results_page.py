@@ -5,6 +5,7 @@ import html
 import json
 import re
 import unicodedata
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,23 +35,22 @@ def write_index(results: Path) -> Path:
     Raises BadInput for a damaged file of a run.
     """
     results = Path(results)
-    records = {path.parent: _record(path) for path in sorted(results.glob(f"[!.]*/{RUN_JSON}"))}
-    contents = [f"- [{escape(record['title'])}](#{quote(folder.name)})" for folder, record in records.items()]
-    sections = [_section(folder, record) for folder, record in records.items()]
+    folders = sorted(path.parent for path in results.glob("[!.]*/run.json"))
+    contents = [f"- [{escape(_record(folder)['title'])}](#{quote(folder.name)})" for folder in folders]
+    parts = [NOTICE, "# Results", INTRO, "\n".join(contents), *map(_section, folders)]
     page = results / "README.md"
-    text = "\n\n".join([NOTICE, "# Results", INTRO, "\n".join(contents), *sections])
-    write_atomically(page, f"{text}\n".encode())
+    write_atomically(page, ("\n\n".join(parts) + "\n").encode())
     return page
 
 
-def _record(path: Path) -> dict:
-    with reporting_damage(path):
-        return {"title": path.parent.name, "command": ""} | json.loads(path.read_text("utf-8"))
+def _record(folder: Path) -> dict:
+    with reporting_damage(folder / RUN_JSON):
+        return {"title": folder.name, "command": ""} | json.loads((folder / RUN_JSON).read_text("utf-8"))
 
 
-def _section(folder: Path, record: dict) -> str:
+def _section(folder: Path) -> str:
     """The part of the page about one run."""
-    address = quote(folder.name)
+    record, address = _record(folder), quote(folder.name)
 
     def links(pattern: str) -> list[str]:
         paths = sorted(folder.glob(pattern))
@@ -67,7 +67,9 @@ def _section(folder: Path, record: dict) -> str:
         settings = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
         parts.append(f"**{escape(str(lab.get('model')))}** · {escape(', '.join(settings))}")
     parts.append(" · ".join([*links("*.ipynb"), *links(RUN_JSON)]))
-    parts += [f"!{link}" for link in links("*.png")]
+    parts += [
+        f"![{escape(path.stem)}]({address}/{quote(path.name)})" for path in sorted(folder.glob("*.png"))
+    ]
     if sounds := links("*.wav"):
         parts.append("Sounds: " + " · ".join(sounds))
     parts += [_table(path) for path in sorted(folder.glob("*.csv"))]
@@ -75,14 +77,28 @@ def _section(folder: Path, record: dict) -> str:
 
 
 def _table(path: Path) -> str:
-    """The first rows of a CSV file as a Markdown table."""
+    """The first rows of a CSV file as a Markdown table, with columns of numbers aligned right."""
     with reporting_damage(path), path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    size = f"{len(rows)} rows" if len(rows) <= ROWS else f"the first {ROWS} of {len(rows)} rows"
+        reader = csv.reader(file)
+        header = next(reader, [])
+        rows = list(islice(reader, ROWS))
+        count = len(rows) + sum(1 for _ in reader)
+    columns = [[row[i] for row in rows if i < len(row)] for i in range(len(header))]
+    rule = ["---:" if column and all(map(_is_number, column)) else "---" for column in columns]
+    size = f"{count} rows" if count <= ROWS else f"the first {ROWS} of {count} rows"
     address = f"{quote(path.parent.name)}/{quote(path.name)}"
-    lines = [map(escape, header), ["---"] * len(header), *(map(escape, row) for row in rows[:ROWS])]
+    lines = [map(escape, header), rule, *(map(escape, row) for row in rows)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"**[{escape(path.name)}]({address})**, {size}\n\n{table}"
+
+
+def _is_number(text: str) -> bool:
+    """Whether a cell holds a number, or nothing."""
+    try:
+        float(text or 0)
+    except ValueError:
+        return False
+    return True
 
 
 def escape(text: str) -> str:

@@ -2,21 +2,22 @@
 
 `NAME.js` beside this file says `export default { render({ model, el }) { … } }` and imports nothing; it may
 call the functions of `elements.js`. It reads its state by `model.get(key)`; `live` says whether a kernel
-listens. Its styles are in `panels.css`, and in `NAME.css` where there is one.
+listens. Its styles are in `panels.css`, and in `NAME.css` where there is one. A face of another folder is
+named by its path, without `.js`.
 """
 
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from nokenlab.panels.markup import block
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
 
 FOLDER = Path(__file__).parent
+CSS = (FOLDER / "panels.css").read_text(encoding="utf-8")  # of every panel
 ELEMENTS = (FOLDER / "elements.js").read_text(encoding="utf-8")
 SHOW = (FOLDER / "face.js").read_text(encoding="utf-8")  # shows the panel without a kernel
 
@@ -30,7 +31,7 @@ def live(name: str, /, **state) -> AnyWidget:
     from traitlets import Any
 
     traits = {key: Any(value).tag(sync=True) for key, value in (state | {"live": True}).items()}
-    return type(name, (AnyWidget,), {"_esm": module(name), "_css": style(name), **traits})()
+    return type(name, (AnyWidget,), {"_esm": module(name), "_css": CSS + style(name), **traits})()
 
 
 def page(name: str, still: str, /, **state) -> str:
@@ -40,12 +41,17 @@ def page(name: str, still: str, /, **state) -> str:
     """
     data = json.dumps(state | {"live": False}, allow_nan=False, separators=(",", ":"))
     inert = data.replace("<", "\\u003c")  # no tag or comment can begin; json.dumps escapes all but ASCII
-    return block(
-        f'<style>{style(name)}</style><div class="nk-still">{still}</div>'
+    return (
+        f'<div class="nk nk-page"><style>{CSS}{style(name)}</style><div class="nk-still">{still}</div>'
         f'<script type="application/json">{inert}</script>'
         f'<script type="text/plain">{module(name)}</script>'
-        f"<script>{SHOW}</script>"
+        f"<script>{SHOW}</script></div>"
     )
+
+
+def quiet(text: str) -> str:
+    """A line in a smaller, paler font, as HTML."""
+    return f'<div class="nk-quiet">{escape(text)}</div>'
 
 
 def module(name: str) -> str:

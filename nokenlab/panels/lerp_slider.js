@@ -6,9 +6,7 @@
  * @property {[string, string]} prompts
  * @property {string} before  the text that both prompts share, ▢ for what is blended
  * @property {number[]} p  positions of the slider, ascending
- * @property {{letter: string, colour: string, from: number, to: number, left: number, right: number,
- *   response: string}[]} plateaus  runs of one answer: the first and the last p, and where the answer flips
- * @property {number[]} of  for each p an index of `plateaus`
+ * @property {string[]} response  at each p
  * @property {?{after: string, token: string[], probability: (?number[])[]}} leading  next tokens at each p
  */
 
@@ -17,19 +15,24 @@ const PLAY = 6000; // milliseconds from one end to the other
 /** A number with six digits, like Python's `g`. */
 const short = (value) => String(Number(value.toPrecision(6)));
 
-/** Where p is on the strip, in percent; the middle where there is only one p. @param {View} view */
-function percent(view, p) {
+/** Where p is on the strip; the middle where there is only one p. @param {View} view */
+function share(view, p) {
   const low = view.p[0], high = view.p.at(-1);
-  return high > low ? 100 * (p - low) / (high - low) : 50;
+  return high > low ? (p - low) / (high - low) : 0.5;
 }
 
-/** The block of a plateau, with the letter of its answer. @param {View} view */
-function block(view, { left, right, colour, letter, response }) {
-  const start = percent(view, left), width = percent(view, right) - start;
-  const created = element("span", "", width > 2 ? letter : "");
-  created.style.cssText = `left:${start}%;width:${width}%;background:${colour}55`;
-  created.title = `${letter}: ${response}`;
-  return created;
+/** Runs of equal answers, with the part of the strip that each fills: flips lie halfway between two p. @param {View} view */
+function plateausOf(view) {
+  const { p, response } = view, names = letters(response), order = [...names.keys()], runs = runsOf(response);
+  const edges = [p[0], ...runs.slice(1).map(({ start }) => (p[start - 1] + p[start]) / 2), p.at(-1)];
+  return runs.map((run, i) => ({
+    ...run,
+    left: share(view, edges[i]),
+    right: share(view, edges[i + 1]),
+    letter: names.get(run.value),
+    colour: `${OKABE_ITO[order.indexOf(run.value) % 7]}66`,
+    title: run.value,
+  }));
 }
 
 /** A slider and its parts. */
@@ -38,10 +41,11 @@ class Face {
     this.model = model;
     this.live = model.get("live");
     el.classList.add("nk", "nk-lerp");
-    if (this.live) el.append(...this.buildPrompts());
+    if (this.live) el.append(this.buildPrompts());
     el.append(this.buildControls(), ...this.buildPage());
     keepKeys(el);
     model.on("change:views", () => this.showView());
+    model.on("change:unequal", () => this.showUnequal());
     model.on("change:progress", () => showProgress(this.progress, model.get("progress")));
     this.showView();
   }
@@ -51,46 +55,42 @@ class Face {
   buildPrompts() {
     const [a, b] = this.model.get("prompts");
     this.inputs = [field("prompt_a", a), field("prompt_b", b)];
-    this.progress = element("progress");
-    this.progress.ariaLabel = "passes of the blend";
-    const start = button("Blend", () => this.blend(), "answer all blends of the two prompts");
+    this.progress = make("progress", { ariaLabel: "passes of the blend" });
+    const start = make("button", { className: "nk-button", title: "answer all blends of the two prompts" }, "Blend");
     const stop = button("Stop", () => this.model.send({ stop: true }), "end the blending that runs");
     const [first, second] = ["from, p = 0", "to, p = 1"].map((name, i) =>
       labelled(name, this.inputs[i], "nk-wide nk-lerp-prompt"));
-    return [row(first), row(second, start, stop, this.progress)];
+    this.pad = "";
+    for (const input of this.inputs) input.oninput = () => { this.pad = ""; };
+    const form = make("form", {}, row(first), row(second, start, stop, this.progress));
+    form.onsubmit = (event) => { event.preventDefault(); this.blend(); };
+    this.unequal = make("div", { hidden: true });
+    form.append(noteLine(this.model), this.unequal);
+    return form;
   }
 
   buildControls() {
-    const group = element("div", "nk-lerp-ways");
-    group.setAttribute("role", "group");
-    group.setAttribute("aria-label", "interpolation");
-    this.buttons = this.model.get("ways").map(({ name, tip }) => button(name, () => this.choose(name), tip));
-    group.append(...this.buttons);
+    const views = this.model.get("views"), ways = this.model.get("ways").filter(({ name }) => this.live || views[name]);
+    this.buttons = ways.map(({ name, tip }) => button(name, () => this.choose(name), tip));
+    const group = make("div", { className: "nk-lerp-ways", role: "group", ariaLabel: "interpolation" }, ...this.buttons);
     this.player = new Player("Play", "slide by itself", PLAY, (index) => this.show(index));
     this.range = this.player.range;
     this.readout = element("output");
-    const label = labelled("p", this.range, "nk-slider");
-    label.append(this.readout);
-    return row(group, this.player.button, label);
+    return row(group, this.player.button, make("label", { className: "nk-label nk-slider" }, "p", this.range, this.readout));
   }
 
   buildPage() {
     this.title = element("div", "nk-quiet");
-    this.strip = element("div", "nk-strip");
-    this.strip.setAttribute("role", "img");
-    this.pointer = element("span", "", "▲");
-    const mark = element("div", "nk-mark");
-    mark.ariaHidden = "true"; // the slider says the same
-    mark.append(this.pointer);
+    this.strip = new Strip((picked) => this.goTo(picked));
     this.details = element("div", "nk-quiet nk-place");
     this.answer = new Answer();
     this.head = element("div", "nk-quiet");
     this.bars = new Bars();
-    const page = element("div", "nk-lerp-page");
-    page.append(this.details, this.answer.box, this.head, this.bars.box);
+    this.legend = element("ul", "nk-legend");
+    const page = make("div", { className: "nk-lerp-page" }, this.details, this.answer.box, this.head, this.bars.box);
     this.missing = element("div", "nk-quiet");
-    this.parts = [this.title, this.strip, mark, page]; // what is seen once there are answers
-    return [this.title, this.missing, this.strip, mark, page];
+    this.parts = [this.title, this.strip.box, page, this.legend]; // what is seen once there are answers
+    return [this.title, this.missing, this.strip.box, page, this.legend];
   }
 
   // - what happens
@@ -102,8 +102,28 @@ class Face {
     if (!this.view && this.live) this.blend();
   }
 
-  blend() {
-    this.model.send({ blend: this.inputs.map((input) => input.value), way: this.model.get("way") });
+  /** @param {"" | "centroid" | "last"} pad  what the shorter prompt ends in */
+  blend(pad = this.pad) {
+    this.pad = pad;
+    this.model.send({ blend: this.inputs.map((input) => input.value), way: this.model.get("way"), pad });
+  }
+
+  /** Prompts of unequal length: their tokens under each other, and what can be done. */
+  showUnequal() {
+    const rows = this.model.get("unequal") ?? [], most = Math.max(0, ...rows.map((tokens) => tokens.length));
+    this.unequal.hidden = !rows.length;
+    const table = element("table", "nk-unequal");
+    table.append(...rows.map((tokens) => make("tr", {}, ...Array.from({ length: most }, (_, i) =>
+      element("td", i < tokens.length ? "nk-token" : "nk-missing", tokens[i] ?? "missing")))));
+    this.unequal.replaceChildren(make("div", { className: "nk-lerp-tokens" }, table), row("Fill the shorter one:",
+      button("pad with the centroid", () => this.blend("centroid")), button("repeat its last token", () => this.blend("last"))));
+  }
+
+  /** Show the p that is nearest to a share of the strip. */
+  goTo(picked) {
+    const distances = this.view.p.map((p) => Math.abs(share(this.view, p) - picked));
+    this.player.pause();
+    this.show(distances.indexOf(Math.min(...distances)));
   }
 
   /** Show the chosen interpolation, which may have changed or been answered. */
@@ -116,11 +136,13 @@ class Face {
     this.missing.hidden = Boolean(view);
     say(this.missing, `No answers for ${name} yet: press Blend.`);
     if (!view) return;
-    const [a, b] = view.prompts, ends = [view.p[0], view.p.at(-1)].map(short), after = view.leading?.after;
+    const [a, b] = view.prompts, after = view.leading?.after;
     say(this.title, `${name}: from “${a}” to “${b}”`);
     say(this.answer.before, view.before);
-    this.strip.replaceChildren(...view.plateaus.map((plateau) => block(view, plateau)));
-    this.strip.ariaLabel = `${view.plateaus.length} plateaus from p = ${ends[0]} to ${ends[1]}`;
+    this.plateaus = plateausOf(view);
+    this.strip.show(this.plateaus);
+    this.legend.replaceChildren(...this.plateaus.map((run) => legendEntry(run, run.value,
+      ` p = ${short(view.p[run.start])} to ${short(view.p[run.end])}`, () => this.show(run.start))));
     say(this.head, after ? `Next token, once all blends have said “${after}”:` : "Next token after the prompt:");
     this.range.max = view.p.length - 1;
     this.show(Math.min(this.model.get("index"), view.p.length - 1));
@@ -128,14 +150,14 @@ class Face {
 
   /** Show the answer at a position of the slider. Needs no kernel. */
   show(index) {
-    const { view } = this, plateau = view.plateaus[view.of[index]], p = short(view.p[index]);
+    const { view } = this, plateau = this.plateaus.find(({ end }) => end >= index), p = short(view.p[index]);
     this.model.set("index", index); // is not saved, as above
     this.range.value = index;
-    this.range.setAttribute("aria-valuetext", `p = ${p}, answer ${plateau.letter}: ${plateau.response}`);
+    this.range.setAttribute("aria-valuetext", `p = ${p}, answer ${plateau.letter}: ${plateau.value}`);
     say(this.readout, p);
-    this.pointer.style.left = `${percent(view, view.p[index])}%`;
-    say(this.details, `p = ${p} · answer ${plateau.letter}, the same from ${short(plateau.from)} to ${short(plateau.to)}`);
-    this.answer.show(plateau.response);
+    this.strip.point(share(view, view.p[index]));
+    say(this.details, `p = ${p} · answer ${plateau.letter}, the same from ${short(view.p[plateau.start])} to ${short(view.p[plateau.end])}`);
+    this.answer.show(plateau.value);
     const probabilities = view.leading?.probability[index];
     this.head.hidden = this.bars.box.hidden = !probabilities;
     if (probabilities) this.bars.show(view.leading.token, probabilities);

@@ -1,19 +1,17 @@
 """A slider between two prompts: every blend is answered in advance, so moving it only looks answers up."""
 
 import math
-from collections.abc import Iterable
 from functools import partial
 
-import ipywidgets as w
 import pandas as pd
 
 from nokenlab.answers import blends
 from nokenlab.interpolation import INTERPOLATIONS
 from nokenlab.lab import Lab
-from nokenlab.palette import OKABE_ITO
-from nokenlab.panels import face, markup
-from nokenlab.panels.panel import Panel, check_prompt
+from nokenlab.panels.face import quiet
+from nokenlab.panels.panel import Panel, check_prompt, spelled_tokens
 from nokenlab.runs import show
+from nokenlab.spelling import spelled_token
 
 MOST_POINTS = 201  # of a finer sweep every second p is shown, or every third, …
 FORK_ROWS = 64  # rows per batch where it is computed at which token the blends part
@@ -26,6 +24,8 @@ class LerpSlider(Panel):
     have several interpolations, all with the same p. The model runs only when other prompts, or another
     interpolation, are to be blended, over the same p.
     """
+
+    name = "lerp_slider"
 
     def __init__(
         self,
@@ -46,49 +46,69 @@ class LerpSlider(Panel):
             for name, rows in shown.groupby("way", sort=False)
         }
 
-    def build(self) -> list[w.Widget]:
-        state = self._state(dict.fromkeys([*self.views, *INTERPOLATIONS]))
-        self.face = face.live("lerp_slider", **state, prompts=list(self.prompts), progress=[0, 0])
-        self.face.on_msg(lambda widget, content, buffers: self._receive(content))
-        return [self.face]
-
-    def twin(self) -> str:
-        return face.page("lerp_slider", still(self.views), **self._state(self.views))
-
-    def _state(self, names: Iterable[str]) -> dict:
-        """The face as it first stands, with a button for each of these interpolations."""
+    def state(self) -> dict:
         tips = {name: interpolation.tip for name, interpolation in INTERPOLATIONS.items()}
-        buttons = [{"name": name, "tip": tips.get(name, "")} for name in names]
-        return {"ways": buttons, "views": self.views, "way": next(iter(self.views)), "index": 0}
+        return {
+            "ways": [
+                {"name": name, "tip": tips.get(name, "")} for name in dict.fromkeys([*self.views, *tips])
+            ],
+            "views": self.views,
+            "way": next(iter(self.views)),
+            "index": 0,
+            "prompts": list(self.prompts),
+            "unequal": [],
+        }
 
-    def _receive(self, content: dict) -> None:
-        """A message from the page."""
+    def receive(self, content: dict) -> None:
         if "blend" in content:
-            self.blend(*content["blend"], content["way"])
+            self.blend(*content["blend"], content["way"], content["pad"])
         else:
             self.stop()
 
-    def blend(self, prompt_a: str, prompt_b: str, interpolation: str = "lerp") -> None:
-        """Answer all blends of two prompts, and show them."""
-        self.latest.ask(partial(self._blend, (prompt_a, prompt_b), interpolation))
+    def blend(self, prompt_a: str, prompt_b: str, interpolation: str = "lerp", pad: str = "") -> None:
+        """Answer all blends of two prompts, and show them.
 
-    def _blend(self, prompts: tuple[str, str], interpolation: str, check) -> None:
+        pad: what the shorter prompt ends in, "centroid", or "last" for its last token again; "": nothing.
+        """
+        self.latest.ask(partial(self._blend, (prompt_a, prompt_b), interpolation, pad), "blend")
+
+    def _blend(self, prompts: tuple[str, str], interpolation: str, pad: str, check) -> None:
         self.say()
         for prompt in prompts:
             check_prompt(self.lab, prompt)
-        rows, tokens = len(self.p), self.max_new_tokens
-        passes = tokens * (math.ceil(rows / self.lab.rows_at_once) + math.ceil(rows / FORK_ROWS))
-        with self.counted(passes, f"answering {rows} blends", check) as lab:
-            sweep = blends.blend(lab, *prompts, self.p, interpolation, tokens)
+        lab, prompts = padded(self.lab, prompts, pad)
+        tokens = [spelled_tokens(lab, prompt) for prompt in prompts]
+        self.update(unequal=tokens if len(tokens[0]) != len(tokens[1]) else [])
+        rows, most = len(self.p), self.max_new_tokens
+        passes = most * (math.ceil(rows / lab.rows_at_once) + math.ceil(rows / FORK_ROWS))
+        with self.counted(passes, f"answering {rows} blends", check, lab) as lab:
+            sweep = blends.blend(lab, *prompts, self.p, interpolation, most)
             leading = blends.leading_along(
-                lab, *prompts, self.p, interpolation, walk=tokens - 1, batch_size=FORK_ROWS
+                lab, *prompts, self.p, interpolation, walk=most - 1, batch_size=FORK_ROWS
             )
-            new = view(self.lab, prompts, sweep, leading)
-            check()
-            others = self.views if prompts == self.prompts else {}
-            self.prompts, self.views = prompts, others | {interpolation: new}
-            self.face.views = self.views
-            self.say(f"{rows} blends answered")
+        new = view(lab, prompts, sweep, leading)
+        check()
+        others = self.views if prompts == self.prompts else {}
+        self.prompts, self.views = prompts, others | {interpolation: new}
+        self.update(views=self.views)
+        self.say(f"{rows} blends answered")
+
+    def still(self) -> str:
+        return still(self.views)
+
+
+def padded(lab: Lab, prompts: tuple[str, str], pad: str) -> tuple[Lab, tuple[str, str]]:
+    """The prompts with as many tokens each, <pad> at the end of the shorter, and a lab that knows this word.
+
+    pad: as for `LerpSlider.blend`.
+    """
+    counts = [len(lab.ids(prompt)) for prompt in prompts]
+    if not pad or counts[0] == counts[1]:
+        return lab, prompts
+    shorter = min(prompts, key=lambda prompt: len(lab.ids(prompt)))
+    vector = lab.space.centroid if pad == "centroid" else lab.embed(shorter)[0, -1]
+    longer = shorter + "<pad>" * abs(counts[0] - counts[1])
+    return lab.with_nokens(pad=vector), tuple(longer if text == shorter else text for text in prompts)
 
 
 def view(lab: Lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.DataFrame) -> dict:
@@ -97,33 +117,15 @@ def view(lab: Lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.Da
     `sweep` has the rows of one interpolation of a `blends.blend` table, `leading` of `blends.leading_along`.
     """
     sweep = sweep.sort_values("p", kind="stable")
-    runs, p = blends.plateaus(sweep), sweep["p"].astype(float).tolist()
+    p = sweep["p"].astype(float).tolist()
+    pairs = zip(*(lab.tokens(prompt)["token"] for prompt in prompts), strict=True)
     return {
         "prompts": list(prompts),
-        "before": _blended_prompt(lab, prompts),
+        "before": "".join(a if a == b else "▢" for a, b in pairs),
         "p": p,
-        "plateaus": _plateaus(runs, blends.letters(sweep["response"])),
-        "of": runs["plateau"].repeat(runs["count"]).tolist(),
+        "response": sweep["response"].tolist(),
         "leading": _leading(leading, p),
     }
-
-
-def _plateaus(runs: pd.DataFrame, letters: dict[str, str]) -> list[dict]:
-    """Runs of equal answers, with the part of the strip that each fills: flips lie halfway between two p."""
-    edges = [runs["p_from"].min(), *blends.flips(runs), runs["p_to"].max()]
-    order = list(letters)
-    return [
-        {
-            "letter": letters[run.response],
-            "colour": OKABE_ITO[order.index(run.response) % 7],
-            "from": float(run.p_from),
-            "to": float(run.p_to),
-            "left": float(edges[number]),
-            "right": float(edges[number + 1]),
-            "response": run.response,
-        }
-        for number, run in enumerate(runs.itertuples())
-    ]
 
 
 def _leading(leading: pd.DataFrame, p: list[float]) -> dict | None:
@@ -134,15 +136,9 @@ def _leading(leading: pd.DataFrame, p: list[float]) -> dict | None:
     tokens = leading.loc[leading["p"] == leading["p"].iloc[0], "token"]
     return {
         "after": leading["after"].iloc[0],
-        "token": [markup.visible(token) for token in tokens],
+        "token": [spelled_token(token) for token in tokens],
         "probability": [probabilities.get(value) for value in p],
     }
-
-
-def _blended_prompt(lab: Lab, prompts: tuple[str, str]) -> str:
-    """The text that both prompts share, with ▢ for each token that is blended."""
-    pairs = zip(*(lab.tokens(prompt)["token"] for prompt in prompts), strict=True)
-    return "".join(a if a == b else "▢" for a, b in pairs)
 
 
 def still(views: dict[str, dict]) -> str:
@@ -150,9 +146,12 @@ def still(views: dict[str, dict]) -> str:
     parts = []
     for name, shown in views.items():
         a, b = shown["prompts"]
-        rows = [
-            (run["letter"], f"{run['from']:g} to {run['to']:g}", run["response"]) for run in shown["plateaus"]
-        ]
-        parts.append(markup.quiet(f"{name}: from “{a}” to “{b}”"))
-        parts.append(show.table(pd.DataFrame(rows, columns=["answer", "p", "text"])).data)
+        runs = blends.plateaus(pd.DataFrame({"way": name, "p": shown["p"], "response": shown["response"]}))
+        letters = blends.letters(runs["response"])
+        rows = {
+            "answer": runs["response"].map(letters),
+            "p": [f"{start:g} to {end:g}" for start, end in zip(runs["p_from"], runs["p_to"], strict=True)],
+            "text": runs["response"],
+        }
+        parts += [quiet(f"{name}: from “{a}” to “{b}”"), show.table(pd.DataFrame(rows)).data]
     return "".join(parts)

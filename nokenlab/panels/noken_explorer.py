@@ -1,38 +1,49 @@
-"""One token of a prompt replaced by a noken chosen with sliders, and what the model says then."""
+"""One token of a prompt replaced by a noken, and what the model says then, beside what it says without."""
 
-import base64
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 
-import ipywidgets as w
 import pandas as pd
 import torch
 from torch import Tensor
 
+from nokenlab import nokens
 from nokenlab.answers.substitutes import substitutes_for
 from nokenlab.errors import LARGEST_SEED, check_seeds
 from nokenlab.lab import Lab
-from nokenlab.nokens import replace, shell
-from nokenlab.panels import face, markup
-from nokenlab.panels.panel import Panel, check_prompt, watched, with_ids
+from nokenlab.nokens import shell
+from nokenlab.panels.face import page, quiet
+from nokenlab.panels.latest import message
+from nokenlab.panels.panel import (
+    Panel,
+    check_prompt,
+    follow,
+    nearest_tokens,
+    next_tokens,
+    spelled_tokens,
+    watched,
+    with_ids,
+)
 from nokenlab.runs import show
+from nokenlab.runs.results import OUTPUT
 
 KINDS = {
-    "random, as the article has it": "article",
-    "random, at token norm × size": "token norm",
-    "random, at a token's distance from the centroid × size": "centroid",
-    "a random real token": "real token",
-    "the token that stands there × size": "true token",
+    "article": "random, as the article has it",
+    "token norm": "random, at token norm × size",
+    "centroid": "random, at a token's distance from the centroid × size",
+    "real token": "a random real token",
+    "true token": "the token that stands there × size",
 }
 SIZED = ("token norm", "centroid", "true token")
-WIDE = "min(100%, 640px)"
-SEEDS = 6  # of the grid without a kernel, from the panel's seed on
+LEADING, NEAREST = 8, 6  # tokens that are shown
+SEEDS = 6  # of the grid on a page without a kernel, from the panel's seed on
 SIZES = (0.25, 0.5, 1.0, 2.0, 5.0)  # of that grid, in token norms
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What stands at `position` of a prompt. scale: as in `substitutes.SCALES`, or "centroid"."""
+    """What stands at `position` of a prompt. scale: as in `substitutes_for`, or "centroid"."""
 
     prompt: str
     position: int
@@ -52,137 +63,117 @@ def vector(lab: Lab, choice: Choice) -> Tensor:
 class NokenExplorer(Panel):
     """Move through nokens; the model's text follows token by token, and a newer move cancels the older run.
 
-    Where a named noken (`lab.with_nokens`) stands at `position`, it is shown first. Without a kernel the
-    panel has a grid of seeds and sizes, answered when first shown. Raises ValueError for an invalid seed.
+    Where a named noken (`lab.with_nokens`) stands at `position`, it is shown first. The page of a run has a
+    grid of seeds and sizes, answered when the page is made. Raises ValueError for an invalid seed.
     """
+
+    name = "noken_explorer"
 
     def __init__(self, lab: Lab, prompt: str, position: int = 0, seed: int = 0, max_new_tokens: int = 20):
         super().__init__(lab)
         check_seeds([seed])
         position %= len(lab.ids(prompt))  # a negative position counts from the end
         scale = "true token" if is_named(lab, prompt, position) else "token norm"
-        self.start, self.max_new_tokens = Choice(prompt, position, seed, scale), max_new_tokens
-        self.saved: list[dict] = []
-        self.complete: dict | None = None  # the row of the text that is shown, once it is complete
-
-    @cached_property
-    def first(self) -> dict:
-        """The row of the panel as it first stands."""
-        noken = vector(self.lab, self.start)
-        return self._row(
-            self.start, noken, self.lab.generate(self._filled(self.start, noken), self.max_new_tokens)[0]
-        )
+        self.choice, self.max_new_tokens = Choice(prompt, position, seed, scale), max_new_tokens
+        self.plain: dict[str, str] = {}  # the last prompt, and what the model says to it
+        self.errors: dict[str, str] = {}  # a field of the choice, and what is wrong there
+        self.kept: list[dict] = []
 
     @cached_property
     def grid(self) -> dict:
-        """What the panel shows without a kernel."""
-        start = self.start
-        return answer_grid(self.lab, start.prompt, start.position, start.seed, self.max_new_tokens)
+        """What the panel shows without a kernel: in a run many nokens, elsewhere the one that it has."""
+        choice = self.choice
+        seeds, sizes = (SEEDS, SIZES) if os.environ.get(OUTPUT) else (1, (1.0,))
+        return answer_grid(
+            self.lab, choice.prompt, choice.position, choice.seed, self.max_new_tokens, seeds, sizes
+        )
+
+    def state(self) -> dict:
+        return {
+            "choice": asdict(self.choice),
+            "tokens": spelled_tokens(self.lab, self.choice.prompt),
+            "kinds": [{"value": kind, "name": name, "sized": kind in SIZED} for kind, name in KINDS.items()],
+            "errors": self.errors,
+            "answer": {},
+            "kept": self.kept,
+        }
+
+    def still(self) -> str:
+        return still(self.grid)
 
     def twin(self) -> str:
-        return face.page("noken_explorer", still(self.grid), grid=self.grid)
+        return page(self.name, self.still(), grid=self.grid)
 
-    def build(self) -> list[w.Widget]:
-        self.choice, self.complete = self.start, self.first
-        controls = self._controls(self.start)
-        stop = w.Button(description="Stop", icon="stop", tooltip="end the text that is being written")
-        keep = w.Button(description="Keep", icon="bookmark", tooltip="put this noken and its text in a table")
-        stop.on_click(self.stop)
-        keep.on_click(self._keep)
-        self.text, self.nearest, self.table = w.HTML(), w.HTML(), w.HTML()
-        self.text.layout = w.Layout(flex="1 1 360px", margin="0 16px 0 0")
-        self.text.value = self._written(self.start, self.first["response"])
-        self._show_nearest(vector(self.lab, self.start))
-        answer = w.HBox(
-            [self.text, self.nearest], layout=w.Layout(flex_flow="row wrap", align_items="flex-start")
-        )
-        return [*controls, w.HBox([stop, keep]), answer, self.table]
+    def begin(self) -> None:
+        self._ask()
 
-    def _controls(self, start: Choice) -> list[w.Widget]:
-        """What the noken is chosen with."""
-        wide = w.Layout(width=WIDE)
-        self.prompt = w.Text(start.prompt, description="prompt", layout=wide, continuous_update=False)
-        self.position = w.ToggleButtons(options=self._tokens(start.prompt))
-        self.position.value, self.position.style.button_width = start.position, "auto"
-        self.scale = w.Dropdown(options=KINDS, value=start.scale, description="by", layout=wide)
-        self.seed = w.IntSlider(start.seed, 0, max(999, start.seed), description="seed", layout=wide)
-        self.size = w.FloatSlider(
-            start.size, min=0.1, max=10, step=0.1, readout_format=".1f", description="size ×", layout=wide
-        )
-        self.prompt.observe(lambda change: self.latest.ask(partial(self._new_prompt, change["new"])), "value")
-        for control in (self.position, self.scale, self.seed, self.size):
-            control.observe(self._moved, "value")
-        hint = w.HTML(markup.quiet("Click the token to replace:"))
-        return [self.prompt, hint, self.position, self.scale, self.seed, self.size]
+    def receive(self, content: dict) -> None:
+        if "choose" in content:
+            self._choose(content["choose"])
+        elif "keep" in content:
+            self.latest.ask(partial(self._keep, self.choice))
+        else:
+            self.stop()
 
-    def _tokens(self, prompt: str) -> list[tuple[str, int]]:
-        return [(markup.visible(token), i) for i, token in enumerate(self.lab.tokens(prompt)["token"])]
+    def _choose(self, changes: dict) -> None:
+        """Change a part of the choice at once, so that nothing chosen right behind it is lost."""
+        before = self.choice
+        for field, value in changes.items():
+            try:
+                self.choice = self._changed(field, value)
+                self.errors = {name: text for name, text in self.errors.items() if name != field}
+            except ValueError as error:
+                self.errors = self.errors | {field: message(error)}
+        tokens = spelled_tokens(self.lab, self.choice.prompt)
+        self.update(errors=self.errors, tokens=tokens, choice=asdict(self.choice))
+        if self.choice != before:
+            self._ask()
 
-    def _new_prompt(self, prompt: str, check) -> None:
-        check_prompt(self.lab, prompt)
-        self.say()
-        self.position.options = self._tokens(prompt)
-        self._moved()
+    def _changed(self, field: str, value) -> Choice:
+        if field == "seed":
+            check_seeds([value])
+        if field == "prompt":
+            check_prompt(self.lab, value)
+            self.lab.embed(value)  # refuses an unfilled <noken>
+            ids = [self.lab.ids(prompt).tolist() for prompt in (self.choice.prompt, value)]
+            return replace(self.choice, prompt=value, position=follow(*ids, self.choice.position))
+        return replace(self.choice, **{field: value})
 
-    def _moved(self, _=None) -> None:
-        self.size.disabled = self.scale.value not in SIZED
-        size = round(self.size.value, 2)  # the page rounds 1 to 1.0000000000000002
-        choice = Choice(self.prompt.value, self.position.value, self.seed.value, self.scale.value, size)
-        if choice != self.choice or self.complete is None:
-            self.choice, self.complete = choice, None
-            self.latest.ask(partial(self._run, choice))
+    def _ask(self) -> None:
+        self.latest.ask(partial(self._answer, self.choice), "answer")
 
-    def _run(self, choice: Choice, check) -> None:
-        self.say(f"writing at most {self.max_new_tokens} tokens …")
-        noken = vector(self.lab, choice)
-        steps = watched(self.lab, check).sample(self._filled(choice, noken), self.max_new_tokens)
-        for step, ids in with_ids(self.lab, steps):
-            self.text.value = self._written(choice, self.lab.text(ids), running=True)
-            if step.index == 0:  # after the first token: the reader waits for the text
-                self._show_nearest(noken)
-        row = self._row(choice, noken, self.lab.text(ids))
-        check()
-        self.text.value, self.complete = self._written(choice, row["response"]), row
-        self.say("the text is complete")
-
-    def _filled(self, choice: Choice, noken: Tensor) -> Tensor:
-        return replace(self.lab.embed(choice.prompt), choice.position, noken)
-
-    def _row(self, choice: Choice, noken: Tensor, response: str) -> dict:
-        nearest = self.lab.space.nearest(noken, k=1).iloc[0]
-        numbers = {
-            "norm": noken.norm().item(),
-            "nearest": nearest["token"],
-            "cosine": float(nearest["cosine"]),
-        }
-        return {"model": self.lab.name, **asdict(choice), **numbers, "response": response}
-
-    def _show_nearest(self, noken: Tensor) -> None:
-        nearest = self.lab.space.nearest(noken, k=8)[["token", "cosine", "distance"]]
-        distance = (noken - self.lab.space.centroid.cpu()).norm().item()
-        about = (
-            f"norm {noken.norm().item():.3g} · distance from the centroid {distance:.3g} · nearest tokens:"
-        )
-        self.nearest.value = markup.quiet(about) + markup.block(show.table(nearest).data)
-
-    def _written(self, choice: Choice, text: str, running: bool = False) -> str:
+    def _answer(self, choice: Choice, check) -> dict:
+        """Write what the model says with the noken, then without; the row of it for the table."""
+        noken, space = vector(self.lab, choice), self.lab.space
+        answer = {"choice": asdict(choice), "norm": noken.norm().item()}
+        answer["distance"] = (noken - space.centroid.cpu()).norm().item()
         tokens = self.lab.tokens(choice.prompt)["token"].tolist()
-        tokens[choice.position] = "▢"
-        return markup.answer(text, "".join(tokens), running)
+        answer["before"] = "".join([*tokens[: choice.position], "▢", *tokens[choice.position + 1 :]])
+        prompt = nokens.replace(self.lab.embed(choice.prompt), choice.position, noken)
+        for step, ids in with_ids(self.lab, watched(self.lab, check).sample(prompt, self.max_new_tokens)):
+            if step.index == 0:
+                (answer["leading"],) = next_tokens(self.lab, step.logits, LEADING)
+                answer["nearest"] = nearest_tokens(self.lab, noken, NEAREST)
+            self.update(answer=answer | {"text": self.lab.text(ids), "running": True})
+        answer["text"] = self.lab.text(ids)
+        check()
+        self.update(answer=answer | {"running": False})
+        if choice.prompt not in self.plain:
+            plain = watched(self.lab, check).generate(choice.prompt, self.max_new_tokens)
+            self.plain = {choice.prompt: plain[0]}
+        self.update(answer=answer | {"running": False, "plain": self.plain[choice.prompt]})
+        self.say()
+        return answer
 
-    def _keep(self, _) -> None:
-        if self.complete is None:
-            self.fail("the text is not complete yet; press Keep when it is")
-            return
-        self.saved.append(self.complete)
-        table = pd.DataFrame(self.saved)
-        csv = base64.b64encode(table.to_csv(index=False).encode()).decode()
-        link = f'<a download="kept-nokens.csv" href="data:text/csv;base64,{csv}">Save {len(table)} as CSV</a>'
-        self.table.value = markup.block(show.table(table.drop(columns=["model", "cosine"])).data + link)
-        self.say(f"{len(table)} kept")
-
-
-# --- without a kernel: a grid of seeds and sizes, answered in one batch
+    def _keep(self, choice: Choice, check) -> None:
+        answer = self.face.answer
+        if answer.get("choice") != asdict(choice) or answer["running"]:
+            answer = self._answer(choice, check)
+        (nearest, cosine), *_ = answer["nearest"]
+        numbers = {"norm": answer["norm"], "nearest": nearest, "cosine": cosine}
+        row = {"model": self.lab.name, **answer["choice"], **numbers, "response": answer["text"]}
+        self.kept = [*self.kept, row]
+        self.update(kept=self.kept)
 
 
 def is_named(lab: Lab, prompt: str, position: int) -> bool:
@@ -190,32 +181,36 @@ def is_named(lab: Lab, prompt: str, position: int) -> bool:
     return lab.tokens(prompt)["token"][position] in {f"<{name}>" for name in lab.nokens}
 
 
-def answer_grid(lab: Lab, prompt: str, position: int, seed: int, max_new_tokens: int) -> dict:
-    """The answers to `SEEDS` nokens at `SIZES`: a `Grid` of `noken_explorer.js`.
+# --- without a kernel: a grid of seeds and sizes, answered in one batch
+
+
+def answer_grid(
+    lab: Lab, prompt: str, position: int, seed: int, max_new_tokens: int, count: int = SEEDS, sizes=SIZES
+) -> dict:
+    """The answers to `count` nokens at each of `sizes`: a `Grid` of `noken_explorer.js`.
 
     Where a named noken stands at `position`, its row is the first. Raises ValueError as
     `substitutes_for` does.
     """
-    first = min(seed, LARGEST_SEED + 1 - SEEDS)
-    seeds = list(range(first, first + SEEDS))
+    first = min(seed, LARGEST_SEED + 1 - count)
+    seeds = list(range(first, first + count))
     tokens = lab.tokens(prompt)["token"].tolist()
     vectors = substitutes_for(lab, prompt, position, seeds)
     names, bases = [f"seed {seed}" for seed in seeds], vectors["token norm"]  # (rows, width)
     if is_named(lab, prompt, position):
         names, bases = [tokens[position], *names], torch.cat([vectors["true token"], bases])
-    nokens = (bases[:, None] * torch.tensor(SIZES)[:, None]).flatten(0, 1)  # (rows × sizes, width)
-    responses = lab.generate(replace(lab.embed(prompt), position, nokens), max_new_tokens)
-    nearest = lab.space.nearest(bases, k=1)  # size does not change the direction
+    rows = (bases[:, None] * torch.tensor(sizes)[:, None]).flatten(0, 1)  # (rows × sizes, width)
+    responses = lab.generate(nokens.replace(lab.embed(prompt), position, rows), max_new_tokens)
+    nearest = [nearest_tokens(lab, base, 1)[0] for base in bases]  # size does not change the direction
     return {
         "before": "".join(tokens[:position]),
         "after": "".join(tokens[position + 1 :]),
         "position": position,
         "names": names,
-        "sizes": list(SIZES),
-        "norms": nokens.norm(dim=-1).view(-1, len(SIZES)).tolist(),
-        "nearest": [markup.visible(token) for token in nearest["token"]],
-        "cosine": nearest["cosine"].astype(float).round(3).tolist(),
-        "response": [responses[i : i + len(SIZES)] for i in range(0, len(responses), len(SIZES))],
+        "sizes": list(sizes),
+        "norms": rows.norm(dim=-1).view(-1, len(sizes)).tolist(),
+        "nearest": [[token, round(cosine, 3)] for token, cosine in nearest],
+        "response": [responses[i : i + len(sizes)] for i in range(0, len(responses), len(sizes))],
     }
 
 
@@ -224,4 +219,4 @@ def still(grid: dict) -> str:
     columns = ["noken", *(f"{size:g} × its norm" for size in grid["sizes"])]
     rows = [[name, *texts] for name, texts in zip(grid["names"], grid["response"], strict=True)]
     about = f"“{grid['before']}▢{grid['after']}”, a noken at ▢:"
-    return markup.quiet(about) + show.table(pd.DataFrame(rows, columns=columns)).data
+    return quiet(about) + show.table(pd.DataFrame(rows, columns=columns)).data

@@ -26,24 +26,6 @@
 const REPLAY = 8000; // milliseconds of a replay
 const REST = 1000; // milliseconds after which an unchanged text is read out to those who listen
 
-/** The ranges of points with the same text. @param {Point[]} points */
-function plateaus(points) {
-  const runs = [];
-  points.forEach(({ text }, i) => {
-    const last = runs.at(-1);
-    if (!last || (text !== null && text !== last.text)) runs.push({ from: i, text: text ?? "", to: i });
-    else last.to = i;
-  });
-  return runs;
-}
-
-/** How many characters of a text agree with the target, from the first on. */
-function agreeing(text, target) {
-  const characters = [...text], wanted = [...target];
-  const differs = characters.findIndex((character, i) => character !== wanted[i]);
-  return differs < 0 ? text.length : characters.slice(0, differs).join("").length;
-}
-
 /** The loss over the steps, with a mark at one of them. */
 class Curve {
   constructor() {
@@ -63,7 +45,6 @@ class Curve {
   /** @param {Point[]} points */
   draw(points) {
     const first = points[0], last = points.at(-1);
-    this.points = points;
     this.steps = Math.max(last.step, 1);
     this.highest = Math.max(...points.map(({ nll }) => nll), 0.1);
     this.line.setAttribute("points", points.map((point) => this.percent(point).join(",")).join(" "));
@@ -84,18 +65,6 @@ class Curve {
     this.rule.style.left = this.dot.style.left = `${left}%`;
     this.dot.style.top = `${top}%`;
   }
-
-  /** The blocks of a strip below it, one for each text. */
-  blocks(runs) {
-    return runs.map(({ from, to, text }, i) => {
-      const [left] = this.percent(this.points[from]);
-      const [right] = this.percent(this.points[Math.min(to + 1, this.points.length - 1)]);
-      const block = element("span", i % 2 ? "nk-forge-odd" : "");
-      block.style.cssText = `left:${left}%;width:${right - left}%`;
-      block.title = text;
-      return block;
-    });
-  }
 }
 
 /** A forge, its parts and the step that is shown. */
@@ -104,6 +73,7 @@ class Face {
     this.model = model;
     this.live = model.get("live");
     this.index = model.get("points").length - 1;
+    this.rest = debounced(REST, () => say(this.status, `${this.details.textContent}: ${this.shown}`));
     el.classList.add("nk", "nk-forge");
     if (this.live) el.append(this.buildForm());
     el.append(this.buildPage(), this.buildKept());
@@ -135,7 +105,7 @@ class Face {
         ...this.buildConstraint(task),
         labelled("steps", field("steps", task.steps, { type: "number", min: 1, step: 1 })),
       ),
-      row(start, stop, goOn, this.progress),
+      row(start, stop, goOn, this.progress), noteLine(this.model),
     );
     form.onsubmit = (event) => { event.preventDefault(); this.model.send({ learn: this.task() }); };
     return form;
@@ -182,18 +152,16 @@ class Face {
 
   /** What was learned. */
   buildPage() {
-    const page = this.page = element("div", "nk-forge-page"), left = element("div"), right = element("div");
-    this.title = element("div", "nk-quiet nk-forge-title");
+    const page = element("div", "nk-columns"), left = element("div"), right = element("div");
+    this.title = element("div", "nk-quiet nk-title");
     this.curve = new Curve();
-    this.strip = element("div", "nk-forge-strip");
-    this.strip.ariaHidden = "true"; // the slider says the same
     this.player = new Player("Replay", "see it learn again", REPLAY, (index) => this.show(index));
     this.range = this.player.range;
     this.range.ariaLabel = "step";
     this.details = element("div", "nk-quiet nk-place");
-    left.append(this.curve.box, this.strip, this.range, row(this.player.button, this.details));
+    left.append(this.curve.box, this.range, row(this.player.button, this.details));
     this.answer = new Answer();
-    this.exact = element("span", "nk-forge-exact", " ✓ exactly");
+    this.exact = element("span", "nk-badge", "✓ exactly");
     this.answer.box.append(this.exact);
     this.source = element("div", "nk-quiet nk-source");
     this.status = spokenStatus();
@@ -203,9 +171,8 @@ class Face {
   }
 
   buildKept() {
-    const box = element("div", "nk-forge-kept");
-    this.table = element("table");
-    this.table.ariaLabel = "kept nokens";
+    const box = element("div", "nk-kept");
+    this.table = make("table", { ariaLabel: "kept nokens" });
     if (this.live) {
       const name = field("name", ""), path = field("path", "nokens.safetensors");
       const keep = button("Keep", () => { this.model.send({ keep: name.value }); name.value = ""; },
@@ -226,9 +193,7 @@ class Face {
     const isNew = points.length < before, showsLast = this.index >= before - 1;
     if (isNew) this.player.pause();
     if (!this.player.playing && (isNew || showsLast)) this.index = last;
-    this.runs = plateaus(points);
     this.curve.draw(points);
-    this.strip.replaceChildren(...this.curve.blocks(this.runs));
     say(this.title, run.title);
     say(this.answer.before, run.before);
     this.range.max = last;
@@ -238,7 +203,7 @@ class Face {
   /** Show the noken after a step. Needs no kernel. */
   show(index) {
     this.index = index;
-    const point = this.points[index], { text } = this.runs.findLast(({ from }) => from <= index);
+    const point = this.points[index], text = this.points.slice(0, index + 1).findLast((other) => other.text !== null).text;
     const details = `step ${point.step} · ${point.nll.toFixed(3)} nats per token`;
     this.range.value = index;
     this.range.setAttribute("aria-valuetext", `${details}: ${text}`);
@@ -246,30 +211,28 @@ class Face {
     this.exact.hidden = !point.exact;
     say(this.details, details);
     say(this.source, `norm ${point.norm.toFixed(2)} · nearest token “${point.nearest}”, cosine ${point.cosine.toFixed(3)}`);
-    if (this.answer.text.textContent === text && this.resting) return;
+    if (this.shown === text) return;
+    this.shown = text;
     this.answer.show(text);
     const length = agreeing(text, this.model.get("run").target);
     this.answer.text.replaceChildren(element("strong", "", text.slice(0, length)), text.slice(length));
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => say(this.status, `Step ${point.step}: ${text}`), REST);
+    this.rest();
   }
 
   showKept() {
     const kept = this.model.get("kept");
     this.table.hidden = !kept.length;
-    if (kept.length) fillTable(this.table, Object.keys(kept[0]), kept.map((row) => Object.values(row).map(String)));
-  }
-
-  /** The page removes the face. */
-  end() {
-    this.player.pause();
-    clearTimeout(this.resting);
+    if (!kept.length) return;
+    fillTable(this.table, Object.keys(kept[0]), kept.map((row) => Object.values(row).map(String)));
+    if (!this.live) return;
+    [...this.table.rows].slice(1).forEach((line, i) => line.append(make("td", {},
+      button("×", () => this.model.send({ delete: kept[i].name }), `delete ${kept[i].name}`))));
   }
 }
 
 export default {
   render({ model, el }) {
     const face = new Face(model, el);
-    return () => face.end();
+    return () => face.player.pause();
   },
 };

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
-import ipywidgets as w
 import pandas as pd
 import torch
 from torch import Tensor
@@ -16,11 +15,13 @@ from nokenlab.errors import check_seeds
 from nokenlab.lab import Lab
 from nokenlab.learning import Learner
 from nokenlab.nokens import random_nokens
-from nokenlab.panels import face, markup
+from nokenlab.panels.face import quiet
+from nokenlab.panels.latest import Job
 from nokenlab.panels.panel import Panel, check_one_noken, check_prompt, watched
 from nokenlab.prompt import NOKEN, fill, word_vector
 from nokenlab.runs import show
 from nokenlab.saved_nokens import save_nokens
+from nokenlab.spelling import spelled_token
 
 RANDOM = "random"  # a start by this name is a random noken at token norm
 MOST_STEPS = 1000  # at a time; each is a point of the curve
@@ -59,6 +60,8 @@ class NokenForge(Panel):
     Raises ValueError for a task that cannot be learned.
     """
 
+    name = "noken_forge"
+
     def __init__(
         self,
         lab: Lab,
@@ -75,7 +78,7 @@ class NokenForge(Panel):
         super().__init__(lab)
         if distance is None:
             distance = round(lab.space.median_distance / 2, 2)
-        self.face, self.kept, self.nokens = None, pd.DataFrame(), {}
+        self.kept, self.nokens = pd.DataFrame(), {}
         self._begin(Task(prompt, target, start, seed, constraint, word, distance, steps), lambda *_: None)
 
     @property
@@ -88,17 +91,23 @@ class NokenForge(Panel):
 
         Raises ValueError for an invalid number. Ctrl-C ends it and keeps what is learned.
         """
-        self._wait_for(partial(self._go_on, self.task.steps if steps is None else steps))
+        job = self._take_steps(self.task.steps if steps is None else steps)
+        try:
+            job.result()
+        except KeyboardInterrupt:
+            self.stop()
+            raise
 
     def keep(self, name: str = "") -> None:
-        """Keep the current noken, by default as noken1, noken2, …; this ends learning.
+        """Keep the current noken, by default as noken1, noken2, …; learning goes on.
 
         Raises ValueError for a name that is taken or not an identifier.
         """
-        self._wait_for(partial(self._keep, name))
+        self.latest.ask(partial(self._keep, name)).result()
 
-    def stop(self, *_) -> None:
+    def stop(self) -> None:
         """End learning at its next step, and generate the text for it."""
+        self.latest.stop()
         self.latest.ask(self._stopped)
 
     def save(self, path: str) -> None:
@@ -110,20 +119,15 @@ class NokenForge(Panel):
         vectors = torch.stack(list(self.nokens.values()))  # (kept, width)
         save_nokens(path, self.lab, vectors, prompt=prompt, table=self.kept)
 
-    def build(self) -> list[w.Widget]:
+    def state(self) -> dict:
         choices = [
             {"name": name, "tip": kind.tip, "needs": list(kind.needs)} for name, kind in CONSTRAINTS.items()
         ]
-        state = self._state() | {"task": asdict(self.task), "constraints": choices}
-        self.face = face.live("noken_forge", **state, progress=[0, 0])
-        self.face.on_msg(lambda widget, content, buffers: self._receive(content))
-        return [self.face]
+        task = {"task": asdict(self.task), "constraints": choices, "run": about(self.task)}
+        return task | {"points": self.points, "kept": self._kept_rows()}
 
-    def twin(self) -> str:
-        return face.page("noken_forge", still(self.task, self.points), **self._state())
-
-    def _state(self) -> dict:
-        return {"run": about(self.task), "points": self.points, "kept": self._kept_rows()}
+    def still(self) -> str:
+        return still(self.task, self.points)
 
     def _kept_rows(self) -> list[dict[str, str]]:
         """The table of kept nokens as the face shows it."""
@@ -133,51 +137,31 @@ class NokenForge(Panel):
             for row in rows
         ]
 
-    def _update(self, **state) -> None:
-        """Change the state of the face, where the panel is shown."""
-        if self.face is not None:
-            for key, value in state.items():
-                setattr(self.face, key, value)
-
-    def _receive(self, content: dict) -> None:
-        """A message from the page."""
+    def receive(self, content: dict) -> None:
         if "learn" in content:
+            self.latest.stop()  # whatever is being learned
             self.latest.ask(partial(self._learn, Task(**content["learn"])))
         elif "go_on" in content:
-            self.latest.ask(partial(self._go_on, content["go_on"]))
+            self._take_steps(content["go_on"])
         elif "keep" in content:
             self.latest.ask(partial(self._keep, content["keep"].strip()))
+        elif "delete" in content:
+            self.latest.ask(partial(self._delete, content["delete"]))
         elif "save" in content:
             self.latest.ask(partial(self._save, content["save"].strip()))
         else:
             self.stop()
 
-    def _wait_for(self, job: Callable) -> None:
-        """Run a job and wait for it; its error is raised here."""
-        errors = []
+    def _take_steps(self, steps: int) -> Job:
+        """Learn; what is kept, deleted or saved meanwhile is done between two steps."""
+        return self.latest.ask(partial(self._go_on, steps), "learning", long=True)
 
-        def caught(check) -> None:
-            try:
-                job(check)
-            except ValueError as error:
-                errors.append(error)
-
-        self.latest.ask(caught)
-        try:
-            while not self.latest.join():
-                pass
-        except KeyboardInterrupt:
-            self.stop()
-            raise
-        if errors:
-            raise errors[0]
-
-    # - jobs: a newer one cancels the older at its next step
+    # - jobs
 
     def _learn(self, task: Task, check: Callable) -> None:
         self.say("looking at the start …")
         self._begin(task, check)
-        self._go_on(task.steps, check)
+        self._take_steps(task.steps)
 
     def _begin(self, task: Task, check: Callable) -> None:
         """Stand at the start of a task."""
@@ -186,7 +170,7 @@ class NokenForge(Panel):
         point["text"] = self._generated(task, learner, check)
         check()
         self.task, self.learner, self.points = task, learner, [point]
-        self._update(run=about(task), points=self.points)
+        self.update(run=about(task), points=self.points)
 
     def _go_on(self, steps: int, check: Callable) -> None:
         """Take so many more steps, or fewer if the model says the target."""
@@ -197,13 +181,13 @@ class NokenForge(Panel):
                     break
                 check()
                 self.points = [*self.points, self._next_point(self.learner)]
-                self._update(points=self.points, progress=[step, steps])
+                self.update(points=self.points, progress=[step, steps])
                 self.say(f"learning: step {step} of at most {steps}")
                 if self.learner.steps % EVERY == 0:
                     self._add_text(check)
             self._add_text(check)
         finally:
-            self._update(progress=[0, 0])
+            self.update(progress=[0, 0])
         self.say(self._summary())
 
     def _summary(self) -> str:
@@ -220,7 +204,7 @@ class NokenForge(Panel):
         if not math.isfinite(line["nll"]):
             raise ValueError("the loss is no longer finite; begin again from another start")
         numbers = {key: round(float(line[key]), 4) for key in ("nll", "norm", "cosine")}
-        nearest = markup.visible(line["nearest"])
+        nearest = spelled_token(line["nearest"])
         return {
             "step": int(line["step"]),
             "exact": bool(line["exact"]),
@@ -234,7 +218,7 @@ class NokenForge(Panel):
         if self.points[-1]["text"] is None:
             text = self._generated(self.task, self.learner, check)
             self.points = [*self.points[:-1], self.points[-1] | {"text": text}]
-            self._update(points=self.points)
+            self.update(points=self.points)
 
     def _generated(self, task: Task, learner: Learner, check: Callable) -> str:
         """What the model says with the current noken."""
@@ -243,6 +227,7 @@ class NokenForge(Panel):
         return watched(self.lab, check).generate(prompt, tokens)[0]
 
     def _stopped(self, check: Callable) -> None:
+        self.latest.stop()  # a start that was pressed right before has begun by now
         self._add_text(check)
         self.say(f"stopped after {self.points[-1]['step']} steps")
 
@@ -259,8 +244,14 @@ class NokenForge(Panel):
         row = {"name": name, "prompt": task.prompt, "target": task.target, "start": start_name(task)}
         row |= {"constraint": constraint_name(task)} | self.points[-1]
         self.kept = pd.DataFrame([*self.kept.to_dict("records"), row])
-        self._update(kept=self._kept_rows())
+        self.update(kept=self._kept_rows())
         self.say(f"{name} is kept; in lab.with_nokens(**forge.nokens) it is the word <{name}>")
+
+    def _delete(self, name: str, check: Callable) -> None:
+        del self.nokens[name]
+        self.kept = self.kept[self.kept["name"] != name]
+        self.update(kept=self._kept_rows())
+        self.say(f"{name} is deleted")
 
     def _save(self, path: str, check: Callable) -> None:
         self.save(path)
@@ -347,4 +338,4 @@ def still(task: Task, points: list[dict]) -> str:
     if len(table) > SHOWN:  # the last ones matter most
         table = pd.concat([table.head(1), table.tail(SHOWN - 1)])
     rows = table[["step", "nll", "norm", "nearest", "text"]]
-    return markup.quiet(about(task)["title"]) + show.table(rows).data
+    return quiet(about(task)["title"]) + show.table(rows).data

@@ -1,4 +1,4 @@
-"""What the panels share: a background thread, a line for messages, a static twin for runs and pages."""
+"""What the panels share: a face that the kernel answers, a thread for that, and a static twin for pages."""
 
 import copy
 import os
@@ -6,91 +6,115 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-import ipywidgets as w
+from IPython.display import display
+from torch import Tensor
 
+from nokenlab import measures
 from nokenlab.decode.loop import Step
-from nokenlab.errors import short
+from nokenlab.errors import cut, short
 from nokenlab.lab import Lab
-from nokenlab.panels import markup
+from nokenlab.panels import face
 from nokenlab.panels.latest import Latest
 from nokenlab.prompt import NOKEN
 from nokenlab.runs.results import OUTPUT
+from nokenlab.spelling import spelled, spelled_token
 
 LONGEST = 200  # tokens of a text in a panel: each may become a button, and each slider step is a run
 
 
 class Panel:
-    """A widget for a cell; in a run or an exported page, where no kernel listens, its static twin.
+    """A face in a cell, answered by the kernel; where no kernel listens, its static twin.
 
-    A panel has `build`, which makes its widgets when it is first shown, and `twin`, its HTML without any.
-    `self.latest` is the thread for whatever takes time; `message` is the HTML of the line below the panel.
+    A panel has the `name` of its face; `state`, what the face first shows; `still`, the same as HTML without
+    scripts; and `receive`, for what the face sends. `self.latest` is the thread for whatever takes time.
     """
+
+    name: str
 
     def __init__(self, lab: Lab):
         self.lab = lab
         self.latest = Latest(self.fail)
-        self.message = ""
-        self.note: w.HTML | None = None  # shows the message, once the panel is shown
+        self.face = None  # once the panel is shown
+        self.note = {"text": "", "wrong": False}
+
+    def state(self) -> dict:
+        """What the face shows, as JSON."""
+        raise NotImplementedError
+
+    def still(self) -> str:
+        """The same as HTML that needs no script."""
+        raise NotImplementedError
+
+    def receive(self, content: dict) -> None:
+        """A message of the face; one that is nothing else is its Stop."""
+        self.stop()
+
+    def begin(self) -> None:
+        """Called once the face is there."""
 
     @cached_property
-    def widget(self) -> w.Widget:
-        """The live widget."""
-        self.note = w.HTML(self.message)
-        return w.VBox([w.HTML(markup.STYLE), *self.build(), self.note])
-
-    def build(self) -> list[w.Widget]:
-        """The parts of the widget, from the top."""
-        raise NotImplementedError
+    def widget(self):
+        """The live face."""
+        self.face = face.live(self.name, **self.state(), note=self.note, progress=[0, 0])
+        self.face.on_msg(lambda widget, content, buffers: self.receive(content))
+        self.begin()
+        return self.face
 
     def twin(self) -> str:
-        """The panel as it first stands, as HTML."""
-        raise NotImplementedError
+        """The panel as it stands, as HTML."""
+        return face.page(self.name, self.still(), **self.state())
+
+    def outputs(self) -> list[dict]:
+        """What the cell shows: the live face, and the twin, hidden beside it; in a run the twin alone."""
+        plain = {"text/plain": type(self).__name__}
+        twin = plain | {"text/html": self.twin()}
+        if os.environ.get(OUTPUT):  # a run: nobody will move a widget
+            return [twin]
+        view, _ = self.widget._repr_mimebundle_()
+        return [view | plain | {"text/html": ""}, twin]
+
+    def _ipython_display_(self) -> None:
+        for output in self.outputs():
+            display(output, raw=True)
+
+    def update(self, **state) -> None:
+        """Change what the face shows, where there is one."""
+        for key, value in state.items():
+            if self.face is not None:
+                setattr(self.face, key, value)
 
     def say(self, text: str = "") -> None:
-        """Show a quiet line below the panel; an empty text clears it."""
-        self._show_message(markup.quiet(text) if text else "")
+        """Show a quiet line; an empty text clears it."""
+        self.note = {"text": text, "wrong": False}
+        self.update(note=self.note)
 
     def fail(self, message: str) -> None:
-        """Show an error as one red line below the panel."""
-        self._show_message(markup.error(message))
+        """Show an error as one red line."""
+        self.note = {"text": cut(spelled(message), 400), "wrong": True}
+        self.update(note=self.note)
 
-    def stop(self, *_) -> None:
-        """End what runs; for a Stop button. It is a job itself, so no older job can report after it."""
+    def stop(self) -> None:
+        """End what runs, but not what has a lasting effect."""
+        self.latest.stop()
         self.latest.ask(lambda check: self.say("stopped"))
 
     @contextmanager
-    def counted(self, passes: int, text: str, check: Callable) -> Iterator[Lab]:
-        """The lab, each pass counted in the face's `progress` and below the panel, of at most `passes`."""
+    def counted(self, passes: int, text: str, check: Callable, lab: Lab | None = None) -> Iterator[Lab]:
+        """A lab, each pass counted in the face's `progress` and its line, of at most `passes`."""
         done = 0
 
         def at_token(step: Step) -> None:
             nonlocal done
             check()
             done += 1
-            self.face.progress = [done, passes]
+            self.update(progress=[done, passes])
             self.say(f"{text}: pass {done} of at most {passes}")
 
-        self.face.progress = [0, passes]
+        self.update(progress=[0, passes])
         try:
-            yield watched(self.lab, at_token)
+            yield watched(lab or self.lab, at_token)
         finally:
-            self.face.progress = [0, 0]
-
-    def _show_message(self, html: str) -> None:
-        self.message = html
-        if self.note is not None:
-            self.note.value = html
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        static = {"text/plain": type(self).__name__, "text/html": markup.STYLE + self.twin()}
-        if os.environ.get(OUTPUT):  # a run: nobody will move a widget
-            return static
-        return static | self.widget._repr_mimebundle_()
-
-
-def row(*parts: w.Widget) -> w.HBox:
-    """Widgets side by side, wrapped onto further lines where the page is narrow."""
-    return w.HBox(parts, layout=w.Layout(flex_flow="row wrap", align_items="center"))
+            self.update(progress=[0, 0])
 
 
 def check_prompt(lab: Lab, text: str, name: str = "this prompt", most: int = LONGEST) -> None:
@@ -104,6 +128,32 @@ def check_one_noken(prompt: str) -> None:
     """Raise ValueError for a prompt that has not exactly one <noken>."""
     if prompt.count(NOKEN) != 1:
         raise ValueError(f"the prompt must have one {NOKEN}: {short(prompt)}")
+
+
+def spelled_tokens(lab: Lab, text: str) -> list[str]:
+    """The tokens of a text as people read them."""
+    return [spelled_token(token) for token in lab.tokens(text)["token"]]
+
+
+def follow(old: list[int], new: list[int], position: int) -> int:
+    """Where the token at a position of the ids `old` is in `new`, after an edit before or behind it."""
+    is_before = old[: position + 1] == new[: position + 1]
+    moved = position if is_before else position + len(new) - len(old)
+    return min(max(moved, 0), len(new) - 1)
+
+
+def next_tokens(lab: Lab, logits: Tensor, k: int) -> list[list[list]]:
+    """The `k` most probable next tokens of each row of logits (rows, vocab): [token, probability] each."""
+    best = measures.leading(lab, logits, k)
+    pairs = [[spelled_token(token), p] for token, p in zip(best["token"], best["probability"], strict=True)]
+    return [pairs[i : i + k] for i in range(0, len(pairs), k)]
+
+
+def nearest_tokens(lab: Lab, vector: Tensor, k: int) -> list[list]:
+    """The `k` tokens nearest to a vector (width,) or (1, width): [token, cosine] each."""
+    nearest = lab.space.nearest(vector, k)
+    pairs = zip(nearest["token"], nearest["cosine"].astype(float), strict=True)
+    return [[spelled_token(token), cosine] for token, cosine in pairs]
 
 
 def watched(lab: Lab, at_token: Callable) -> Lab:

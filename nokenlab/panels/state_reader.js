@@ -54,7 +54,7 @@ class Face {
     this.bars = new Bars();
     this.status = spokenStatus();
     const help = `Read out ${this.selection.reading}. Click a cell, or move with the arrow keys and press Enter.`;
-    page.append(...(this.live ? this.buildControls() : [element("div", "nk-quiet", help)]));
+    page.append(...(this.live ? [...this.buildControls(), noteLine(this.model)] : [element("div", "nk-quiet", help)]));
     page.append(this.details, this.answer.box, this.source, this.bars.box, this.status);
     return page;
   }

@@ -4,16 +4,14 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import NamedTuple
 
-import ipywidgets as w
 import pandas as pd
 from torch import Tensor
 
-from nokenlab import measures
 from nokenlab.interpolation import INTERPOLATIONS, between
 from nokenlab.lab import Lab
 from nokenlab.nokens import rescale
-from nokenlab.panels import face, markup
-from nokenlab.panels.panel import Panel, check_prompt, with_ids
+from nokenlab.panels.face import quiet
+from nokenlab.panels.panel import Panel, check_prompt, nearest_tokens, next_tokens, spelled_tokens, with_ids
 from nokenlab.prompt import NOKEN
 from nokenlab.readout import patching
 from nokenlab.runs import show
@@ -59,6 +57,8 @@ class StateReader(Panel):
     Raises ValueError for a prompt that is empty or too long for a table, and as `patching.read_out` does.
     """
 
+    name = "state_reader"
+
     def __init__(self, lab: Lab, prompt: str, asked: str = patching.READ_OUT, max_new_tokens: int = 4):
         super().__init__(lab)
         check_prompt(lab, prompt, most=MOST_TOKENS)
@@ -66,17 +66,18 @@ class StateReader(Panel):
         self.states = lab.states(prompt)  # (layers + 1, tokens, width)
         next(patching.read_out(lab, self.states[0, :1], asked, 0, max_new_tokens))  # raises for a bad prompt
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether the model's embeddings are as wide as its states."""
+        return self.states.shape[2] == self.lab.space.width
+
     @cached_property
     def view(self) -> dict:
         """What does not change: a `View` of state_reader.js."""
-        readings = list(READINGS)
-        if (
-            self.states.shape[2] != self.lab.space.width
-        ):  # the model's embeddings are narrower than its states
-            readings = readings[:1]
+        readings = list(READINGS) if self.is_wide else list(READINGS)[:1]
         return {
             "before": self.asked.replace(NOKEN, "▢"),
-            "tokens": [markup.visible(token) for token in self.lab.tokens(self.prompt)["token"]],
+            "tokens": spelled_tokens(self.lab, self.prompt),
             "layers": len(self.states),
             "readings": [{"name": name, "tip": READINGS[name].tip} for name in readings],
         }
@@ -86,15 +87,6 @@ class StateReader(Panel):
         """The table as it first stands."""
         return self._cells(next(iter(READINGS)))
 
-    def build(self) -> list[w.Widget]:
-        self.face = face.live("state_reader", **self._state(), answer={})
-        self.face.observe(lambda change: self._ask(), "selection")
-        self._ask()
-        return [self.face]
-
-    def twin(self) -> str:
-        return face.page("state_reader", still(self.view, self.cells), **self._state())
-
     def selected(self, selection: dict) -> tuple[Tensor, int]:
         """The state of a `Selection` of state_reader.js, (1, width), and the layer that it belongs to."""
         first_layer, first_token = selection["from"]
@@ -103,8 +95,7 @@ class StateReader(Panel):
         state = between(a, b, [p], selection["interpolation"], self.lab.space.centroid)
         return state, round(first_layer + p * (last_layer - first_layer))
 
-    def _state(self) -> dict:
-        interpolations = [{"name": name, "tip": INTERPOLATIONS[name].tip} for name in WITHOUT_CENTROID]
+    def state(self) -> dict:
         selection = {
             "reading": self.cells["reading"],
             "from": [len(self.states) // 2, self.states.shape[1] - 1],  # the last token, in a middle layer
@@ -115,9 +106,17 @@ class StateReader(Panel):
         return {
             "view": self.view,
             "cells": self.cells,
-            "interpolations": interpolations,
+            "interpolations": [{"name": name, "tip": INTERPOLATIONS[name].tip} for name in WITHOUT_CENTROID],
             "selection": selection,
+            "answer": {},
         }
+
+    def still(self) -> str:
+        return still(self.view, self.cells)
+
+    def begin(self) -> None:
+        self.face.observe(lambda change: self._ask(), "selection")
+        self._ask()
 
     def _cells(self, reading: str) -> dict:
         """What each state says first: `Cells` in `state_reader.js`."""
@@ -129,12 +128,12 @@ class StateReader(Panel):
         return {
             "reading": reading,
             "text": [self.lab.token(id) for id in logits.argmax(-1).tolist()],
-            "leading": leading(self.lab, logits),
+            "leading": next_tokens(self.lab, logits, LEADING),
             "norm": vectors.float().norm(dim=-1).tolist(),
         }
 
     def _ask(self) -> None:
-        self.latest.ask(partial(self._answer, self.face.selection))
+        self.latest.ask(partial(self._answer, self.face.selection), "answer")
 
     def _answer(self, selection: dict, check) -> None:
         """What the selected state says; then the table, if the reading has changed."""
@@ -153,32 +152,17 @@ class StateReader(Panel):
             "selection": selection,
             "into": layers[0] if layers else None,
             "norm": vector.float().norm().item(),
-            "nearest": self._nearest(vector),
+            "nearest": nearest_tokens(self.lab, vector, NEAREST) if self.is_wide else [],
         }
         steps = patching.read_out(self.lab, vector, self.asked, layers, self.max_new_tokens)
         for step, ids in with_ids(self.lab, steps):
             check()
             if step.index == 0:
-                (answer["leading"],) = leading(self.lab, step.logits)
+                (answer["leading"],) = next_tokens(self.lab, step.logits, LEADING)
             answer["text"] = self.lab.text(ids)
             self.face.answer = answer | {"running": True}
         check()
         self.face.answer = answer | {"running": False}
-
-    def _nearest(self, vector: Tensor) -> list[list]:
-        """The tokens nearest to a vector (1, width) and their cosines; none where embeddings are narrower."""
-        if vector.shape[1] != self.lab.space.width:
-            return []
-        nearest = self.lab.space.nearest(vector, NEAREST)
-        pairs = zip(nearest["token"], nearest["cosine"], strict=True)
-        return [[markup.visible(token), cosine] for token, cosine in pairs]
-
-
-def leading(lab: Lab, logits: Tensor) -> list[list[list]]:
-    """The `LEADING` most probable next tokens of each row of logits (rows, vocab): [token, probability]."""
-    best = measures.leading(lab, logits, LEADING)
-    pairs = [[markup.visible(token), p] for token, p in zip(best["token"], best["probability"], strict=True)]
-    return [pairs[i : i + LEADING] for i in range(0, len(pairs), LEADING)]
 
 
 def still(view: dict, cells: dict) -> str:
@@ -191,4 +175,4 @@ def still(view: dict, cells: dict) -> str:
     ]
     columns = ["layer", *(f"{i} {token}" for i, token in enumerate(view["tokens"]))]
     about = f"What each state says first in “{view['before']}”, {cells['reading']}, and its probability."
-    return markup.quiet(about) + show.table(pd.DataFrame(rows, columns=columns)).data
+    return quiet(about) + show.table(pd.DataFrame(rows, columns=columns)).data

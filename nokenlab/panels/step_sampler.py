@@ -1,36 +1,29 @@
 """The decode loop by hand: take the next token, force another one, feed a noken, or go back."""
 
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 
-import ipywidgets as w
 import torch
 from torch import Tensor
 from transformers import TopPLogitsWarper
 
+from nokenlab import nokens
 from nokenlab.answers import steps
 from nokenlab.decode.loop import Step
 from nokenlab.lab import Lab
-from nokenlab.nokens import random_nokens, replace
-from nokenlab.panels import markup
-from nokenlab.panels.latest import Superseded
-from nokenlab.panels.panel import Panel, check_prompt, row
+from nokenlab.panels.face import quiet
+from nokenlab.panels.panel import Panel, check_prompt, follow
+from nokenlab.runs import show
+from nokenlab.spelling import spelled_token
 
 TOP = 10  # choices that are shown
-LARGEST = 10**6  # seed that can be chosen
-HELP = (
-    "Click a token to force it. Beside it: the model's probability (full bar), and the chance of being "
-    "drawn after temperature, top-k and top-p (hollow bar)."
-)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the next step depends on, besides the steps taken. Step n draws with the seed `seed` + n."""
+    """How tokens are drawn. Draw n, taken back or not, has the seed `seed` + n."""
 
-    prompt: str
     temperature: float
     top_k: int
     top_p: float = 1.0
@@ -46,11 +39,22 @@ class Taken:
     probability: float | None = None  # the model's, of a token
 
 
+@dataclass(frozen=True)
+class Text:
+    """A prompt, the position at which a noken stands, and the steps taken after it."""
+
+    prompt: str
+    position: int
+    path: tuple[Taken, ...] = ()
+
+
 class StepSampler(Panel):
     """Write a text step by step, and see at every step what the model chooses from.
 
     With `noken` (width,) it stands at `position` of the prompt.
     """
+
+    name = "step_sampler"
 
     def __init__(
         self,
@@ -62,162 +66,123 @@ class StepSampler(Panel):
         top_k: int = 40,
     ):
         super().__init__(lab)
-        self.start = self.settings = Settings(prompt, temperature, top_k)
-        self.position, self.noken = position, noken
-        self.path: list[Taken] = []
-        self.actions: deque[tuple] = deque()  # clicks that no job has done yet; the newest job does them all
-        self._cached: tuple = (None, None)  # settings and path, and the model's step after them
+        self.settings, self.noken = Settings(temperature, top_k), noken
+        self.text = Text(prompt, position)
+        self.past: list[Text] = []  # what Undo goes back to, the last one first
+        self.draws = 0
+        self._cached: tuple = (None, None)  # what a step depends on, and the model's step
 
-    def build(self) -> list[w.Widget]:
-        start, wide, number = self.start, w.Layout(width="min(100%, 640px)"), w.Layout(width="150px")
-        self.prompt = w.Text(start.prompt, description="prompt", layout=wide, continuous_update=False)
-        self.seed = w.BoundedIntText(start.seed, 0, LARGEST, description="draw seed", layout=number)
-        self.noken_seed = w.BoundedIntText(0, 0, LARGEST, description="noken seed", layout=number)
-        sliders = self._sliders()
-        for control in (self.prompt, *sliders, self.seed):
-            control.observe(self._changed, "value")
-        buttons = [
-            self._button("Likeliest", "step-forward", "take the likeliest token", lambda: ("likeliest",)),
-            self._button("Draw", "random", "draw a token by the chances below", lambda: ("drawn",)),
-            self._button("Undo", "undo", "take back the last step", lambda: ("undo",)),
-            self.seed,
-            self._button(
-                "Feed noken", "bolt", "feed a random noken", lambda: ("noken", self.noken_seed.value)
-            ),
-            self.noken_seed,
-        ]
-        self.text = w.HTML(layout=w.Layout(width="100%"))
-        self.picks = [w.Button(layout=w.Layout(width="170px")) for _ in range(TOP)]
-        self.bars = [w.HTML(layout=w.Layout(flex="1 1 auto")) for _ in range(TOP)]
-        for rank, pick in enumerate(self.picks):
-            pick.on_click(partial(self._force, rank))
-        self._show(start)
-        choices = [w.HBox(pair) for pair in zip(self.picks, self.bars, strict=True)]
-        return [self.prompt, row(*sliders), row(*buttons), self.text, w.HTML(markup.quiet(HELP)), *choices]
+    def state(self) -> dict:
+        return {"settings": asdict(self.settings), "shown": self.shown()}
 
-    def _sliders(self) -> list[w.Widget]:
-        start, layout = self.start, w.Layout(width="min(100%, 300px)")
-        self.temperature = w.FloatSlider(
-            start.temperature, min=0.1, max=3, step=0.1, description="temperature", layout=layout
+    def shown(self) -> dict:
+        """The text and what its next token is chosen from: for the face."""
+        table = steps.choices(self.lab, self._step(), TOP).assign(
+            token=lambda rows: rows["token"].map(spelled_token)
         )
-        self.top_k = w.IntSlider(start.top_k, 1, max(100, start.top_k), description="top-k", layout=layout)
-        self.top_p = w.FloatSlider(
-            start.top_p, min=0.05, max=1, step=0.05, description="top-p", layout=layout
-        )
-        sliders = [self.temperature, self.top_k, self.top_p]
-        for slider in sliders:
-            slider.style.description_width = "90px"
-        return sliders
+        return {
+            "prompt": self.text.prompt,
+            "before": self._before(),
+            "text": self._written(),
+            "path": [self._about(taken) for taken in self.text.path],
+            "choices": table[["token", "probability", "chance", "id"]].to_numpy(object).tolist(),
+            "past": len(self.past),
+        }
 
-    def _button(self, name: str, icon: str, tip: str, action) -> w.Button:
-        button = w.Button(description=name, icon=icon, tooltip=tip, layout=w.Layout(width="120px"))
-        button.on_click(lambda _: self._ask(action()))
-        return button
+    def still(self) -> str:
+        table = steps.choices(self.lab, self._step(), TOP)[["token", "probability"]]
+        return quiet(f"The likeliest next tokens after “{self._before()}”:") + show.table(table).data
 
-    def twin(self) -> str:
-        table = steps.choices(self.lab, self._step(self.start), TOP)
-        about = markup.quiet("The likeliest next tokens, with the model's probabilities:")
-        return self._written(self.start) + about + markup.bars(table["token"], table["probability"])
-
-    def _force(self, rank: int, _) -> None:
-        self._ask(("forced", self.offered[rank]))
-
-    def _changed(self, change) -> None:
-        if change["owner"] is self.prompt:
-            self._ask(("restart",))
+    def receive(self, content: dict) -> None:
+        ((name, value),) = content.items()
+        actions = {"prompt": self._begin, "take": self._take, "back": self._back, "undo": self._undo}
+        if name in actions:
+            self.latest.ask(partial(self._act, actions[name], value))
         else:
-            self._ask()
+            self._set(value)
+        self.latest.ask(lambda check: self.update(shown=self.shown()), "show")
 
-    def _ask(self, *actions: tuple) -> None:
-        settings = Settings(
-            self.prompt.value,
-            round(self.temperature.value, 2),  # the page rounds 0.8 to 0.8000000000000002
-            self.top_k.value,
-            round(self.top_p.value, 2),
-            self.seed.value,
-        )
-        if actions or settings != self.settings:
-            self.settings = settings
-            self.actions.extend(actions)
-            self.latest.ask(partial(self._follow, settings))
+    def _set(self, changes: dict) -> None:
+        self.settings = replace(self.settings, **changes)
+        if "seed" in changes:
+            self.draws = 0
 
-    def _follow(self, settings: Settings, check) -> None:
-        """Do all actions that wait, and show what comes next."""
-        try:
-            check_prompt(self.lab, settings.prompt)
-            while self.actions:
-                check()
-                self._take(settings, *self.actions.popleft())
-            self._show(settings)
-            self.say(f"{len(self.path)} steps taken")
-        except Superseded:
-            raise
-        except Exception:
-            self.actions.clear()
-            raise
+    def _act(self, action, value, check) -> None:
+        self.say()
+        action(value)
 
-    def _take(self, settings: Settings, kind: str, number: int | None = None) -> None:
-        if kind == "restart":
-            self.path.clear()
-        elif kind == "undo":
-            del self.path[-1:]
-        elif kind == "noken":
-            self.path.append(Taken(kind, number))
+    def _begin(self, prompt: str) -> None:
+        check_prompt(self.lab, prompt)
+        self.lab.embed(prompt)  # refuses an unfilled <noken>
+        old, new = (self.lab.ids(text).tolist() for text in (self.text.prompt, prompt))
+        self._go_to(Text(prompt, follow(old, new, self.text.position)))
+
+    def _take(self, step: tuple[str, int | None]) -> None:
+        kind, number = step
+        if kind == "noken":
+            taken = Taken(kind, number)
         else:
-            step = self._step(settings)
+            step = self._step()
             ids = {"likeliest": step.scores.argmax().item(), "drawn": step.ids.item(), "forced": number}
-            id = ids[kind]
-            self.path.append(Taken(kind, id, step.probabilities[0, id].item()))
+            taken = Taken(kind, ids[kind], step.probabilities[0, ids[kind]].item())
+        self.draws += kind == "drawn"
+        self._go_to(replace(self.text, path=(*self.text.path, taken)))
 
-    def _step(self, settings: Settings) -> Step:
+    def _back(self, count: int) -> None:
+        """Leave so many of the steps."""
+        self._go_to(replace(self.text, path=self.text.path[:count]))
+
+    def _go_to(self, text: Text) -> None:
+        self.past.append(self.text)
+        self.text = text
+
+    def _undo(self, _) -> None:
+        if self.past:
+            self.text = self.past.pop()
+
+    def _step(self) -> Step:
         """The model's next step after the prompt and the path."""
-        state = (settings, tuple(self.path))
-        if self._cached[0] != state:
+        settings = self.settings
+        key = (settings, self.text, self.draws)
+        if self._cached[0] != key:
             processors = steps.processors(self.lab, settings.temperature, settings.top_k)
             processors.append(TopPLogitsWarper(settings.top_p))
-            seeds = [settings.seed + len(self.path)]
-            step = next(self.lab.sample(self._embeddings(settings), 1, seeds=seeds, processors=processors))
-            self._cached = (state, step)
+            seeds = [settings.seed + self.draws]
+            step = next(self.lab.sample(self._embeddings(), 1, seeds=seeds, processors=processors))
+            self._cached = (key, step)
         return self._cached[1]
 
-    def _embeddings(self, settings: Settings) -> Tensor:
+    def _embeddings(self) -> Tensor:
         """Everything fed so far, (1, tokens, width)."""
-        prompt = self.lab.embed(settings.prompt)
+        prompt = self.lab.embed(self.text.prompt)
         if self.noken is not None:
-            prompt = replace(prompt, self.position, self.noken)
-        return torch.cat([prompt, *map(self._fed, self.path)], dim=1)
+            prompt = nokens.replace(prompt, self.text.position, self.noken)
+        return torch.cat([prompt, *map(self._fed, self.text.path)], dim=1)
 
     def _fed(self, taken: Taken) -> Tensor:
         """What a step put into the model, (1, 1, width)."""
         if taken.kind == "noken":
-            noken = random_nokens(self.lab.width, taken.number, norm=self.lab.space.median_norm)
+            noken = nokens.random_nokens(self.lab.width, taken.number, norm=self.lab.space.median_norm)
             return noken[None].to(self.lab.device, self.lab.dtype)
         return self.lab.embed_ids(torch.tensor([[taken.number]]))
 
-    def _show(self, settings: Settings) -> None:
-        table = steps.choices(self.lab, self._step(settings), TOP)
-        self.text.value = self._written(settings)
-        self.offered = table["id"].tolist()
-        for choice, pick, bar in zip(table.itertuples(), self.picks, self.bars, strict=True):
-            pick.description = markup.visible(choice.token)
-            pick.tooltip = f"force {choice.token!r}"
-            bar.value = markup.chance(choice.probability, choice.chance)
-
-    def _written(self, settings: Settings) -> str:
-        """The text so far, ▢ for each noken, with a chip below for each step."""
-        before = settings.prompt
+    def _before(self) -> str:
+        """The prompt, with ▢ for its noken."""
+        tokens = self.lab.tokens(self.text.prompt)["token"].tolist()
         if self.noken is not None:
-            tokens = self.lab.tokens(before)["token"].tolist()
-            tokens[self.position] = "▢"
-            before = "".join(tokens)
-        text = ""
-        for is_noken, group in groupby(self.path, key=lambda taken: taken.kind == "noken"):
-            numbers = [taken.number for taken in group]
-            text += "▢" * len(numbers) if is_noken else self.lab.text(numbers)
-        chips = "".join(self._chip(taken) for taken in self.path)
-        return markup.answer(text, before, running=True) + markup.block(chips)
+            tokens[self.text.position] = "▢"
+        return "".join(tokens)
 
-    def _chip(self, taken: Taken) -> str:
+    def _written(self) -> str:
+        """The text of the steps, ▢ for each noken."""
+        parts = []
+        for is_noken, group in groupby(self.text.path, key=lambda taken: taken.kind == "noken"):
+            numbers = [taken.number for taken in group]
+            parts.append("▢" * len(numbers) if is_noken else self.lab.text(numbers))
+        return "".join(parts)
+
+    def _about(self, taken: Taken) -> list[str]:
+        """A step as the face shows it: its token, and what it was."""
         if taken.kind == "noken":
-            return markup.chip("▢", f"noken {taken.number}")
-        return markup.chip(self.lab.token(taken.number), f"{taken.kind} {taken.probability:.2g}")
+            return ["▢", f"noken {taken.number}"]
+        return [spelled_token(self.lab.token(taken.number)), f"{taken.kind} {taken.probability:.2g}"]

@@ -29,8 +29,6 @@ const FONT = "system-ui, sans-serif";
 const REST = 200; // milliseconds after which a noken that has not moved is at rest
 const LABELS = 14; // near tokens that are named, where there is room
 const CANDIDATES = 200; // near tokens that are tried for a name, and offered for corners
-const LEGEND = 8; // territories in the legend
-const SHOWN = 6; // rows of the path on the page
 const CLOSE = 12; // pixels from a corner within which a press means the corner
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
@@ -61,9 +59,6 @@ export function weightsAt(map, [x, y]) {
   return [first, second, 1 - first - second];
 }
 
-/** The point at p between two. @param {Place} from @param {Place} to @param {number} p @returns {Place} */
-const between = (from, to, p) => [from[0] + p * (to[0] - from[0]), from[1] + p * (to[1] - from[1])];
-
 /** Whether two points are equal. @param {Place} [a] @param {Place} [b] */
 const same = (a, b) => Boolean(a && b) && a[0] === b[0] && a[1] === b[1];
 
@@ -92,26 +87,15 @@ function depths(map) {
   return depth;
 }
 
-/** The connected parts of the territories, each a list of cells, the largest first. @param {Territories} map */
-function parts(map) {
-  const seen = new Set(), all = [];
-  for (let start = 0; start < map.territory.length; start++) {
-    if (seen.has(start)) continue;
-    const part = [start];
-    seen.add(start);
-    for (const cell of part) { // grows while it is walked
-      for (const next of neighbours(map, cell)) {
-        if (next === null || seen.has(next) || map.territory[next] !== map.territory[start]) continue;
-        seen.add(next);
-        part.push(next);
-      }
-    }
-    all.push(part);
-  }
-  return all.sort((a, b) => b.length - a.length);
+/** The cell of a territory that is farthest from its borders, if possible a free one. @param {Territories} map */
+function heart(map, depth, number, isFree = () => true) {
+  const cells = [...map.territory.keys()].filter((cell) => map.territory[cell] === number), free = cells.filter(isFree);
+  return (free.length ? free : cells).reduce((best, cell) => depth[cell] > depth[best] ? cell : best);
 }
 
-// --- the picture, drawn once to a layer that each frame copies
+/** The centre of a cell. @param {Territories} map @returns {Place} */
+const centre = (map, cell) =>
+  [cell % map.side, Math.floor(cell / map.side)].map((i) => map.reach * (2 * i / (map.side - 1) - 1));
 
 /** What is drawn on, with points of the plane as pixels. */
 class Sheet {
@@ -226,19 +210,14 @@ function drawTriangle(sheet) {
   });
 }
 
-/** The letter of each part of a territory, where it is farthest from borders. @param {Sheet} sheet */
+/** The letter of each territory, where it is farthest from borders. @param {Sheet} sheet */
 function drawLetters(sheet) {
-  const { map } = sheet, depth = depths(map), seen = new Set();
-  for (const part of parts(map)) {
-    const number = map.territory[part[0]];
-    if (part.length < 3 && seen.has(number)) continue;
-    seen.add(number);
-    const free = part.filter((cell) => sheet.isFree(sheet.box(cell)));
-    const best = (free.length ? free : part).reduce((a, b) => depth[b] > depth[a] ? b : a);
-    const [left, top, right, bottom] = sheet.box(best);
-    const size = clamp(1.5 * depth[best] * (right - left), 10, 22);
-    sheet.write(map.territories[number].letter, (left + right) / 2, (top + bottom - size) / 2, size, "bold");
-  }
+  const { map } = sheet, depth = depths(map);
+  map.territories.forEach(({ letter }, number) => {
+    const cell = heart(map, depth, number, (other) => sheet.isFree(sheet.box(other)));
+    const [left, top, right, bottom] = sheet.box(cell), size = clamp(1.5 * depth[cell] * (right - left), 10, 22);
+    sheet.write(letter, (left + right) / 2, (top + bottom - size) / 2, size, "bold");
+  });
 }
 
 /** The names of the tokens nearest to the plane, where they hide nothing. @param {Sheet} sheet */
@@ -252,80 +231,25 @@ function drawNames(sheet) {
   }
 }
 
-/** What moves: the path, the line and the noken, over the layer. @param {CanvasRenderingContext2D} pen */
-function drawFrame(pen, sheet, { place, anchor, corner, path }) {
-  const width = pen.canvas.width, end = sheet.map.corners[corner], [x, y] = sheet.pixel(place);
+/** What moves: the noken, over the layer. @param {CanvasRenderingContext2D} pen */
+function drawFrame(pen, sheet, place) {
+  const width = pen.canvas.width, [x, y] = sheet.pixel(place);
   pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.drawImage(sheet.canvas, 0, 0, width, width);
   pen.scale(width / sheet.size, width / sheet.size);
-  const stroke = (colour, lineWidth, draw) => {
-    Object.assign(pen, { strokeStyle: colour, lineWidth });
+  for (const [strokeStyle, lineWidth] of [[PAPER, 6], ["#000000", 2.5]]) {
+    Object.assign(pen, { strokeStyle, lineWidth });
     pen.beginPath();
-    draw();
-    pen.stroke();
-  };
-  const trace = (places) => places.forEach((point) => pen.lineTo(...sheet.pixel(point)));
-  const cross = () => {
     pen.arc(x, y, 9, 0, 2 * Math.PI);
     for (const [dx, dy] of Object.values(ARROWS)) {
       pen.moveTo(x + 5 * dx, y + 5 * dy);
       pen.lineTo(x + 14 * dx, y + 14 * dy);
     }
-  };
-  for (const [colour, lineWidth] of [[PAPER, 4], [INK, 2]]) stroke(colour, lineWidth, () => trace([anchor, [end.x, end.y]]));
-  stroke(INK, 1, () => trace(path.map((step) => [step.x, step.y])));
-  for (const [colour, lineWidth] of [[PAPER, 6], ["#000000", 2.5]]) stroke(colour, lineWidth, cross);
-}
-
-/** The territories along the line, a letter in each, and a pointer at p. @param {HTMLCanvasElement} strip */
-function drawStrip(strip, letters, colours, p) {
-  const pen = strip.getContext("2d"), width = strip.width / devicePixelRatio;
-  pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-  pen.clearRect(0, 0, width, 44);
-  Object.assign(pen, { font: `bold 14px ${FONT}`, textAlign: "center", textBaseline: "middle", lineWidth: 1 });
-  let start = 0;
-  while (start < letters.length) {
-    let end = start + 1;
-    while (letters[end] === letters[start]) end++;
-    const left = start / letters.length * width, wide = (end - start) / letters.length * width;
-    pen.fillStyle = colours[start];
-    pen.fillRect(left, 0, wide, 26);
-    pen.strokeStyle = pen.fillStyle = INK;
-    pen.strokeRect(left + 0.5, 0.5, Math.max(wide - 1, 0), 25);
-    if (wide > 14) pen.fillText(letters[start], left + wide / 2, 13);
-    start = end;
+    pen.stroke();
   }
-  pen.fillStyle = "#808080"; // visible on light and dark pages
-  pen.fillText("▲", clamp(p * width, 7, width - 7), 36);
 }
 
 // --- the page
-
-/** Rows as CSV. @param {Object[]} rows */
-function toCsv(rows) {
-  const quoted = (value) => /[",\n\r]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
-  const names = Object.keys(rows[0] ?? {});
-  return [names, ...rows.map((row) => names.map((name) => row[name]))]
-    .map((cells) => cells.map(quoted).join(",") + "\r\n").join("");
-}
-
-/** Let the browser save a text as a file. */
-function save(text, name) {
-  const link = element("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-/** A line of the legend: a letter on its colour, and how answers begin there. */
-function legendLine({ letter, colour, corner, begins }) {
-  const line = element("li"), patch = element("span", "nk-terr-patch", letter);
-  patch.style.background = colour;
-  line.append(patch, element("bdi", "", begins));
-  if (corner) line.append(element("span", "nk-quiet", ` as ${corner}`));
-  return line;
-}
 
 /** A map with its parts, and the noken on it. */
 class Face {
@@ -334,11 +258,9 @@ class Face {
     this.live = model.get("live");
     this.map = model.get("map");
     this.place = model.get("place");
-    this.anchor = this.place; // where the line begins
-    this.corner = 1; // where it ends
-    this.p = 0; // where the noken is on it
-    this.path = [...model.get("path")];
     el.classList.add("nk", "nk-terr");
+    this.schedule = oncePerFrame(() => this.drawNow()); // however much happens before a frame
+    this.rest = debounced(REST, () => this.speak());
     this.build(el);
     this.listen();
     this.showMap();
@@ -348,10 +270,8 @@ class Face {
   // - the parts
 
   build(el) {
-    this.canvas = element("canvas", "nk-terr-map");
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-label", "Map of answers: arrow keys move the noken by a cell, with Shift by a tenth");
+    const ariaLabel = "Map of answers: arrow keys move the noken by a cell, with Shift by a tenth";
+    this.canvas = make("canvas", { className: "nk-terr-map", tabIndex: 0, role: "application", ariaLabel });
     this.answer = new Answer();
     this.answer.box.classList.add("nk-terr-answer");
     this.details = element("div", "nk-quiet nk-place");
@@ -359,55 +279,32 @@ class Face {
     this.bars = new Bars();
     this.head = element("div", "nk-quiet nk-terr-head");
     this.status = spokenStatus();
-    this.legend = element("ul", "nk-terr-legend");
-    const left = element("div", "nk-terr-left"), right = element("div", "nk-terr-right");
-    left.append(this.canvas, ...this.buildLine());
-    right.append(this.answer.box, this.details, this.source, this.head, this.bars.box, this.legend);
-    el.append(left, right);
-    if (this.live) el.append(this.buildCorners());
-    el.append(this.buildPath(), this.status);
+    this.legend = element("ul", "nk-legend");
+    el.append(
+      make("div", { className: "nk-terr-left" }, this.canvas),
+      make("div", { className: "nk-terr-right" }, this.answer.box, this.details, this.source, this.head, this.bars.box, this.legend),
+    );
+    if (this.live) el.append(this.buildCorners(), noteLine(this.model));
+    el.append(this.status);
     keepKeys(el);
   }
 
-  buildLine() {
-    this.end = element("select", "nk-field");
-    this.range = Object.assign(element("input"), { type: "range", min: 0, max: 100, value: 0 });
-    this.strip = element("canvas", "nk-terr-strip");
-    this.strip.setAttribute("aria-hidden", "true"); // the slider says the same
-    const controls = row(labelled("Line to", this.end), labelled("p", this.range, "nk-slider"));
-    const send = () => this.model.send({ line: this.corner, from: this.anchor });
-    if (this.live) controls.append(button("Answer the line", send));
-    return [controls, this.strip];
-  }
-
   buildCorners() {
-    const form = element("form", "nk-terr-corners"), words = this.words = element("datalist");
-    words.id = `nk-words-${++Face.count}`;
-    this.inputs = ["left", "right", "above"].map((name) => field(name, ""));
-    for (const input of this.inputs) input.setAttribute("list", words.id);
+    const id = `nk-words-${++Face.count}`;
+    this.words = make("datalist", { id });
+    this.inputs = ["left", "right", "above"].map((name) => field(name, "", { list: id }));
     this.progress = element("progress");
-    form.append(row(
+    const form = make("form", { className: "nk-terr-corners" }, row(
       ...this.inputs.map((input) => labelled(input.name, input)),
       element("button", "nk-button", "Answer the map"),
       button("Stop", () => this.model.send({ stop: true })),
       this.progress,
-    ), words);
+    ), this.words);
     form.onsubmit = (event) => {
       event.preventDefault();
       this.model.send({ corners: this.inputs.map((input) => input.value) });
     };
     return form;
-  }
-
-  buildPath() {
-    const box = element("details", "nk-terr-path");
-    this.summary = element("summary");
-    this.table = element("table");
-    box.append(this.summary, this.table, row(
-      button("Save as CSV", () => save(toCsv(this.path), "path.csv")),
-      button("Clear", () => { this.path = []; this.schedule(); }),
-    ));
-    return box;
   }
 
   // - what happens
@@ -418,19 +315,15 @@ class Face {
     canvas.onpointermove = (event) => this.dragging && this.move(this.placeOf(event));
     canvas.onpointerup = canvas.onpointercancel = () => { this.dragging = false; };
     canvas.onkeydown = (event) => this.moveByKey(event);
-    this.end.onchange = () => { this.corner = this.end.selectedIndex; this.startLine(this.place); this.schedule(); };
-    this.range.oninput = () => this.slide(this.range.value / 100);
     const callbacks = {
       map: () => { this.showMap(); this.schedule(); },
       place: () => { if (!same(model.get("place"), this.place)) this.move(model.get("place")); },
-      exact: () => { this.recordExact(); this.schedule(); },
-      line: () => this.schedule(),
+      exact: () => this.schedule(),
       progress: () => showProgress(this.progress, model.get("progress")),
     };
     for (const [key, callback] of Object.entries(callbacks)) model.on(`change:${key}`, callback);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(canvas);
-    this.watcher.observe(this.strip);
   }
 
   /** Take hold of the noken, wherever the map is pressed; pressing a corner selects its box. */
@@ -461,43 +354,23 @@ class Face {
     this.move(within(this.map, this.place.map((value, i) => value + step * direction[i])));
   }
 
-  /** Put the noken at a point; a line begins there. */
+  /** Put the noken at a point. */
   move(place) {
-    this.startLine(place);
-    this.put(place);
-  }
-
-  startLine(place) {
-    this.anchor = place;
-    this.p = 0;
-    if (this.range.value !== "0") this.range.value = 0;
-  }
-
-  /** Put the noken at p of the line. */
-  slide(p) {
-    const { x, y } = this.map.corners[this.corner];
-    this.p = p;
-    this.put(between(this.anchor, [x, y], p));
-  }
-
-  put(place) {
     this.place = place;
     this.schedule();
   }
 
   /** Show a new map. */
   showMap() {
-    const map = this.map = this.model.get("map"), more = map.territories.length - LEGEND;
-    this.place = this.anchor = within(map, this.place);
-    this.path = [];
-    this.end.replaceChildren(...map.corners.map(({ label }) => element("option", "", label)));
-    this.end.selectedIndex = this.corner;
+    const map = this.map = this.model.get("map");
+    this.place = within(map, this.place);
     this.answer.before.textContent = `${map.before.replace(/ $/, "")} ▢${map.after}`;
     this.inputs?.forEach((input, i) => { input.value = map.corners[i].label; });
     this.words?.replaceChildren(...map.near.token.slice(0, CANDIDATES).map((value) =>
       Object.assign(element("option"), { value })));
-    this.legend.replaceChildren(...map.territories.slice(0, LEGEND).map(legendLine));
-    if (more > 0) this.legend.append(element("li", "nk-quiet", `and ${more} smaller ones`));
+    const depth = depths(map);
+    this.legend.replaceChildren(...map.territories.map((territory, number) =>
+      legendEntry(territory, territory.begins, territory.corner && ` as ${territory.corner}`, () => this.move(centre(map, heart(map, depth, number))))));
     this.most = Math.max(...map.leading.probability.map((row) => row[0]));
     say(this.head, `Next token (a full bar is ${this.most.toFixed(2)}, the most on the map):`);
     this.sheet = null;
@@ -512,32 +385,19 @@ class Face {
       this.sheet = drawMap(this.map, size);
       this.canvas.width = this.canvas.height = this.sheet.canvas.width;
     }
-    this.strip.width = Math.round(this.strip.clientWidth * devicePixelRatio);
-    this.strip.height = Math.round(44 * devicePixelRatio);
     this.schedule();
-  }
-
-  /** Ask for a frame; however much happens before it, there is one. */
-  schedule() {
-    this.frame ??= requestAnimationFrame(() => { this.frame = null; this.drawNow(); });
   }
 
   /** One frame: the noken's place and answer. Reads no layout. */
   drawNow() {
-    const cell = cellAt(this.map, this.place);
-    if (this.cell !== cell || !this.path.length) this.record(this.answerAt(cell), "cell");
-    this.cell = cell;
+    this.cell = cellAt(this.map, this.place);
     this.showAnswer();
-    if (this.sheet) {
-      drawFrame(this.canvas.getContext("2d"), this.sheet, this);
-      this.drawLine();
-    }
+    if (this.sheet) drawFrame(this.canvas.getContext("2d"), this.sheet, this.place);
     if (!same(this.model.get("place"), this.place)) {
       this.model.set("place", this.place);
       this.model.save_changes();
     }
-    clearTimeout(this.resting);
-    this.resting = setTimeout(() => this.rest(), REST);
+    this.rest();
   }
 
   /** What the map has at a cell. */
@@ -569,7 +429,7 @@ class Face {
       + (answer.going ? "…" : this.territoryName(answer.territory)));
     say(this.source, `${exact ? "answered exactly here" : "from the map’s cell"} · entropy ${answer.entropy.toFixed(2)} bits · `
       + `nearest token “${map.nearest.text[map.nearest.of[this.cell]]}”`);
-    this.bars.show(answer.tokens, answer.probabilities, this.most);
+    this.bars.show(answer.tokens, answer.probabilities, { most: this.most });
   }
 
   territoryName(letter) {
@@ -578,52 +438,10 @@ class Face {
     return `territory ${letter}${corner ? ` (as ${corner})` : ""}`;
   }
 
-  drawLine() {
-    const { map } = this, line = this.model.get("line"), { x, y } = map.corners[this.corner];
-    const isExact = line && same(line.from, this.anchor) && line.corner === this.corner;
-    const cells = Array.from({ length: 101 }, (_, i) => cellAt(map, between(this.anchor, [x, y], i / 100)));
-    const letters = isExact ? line.territory : cells.map((cell) => map.territories[map.territory[cell]].letter);
-    const colours = Object.fromEntries(map.territories.map(({ letter, colour }) => [letter, colour]));
-    drawStrip(this.strip, letters.map((letter) => letter || "?"), letters.map((letter) => colours[letter] ?? PAPER), this.p);
-  }
-
-  /** Add the noken and an answer to the path. */
-  record({ territory, text }, answered) {
-    const [a, b, c] = weightsAt(this.map, this.place), [x, y] = this.place;
-    this.path.push({ x, y, weight_a: a, weight_b: b, weight_c: c, territory, response: text, answered });
-  }
-
-  recordExact() {
-    const answer = this.exactAnswer();
-    if (answer && !answer.going) this.record(answer, "exactly");
-  }
-
-  /** The noken is at rest: do what is slow, or would be too much to hear. */
-  rest() {
+  /** The noken is at rest: before, it would be too much to hear. */
+  speak() {
     const { text } = this.exactAnswer() ?? this.answerAt(this.cell);
     say(this.status, `${this.details.textContent}. Answer: ${text}`);
-    this.range.setAttribute("aria-valuetext", `p = ${this.p}: ${text}`);
-    this.showPath();
-    if (this.live && this.model.get("path").length !== this.path.length) {
-      this.model.set("path", [...this.path]);
-      this.model.save_changes();
-    }
-  }
-
-  showPath() {
-    say(this.summary, `Path of the noken: ${this.path.length} ${this.path.length === 1 ? "point" : "points"}`);
-    const names = ["x", "y", ...this.map.corners.map(({ label }) => label), "territory", "answered", "response"];
-    fillTable(this.table, names, this.path.slice(-SHOWN).map((step) => [
-      ...[step.x, step.y, step.weight_a, step.weight_b, step.weight_c].map(signed),
-      step.territory, step.answered, step.response,
-    ]));
-  }
-
-  /** The page removes the face. */
-  remove() {
-    this.watcher.disconnect();
-    cancelAnimationFrame(this.frame);
-    clearTimeout(this.resting);
   }
 }
 Face.count = 0;
@@ -631,6 +449,6 @@ Face.count = 0;
 export default {
   render({ model, el }) {
     const face = new Face(model, el);
-    return () => face.remove();
+    return () => face.watcher.disconnect();
   },
 };

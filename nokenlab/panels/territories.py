@@ -4,7 +4,6 @@ import json
 import math
 from functools import cached_property, partial
 
-import ipywidgets as w
 import numpy as np
 import pandas as pd
 
@@ -12,22 +11,24 @@ from nokenlab import measures
 from nokenlab.answers import territory_map
 from nokenlab.answers.planes import Plane, near_tokens, plane_through
 from nokenlab.lab import Lab
-from nokenlab.panels import face, markup
-from nokenlab.panels.panel import Panel, check_one_noken, check_prompt, watched, with_ids
+from nokenlab.panels.face import quiet
+from nokenlab.panels.panel import Panel, check_one_noken, check_prompt, next_tokens, watched, with_ids
 from nokenlab.prompt import NOKEN, fill
 from nokenlab.runs import show
+from nokenlab.spelling import spelled, spelled_token
 
-LINE = 33  # points of a line that is answered exactly
 SHOWN = 12  # territories in the table without scripts
 
 
 class Territories(Panel):
-    """Drag a noken over a map of answers, or along a line to a corner, and change the corners.
+    """Drag a noken over a map of answers, and change the corners.
 
     `table` is from `territory_map.territory_map` of this prompt and plane, with answers of `max_new_tokens`.
     `near` tokens that lie near the plane are dots on the map. Only exact texts and other corners need a
     kernel. Raises ValueError for a table of another plane, and for a prompt without one <noken>.
     """
+
+    name = "territories"
 
     def __init__(
         self,
@@ -50,30 +51,21 @@ class Territories(Panel):
         """The map as it first stands."""
         return view(self.lab, self.prompt, self.plane, self.table, self.near)
 
-    @property
-    def path(self) -> pd.DataFrame:
-        """Where the noken has been, and what the model said there."""
-        return pd.DataFrame(self.face.path)
-
-    def build(self) -> list[w.Widget]:
-        self.face = face.live("territories", **self._state(), exact={}, line={}, progress=[0, 0])
-        self.face.observe(lambda change: self.latest.ask(partial(self._exact, *self.face.place)), "place")
-        self.face.on_msg(lambda widget, content, buffers: self._receive(content))
-        return [self.face]
-
-    def twin(self) -> str:
-        return face.page("territories", still(self.prompt, self.table), **self._state())
-
-    def _state(self) -> dict:
+    def state(self) -> dict:
         corner = self.plane.corners[0]
-        return {"map": self.view, "place": [corner.x, corner.y], "path": []}
+        return {"map": self.view, "place": [corner.x, corner.y], "exact": {}}
 
-    def _receive(self, content: dict) -> None:
-        """A message from the page."""
+    def still(self) -> str:
+        return still(self.prompt, self.table)
+
+    def begin(self) -> None:
+        self.face.observe(
+            lambda change: self.latest.ask(partial(self._exact, *change["new"]), "exact"), "place"
+        )
+
+    def receive(self, content: dict) -> None:
         if "corners" in content:
-            self.latest.ask(partial(self._new_map, content["corners"]))
-        elif "line" in content:
-            self.latest.ask(partial(self._exact_line, content["from"], content["line"]))
+            self.latest.ask(partial(self._new_map, content["corners"]), "map", long=True)
         else:
             self.stop()
 
@@ -85,34 +77,18 @@ class Territories(Panel):
         steps = watched(self.lab, check).sample(prompt, self.max_new_tokens)
         for step, ids in with_ids(self.lab, steps):
             if step.index == 0:
-                best = measures.leading(self.lab, step.logits, territory_map.LEADING)
-                pairs = zip(best["token"], best["probability"], strict=True)
-                answer["leading"] = [[markup.visible(token), probability] for token, probability in pairs]
+                (answer["leading"],) = next_tokens(self.lab, step.logits, territory_map.LEADING)
                 answer["entropy"] = measures.entropy(step.logits).item()
             answer["text"] = self.lab.text(ids)
-            self.face.exact = answer | {"going": True}
+            self.update(exact=answer | {"going": True})
         check()
-        self.face.exact = answer | {"going": False, "territory": self._territory(ids)}
+        self.update(exact=answer | {"going": False, "territory": self._territory(ids)})
 
     def _territory(self, ids: list[int]) -> str:
         """The territory of the map whose answers begin like these ids, "" where there is none."""
         begins = self.lab.text(ids[: int(self.table["told_by"].iloc[0])])
         letters = self.table["territory"][self.table["begins"] == begins]
         return letters.iloc[0] if len(letters) else ""
-
-    def _exact_line(self, start: list[float], corner: int, check) -> None:
-        """Answer the points of the line from `start` to a corner."""
-        (x, y), end = start, self.plane.corners[corner]
-        vectors = self.plane.vector(np.linspace(x, end.x, LINE), np.linspace(y, end.y, LINE))  # (LINE, width)
-        with self.counted(self.max_new_tokens, f"answering {LINE} points of the line", check) as lab:
-            answers = territory_map.answered(lab, self.prompt, vectors, self.max_new_tokens)
-        self.face.line = {
-            "from": start,
-            "corner": corner,
-            "territory": [self._territory(ids) for ids in answers["ids"]],
-            "response": answers["response"].tolist(),
-        }
-        self.say(f"{LINE} points of the line answered")
 
     def _new_map(self, words: list[str], check) -> None:
         """Answer the map through three other corners."""
@@ -126,7 +102,7 @@ class Territories(Panel):
             new = view(lab, self.prompt, plane, table, self.near)
         check()
         self.plane, self.table, self.view = plane, table, new
-        self.face.exact, self.face.line, self.face.map = {}, {}, new
+        self.update(exact={}, map=new)
         notes = " · ".join(corner.note for corner in plane.corners if corner.note)
         self.say(notes or f"{cells**2:,} nokens answered")
 
@@ -159,9 +135,7 @@ def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -
     return {
         "before": before,
         "after": after,
-        "corners": [
-            {"label": markup.spelled(c.label), "x": c.x, "y": c.y, "note": c.note} for c in plane.corners
-        ],
+        "corners": [{"label": spelled(c.label), "x": c.x, "y": c.y, "note": c.note} for c in plane.corners],
         "reach": float(table["x"].max()),
         "side": math.isqrt(len(table)),
         "territories": [
@@ -175,11 +149,11 @@ def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -
         ],
         "territory": table["territory"].map(letters.index).tolist(),
         "response": _coded(table["response"]),
-        "nearest": _coded(table["nearest"].map(markup.visible)),
+        "nearest": _coded(table["nearest"].map(spelled_token)),
         "entropy": table["entropy"].round(3).tolist(),
         "leading": _leading(table["leading"]),
         "near": {
-            "token": [markup.spelled(token.strip()) for token in near["token"]],
+            "token": [spelled(token.strip()) for token in near["token"]],
             "x": near["x"].round(4).tolist(),
             "y": near["y"].round(4).tolist(),
         },
@@ -192,7 +166,7 @@ def _leading(column: pd.Series) -> dict:
     token: the different ones; of: for each cell the indices of its own in `token`; probability: theirs.
     """
     rows = [json.loads(text) for text in column]  # one per cell: pairs of a token and its probability
-    tokens = _coded(pd.Series([markup.visible(token) for row in rows for token, _ in row]))
+    tokens = _coded(pd.Series([spelled_token(token) for row in rows for token, _ in row]))
     return {
         "token": tokens["text"],
         "of": np.reshape(tokens["of"], (len(rows), -1)).tolist(),
@@ -212,4 +186,4 @@ def still(prompt: str, table: pd.DataFrame) -> str:
     rows = groups.agg(cells=("x", "size"), corner=("corner", "first"), answer=("response", "first"))
     rows = rows.reset_index().sort_values("cells", ascending=False, kind="stable")
     about = f"“{prompt}”: {len(rows)} territories, the largest first; corner: whose own answer it is."
-    return markup.quiet(about) + show.table(rows.head(SHOWN)).data
+    return quiet(about) + show.table(rows.head(SHOWN)).data

@@ -2,10 +2,8 @@
 
 from functools import partial
 
-import ipywidgets as w
-
 from nokenlab.embedder import Embedder
-from nokenlab.panels import markup
+from nokenlab.panels.face import quiet
 from nokenlab.panels.panel import Panel
 from nokenlab.runs import show
 
@@ -15,31 +13,28 @@ SHOWN = 300  # tokens; more would be a wall of frames
 class TokenView(Panel):
     """Type, and see the tokens as you type."""
 
+    name = "token_view"
+
     def __init__(self, lab: Embedder, text: str = "Hello world :)"):
         super().__init__(lab)
-        self.first = text
+        self.text = text
 
-    def build(self) -> list[w.Widget]:
-        layout = w.Layout(width="min(100%, 640px)")
-        self.text = w.Textarea(self.first, description="text", rows=3, layout=layout)
-        self.tokens = w.HTML(self.twin())
-        self.text.observe(lambda change: self.latest.ask(partial(self._show, change["new"])), "value")
-        return [self.text, self.tokens]
+    def state(self) -> dict:
+        return {"text": self.text, "frames": self.still()}
 
-    def twin(self) -> str:
-        return _frames(self.lab, self.first)
+    def still(self) -> str:
+        """How many tokens the text has, and the first of them in frames."""
+        if not self.text:
+            return quiet("Type something: its tokens are shown here.")
+        tokens = self.lab.tokens(self.text)
+        limit = f", first {SHOWN} shown" if len(tokens) > SHOWN else ""
+        count = "1 token" if len(tokens) == 1 else f"{len(tokens):,} tokens{limit}"
+        return quiet(count) + show.frames(tokens.head(SHOWN))
+
+    def begin(self) -> None:
+        self.face.observe(lambda change: self.latest.ask(partial(self._show, change["new"]), "text"), "text")
 
     def _show(self, text: str, check) -> None:
+        self.text = text
+        self.update(frames=self.still())
         self.say()
-        if not text:
-            self.tokens.value = ""
-        self.tokens.value = _frames(self.lab, text)
-
-
-def _frames(lab: Embedder, text: str) -> str:
-    """The tokens of a text as the notebook shows them, one frame each; of a long text the first ones."""
-    tokens = lab.tokens(text).assign(text=text)
-    if len(tokens) > SHOWN:
-        title = f"the first {SHOWN} of {len(tokens):,} tokens are shown"
-        tokens = tokens.head(SHOWN).assign(text=title)
-    return markup.block(show.token_frames(tokens).data)

@@ -26,6 +26,11 @@ def token_frames(pieces: pd.DataFrame) -> HTML:
     return HTML("".join(_text(text, table) for text, table in pieces.groupby("text", sort=False)))
 
 
+def frames(tokens: pd.DataFrame) -> str:
+    """The frames alone of the rows of a table of tokens, as HTML."""
+    return "".join(map(_frame, tokens["token"], tokens["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
+
+
 def table(df: pd.DataFrame) -> HTML:
     """A table with complete texts, on the left, and numbers to four digits; ␣ for a space at either end."""
     names = zip(df.columns, df.dtypes, strict=True)
@@ -36,12 +41,11 @@ def table(df: pd.DataFrame) -> HTML:
 
 
 def _text(text: str, table: pd.DataFrame) -> str:
-    tokens = "".join(map(_frame, table["token"], table["id"], cycle(OKABE_ITO[:6])))  # no yellow, no black
     count = "1 token" if len(table) == 1 else f"{len(table)} tokens"
     title = f"{html.escape(spelled(repr(text)))}</bdi> · {count}"
     return (
         '<div style="display:inline-block;margin:6px 28px 6px 0;vertical-align:top" dir="ltr">'
-        f'<div style="opacity:0.75;white-space:pre-wrap"><bdi>{title}</div>{tokens}</div>'
+        f'<div style="opacity:0.75;white-space:pre-wrap"><bdi>{title}</div>{frames(table)}</div>'
     )
 
 

@@ -162,11 +162,6 @@ def output(notebook, code: str):
     return found
 
 
-def handle(panel, label: str):
-    """The handle of a panel's slider."""
-    return panel.locator(".widget-slider", has_text=label).locator(".noUi-handle")
-
-
 def drag(handle, pixels: int) -> None:
     """Drag a slider's handle to the right in 30 small moves."""
     mouse, box = handle.page.mouse, handle.bounding_box()

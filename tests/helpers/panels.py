@@ -1,6 +1,5 @@
 """What the tests of panels share."""
 
-import html
 import json
 import re
 from pathlib import Path
@@ -19,12 +18,6 @@ WORST = (  # what ends scripts, tags, lines and strings
 A, B = "White whippets are", "Black whippets are"
 P = [0.0, 0.25, 0.5, 1.0]
 WAIT = 60  # seconds, at most
-
-
-def text_of(markup: str) -> str:
-    """What a reader sees of the model's text in a panel's HTML."""
-    (text,) = re.findall(r'<span class="nk-text">(.*?)</span>', markup, re.DOTALL)
-    return html.unescape(text)
 
 
 def is_escaped(markup: str) -> bool:

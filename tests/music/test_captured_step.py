@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from nokenlab.music import captured_step, music_lab
-from workbook.fuzz_the_music import tiny_musicgen
 
 ON_GPU = os.environ.get("NOKENLAB_TEST_DEVICE") == "cuda"
 PROMPTS = ["slow piano music", "very loud drums and warm quiet flute"]
@@ -28,7 +27,7 @@ class Pretended:
 
 @pytest.fixture
 def music():
-    lab = tiny_musicgen.load("default")
+    lab = music_lab.load()
     lab.model.to("cuda" if ON_GPU else "cpu")
     return lab
 

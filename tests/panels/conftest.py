@@ -115,12 +115,12 @@ def watched(page, request, errors, tmp_path):
 
 @pytest.fixture
 def opened(server, tab):
-    """Opens a notebook and runs it; gives a function that finds the panel made by a name in it."""
+    """Opens a notebook and runs it; gives a function that finds the live panel made by a name in it."""
 
     def open_(notebook: str, subshells: str = "perCommTarget"):
         server.messages(tab, subshells)
         nb = server.open(tab, notebook)
-        return lambda name: output(nb, f"nl.{name}(")
+        return lambda name: output(nb, f"nl.{name}(").locator(".nk:has(.nk-note)")
 
     return open_
 

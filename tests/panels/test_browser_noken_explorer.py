@@ -5,9 +5,11 @@ from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.panels.noken_explorer import SIZES
+from nokenlab.runs.results import OUTPUT
 
 
-def test_two_sliders_choose_an_answer_on_a_page(tiny, exported):
+def test_two_sliders_choose_an_answer_on_a_page(tiny, exported, monkeypatch):
+    monkeypatch.setenv(OUTPUT, "a run")
     panel = nl.NokenExplorer(tiny, "Red is a color", 0, 2, 6)
     page, grid = exported({"text/html": panel.twin()}), panel.grid
     text, noken, size = page.locator(".nk-text"), page.get_by_label("noken"), page.get_by_label("size ×")

@@ -1,15 +1,13 @@
 """The map of answers in a browser: dragged in a real JupyterLab, and on a page that has no kernel."""
 
-import pandas as pd
 import pytest
 from helpers.browser import drag_over, exact, type_in
 from helpers.jupyterlab import write_notebook
-from helpers.sweeps import wait_for
 from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.answers import planes, territory_map
-from nokenlab.panels import markup
+from nokenlab.spelling import spelled_token
 
 TOKENS = 6
 EVIL = "</script><script>document.title = 'taken over'</script> \u2028 \u202eשלום\u202c 'a' \"b\" <noken> is"
@@ -23,7 +21,7 @@ table = territory_map.territory_map(lab, prompt, plane, 7, {TOKENS}, progress=Fa
 panel = nl.Territories(lab, prompt, plane, table, {TOKENS})
 panel
 """
-VIEW = "dict(place=panel.face.place, counts=dict(panel.latest.counts), path=panel.face.path)"
+VIEW = "dict(place=panel.face.place, counts=dict(panel.latest.counts))"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +44,6 @@ def test_dragging_with_a_kernel(opened, server, root, tab, lab, plane):
     expect(here).to_be_visible()
     expect(panel.locator(".nk-before")).to_contain_text("<script>document.title")
     expect(text).to_have_text(exact(text_at(plane)))
-    wait_for(lambda: len(kernel()["path"]) > 3)  # the page sends it when it is drawn the next time
     after = kernel()
     assert after["counts"]["skipped"] + after["counts"].get("cancelled", 0) > 0
     assert after["counts"]["finished"] < 20
@@ -54,13 +51,11 @@ def test_dragging_with_a_kernel(opened, server, root, tab, lab, plane):
     expect(here).to_be_visible()
     expect(text).to_have_text(exact(text_at(plane)))
     assert kernel()["place"] != after["place"]
-    on_line, slider = panel.locator(".nk-place"), panel.get_by_role("slider")
-    before = on_line.text_content()
-    slider.press("ArrowRight")  # the slider gets the key, not JupyterLab
-    expect(slider).to_have_value("1")
-    expect(on_line).not_to_have_text(before)
-    panel.get_by_role("button", name="Answer the line").click()
-    expect(panel.get_by_text("points of the line answered")).to_be_visible()
+    entry = panel.locator(".nk-legend button").last
+    entry.click()  # goes to its territory
+    expect(panel.locator(".nk-place")).to_contain_text(
+        f"territory {entry.locator('.nk-patch').text_content()}"
+    )
     type_in(panel, "left", "king")
     panel.get_by_role("button", name="Answer the map").click()
     expect(panel.get_by_role("alert")).to_contain_text("are one vector")
@@ -75,7 +70,7 @@ def test_dragging_with_a_kernel(opened, server, root, tab, lab, plane):
 def test_dragging_on_a_page_without_kernel_or_network(lab, plane, exported):
     table = territory_map.territory_map(lab, EVIL, plane, 7, TOKENS, progress=False)
     panel = nl.Territories(lab, EVIL, plane, table, TOKENS, near=20_000)
-    page = exported(panel._repr_mimebundle_())
+    page = exported(panel.outputs()[-1])
     canvas, text = page.locator(".nk-terr-map"), page.locator(".nk-text")
     expect(page.locator(".nk-still")).to_be_hidden()
     drag_over(page.locator(".nk-terr"), 300)
@@ -86,18 +81,9 @@ def test_dragging_on_a_page_without_kernel_or_network(lab, plane, exported):
     step = [*range(0, 42, 7), *range(42, 49)]  # along the left side, then the upper
     for row, key in zip(step, ["ArrowUp"] * 6 + ["ArrowRight"] * 7, strict=True):
         expect(text).to_have_text(exact(table["response"][row]))
-        expect(page.locator(".nk-bars .nk-token").first).to_have_text(
-            markup.visible(table["next_token"][row])
-        )
+        expect(page.locator(".nk-bars .nk-token").first).to_have_text(spelled_token(table["next_token"][row]))
         canvas.press(key)
     expect(page.get_by_role("status")).to_contain_text(table["response"].iloc[-1].strip())
     assert page.locator(".nk-before").text_content().startswith("</script><script>document.title")
-    page.get_by_label("Line to").select_option("dog")
-    page.get_by_role("slider").press("End")
-    expect(page.locator(".nk-place")).to_contain_text("100 % dog, 0 % king, 0 % music")
-    page.locator("summary").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save as CSV").click()
-    rows = pd.read_csv(download.value.path(), keep_default_na=False)
-    assert len(rows) > 20 and set(rows["response"]) <= set(table["response"])
-    assert set(rows["territory"]) <= set(table["territory"]) and set(rows["answered"]) == {"cell"}
+    page.locator(".nk-legend button").last.click()
+    assert text.text_content() in set(table["response"])

@@ -6,13 +6,12 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 from helpers.browser import drag_over, exact, type_in
-from helpers.jupyterlab import KERNEL, drag, handle, write_notebook
+from helpers.jupyterlab import KERNEL, drag, write_notebook
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
 import nokenlab as nl
 from nokenlab.answers import blends, planes
-from nokenlab.panels import markup
 from workbook.random_nokens import tables as random_nokens
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -52,39 +51,43 @@ def use_tokens(panel, lab) -> None:
     panel.get_by_label("text").fill(EVIL)
     expect(pieces).to_have_text([str(id) for id in lab.tokens(EVIL)["id"]])
     panel.get_by_label("text").fill("")
-    expect(panel.get_by_role("alert")).to_contain_text("Error: the prompt is empty")
+    expect(panel.get_by_text("Type something")).to_be_visible()
+    expect(panel.get_by_role("alert")).to_have_count(0)
 
 
-def drag_explorer(panel, lab, prompt: str) -> None:
-    """Where nokens are as the article has them: to another seed, then to the token at 3."""
-    drag(handle(panel, "seed"), 200)
-    seed = int(handle(panel, "seed").get_attribute("aria-valuenow").split(".")[0])
-    panel.get_by_role("button", name="␣color", exact=True).click()
-    moved = nl.replace(lab.embed(prompt), 3, nl.random_nokens(lab.width, seed))
+def move_explorer(panel, lab, prompt: str) -> None:
+    """Where nokens are as the article has them: another seed, then the last token, then the first by key."""
+    chips = panel.get_by_role("radio")
+    type_in(panel, "seed", "123456")
+    other = len(lab.ids(prompt)) - 1
+    chips.nth(other).click()
+    expect(chips.nth(other)).to_have_text("▢ noken")
+    moved = nl.replace(lab.embed(prompt), other, nl.random_nokens(lab.width, 123456))
     expect(panel.locator(".nk-text")).to_have_text(exact(lab.generate(moved, 8)[0]))
+    chips.nth(other).press("ArrowRight")  # from the last to the first
+    expect(chips.first).to_have_text("▢ noken")
+    expect(chips.first).to_be_focused()
 
 
 def use_explorer(panel, lab, prompt: str) -> None:
-    text, done = panel.locator(".nk-text"), panel.get_by_text("the text is complete")
+    text, running = panel.locator(".nk-text"), panel.get_by_text("▌")
     table = random_nokens.replacements(lab, prompt, 0, [0, 1], 8).set_index(["scale", "seed"])["response"]
     expect(text).to_have_text(exact(table["token norm", 0]))
-    handle(panel, "seed").focus()
-    handle(panel, "seed").press("ArrowRight")
+    expect(panel.locator(".nk-plain")).to_have_text(exact("Without a noken:" + lab.generate(prompt, 8)[0]))
+    type_in(panel, "seed", "1")
     expect(text).to_have_text(exact(table["token norm", 1]))
-    expect(done).to_be_visible()
-    panel.get_by_label("by", exact=True).select_option("random, as the article has it")
+    panel.get_by_label("in its place").select_option("random, as the article has it")
     expect(text).to_have_text(exact(table["article", 1]))
-    drag_explorer(panel, lab, prompt)
+    move_explorer(panel, lab, prompt)
     type_in(panel, "prompt", "")
     expect(panel.get_by_role("alert")).to_contain_text("prompt is empty")
     type_in(panel, "prompt", EVIL)
-    buttons = panel.locator(".widget-toggle-buttons button")
-    expect(buttons).to_have_text([markup.visible(token) for token in lab.tokens(EVIL)["token"]])
-    expect(done).to_be_visible()
+    expect(panel.get_by_role("radio")).to_have_count(len(lab.tokens(EVIL)))
     expect(panel.get_by_role("alert")).to_have_count(0)
     panel.get_by_role("button", name="Keep").click()
+    expect(running).to_be_hidden()
     with panel.page.expect_download() as download:
-        panel.get_by_text("Save 1 as CSV").click()
+        panel.get_by_text("Save as CSV").click()
     assert EVIL in Path(download.value.path()).read_text(encoding="utf-8")
 
 
@@ -101,9 +104,18 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
     expect(text).to_have_text(exact(table[1]))
     drag(slider, 2000)
     expect(text).to_have_text(exact(table[-1]))
-    type_in(panel, "from, p = 0", EVIL)
-    panel.get_by_role("button", name="Blend").click()
+    panel.locator(".nk-strip").click(position={"x": 5, "y": 5})
+    expect(text).to_have_text(exact(table[0]))
+    panel.locator(".nk-legend button").last.click()
+    expect(text).to_have_text(exact(table[-1]))
+    panel.get_by_label("from, p = 0").fill(EVIL)
+    panel.get_by_label("from, p = 0").press("Enter")
     expect(panel.get_by_role("alert")).to_contain_text("same number of tokens")
+    missing = len(lab.ids(EVIL)) - len(lab.ids(prompts[1]))
+    expect(panel.locator(".nk-missing")).to_have_count(missing)
+    panel.get_by_role("button", name="pad with the centroid").click()
+    expect(panel.get_by_text(f"lerp: from “{EVIL}” to “{prompts[1]}{'<pad>' * missing}”")).to_be_visible()
+    expect(panel.locator(".nk-missing")).to_have_count(0)
     type_in(panel, "from, p = 0", "Red is the")
     type_in(panel, "to, p = 1", "Blue is the")
     panel.get_by_role("button", name="Blend").click()
@@ -131,23 +143,25 @@ def use_slider_alone(panel, lab) -> None:
 
 def use_sampler(panel, lab, prompt) -> None:
     """`prompt` is the embeddings, (1, tokens, width), that stand behind the panel's prompt."""
-    text, steps = panel.locator(".nk-text"), panel.get_by_text(re.compile("steps taken"))
+    text, steps = panel.locator(".nk-text"), panel.locator(".nk-chips button")
     for _ in range(3):
         panel.get_by_role("button", name="Likeliest").click()
-    expect(steps).to_have_text("3 steps taken")
+    expect(steps).to_have_count(3)
     expect(text).to_have_text(exact(lab.generate(prompt, 3)[0]))
+    steps.first.click()
+    expect(steps).to_have_count(1)
+    panel.get_by_role("button", name="Undo").click()
+    expect(steps).to_have_count(3)
+    panel.get_by_role("button", name="Restart").click()
+    expect(steps).to_have_count(0)
     second = lab.logits(prompt)[0].topk(2).indices[1].item()
-    for _ in range(3):
-        panel.get_by_role("button", name="Undo").click()
-    expect(steps).to_have_text("0 steps taken")
-    panel.get_by_role("button", name=markup.visible(lab.token(second)), exact=True).click()
+    panel.locator(".nk-bars button").nth(1).click()
     expect(text).to_have_text(exact(lab.token(second)))
     panel.get_by_role("button", name="Feed noken").click()
-    panel.get_by_role("button", name="Draw").click()
-    expect(steps).to_have_text("3 steps taken")
+    panel.get_by_role("button", name="Draw", exact=True).click()
+    expect(steps).to_have_count(3)
     expect(panel).to_contain_text("noken 0")
-    handle(panel, "top-k").focus()
-    handle(panel, "top-k").press("Home")
+    panel.get_by_label("top-k").press("Home")
     expect(panel.get_by_text("ruled out")).to_have_count(9)
     type_in(panel, "prompt", "")
     expect(panel.get_by_role("alert")).to_contain_text("prompt is empty")
@@ -161,8 +175,8 @@ def test_panels_with_messages_on_the_main_thread(opened, server, lab, root, tab)
     write_notebook(TOGETHER, root / "together.ipynb")
     panel = opened("together.ipynb", subshells="disabled")
     explorer = panel("NokenExplorer")
-    explorer.get_by_label("by", exact=True).select_option("random, as the article has it")
-    drag_explorer(explorer, lab, "Red is a color")
+    explorer.get_by_label("in its place").select_option("random, as the article has it")
+    move_explorer(explorer, lab, "Red is a color")
     drag_over(map_ := panel("Territories"), 100)
     expect(map_.get_by_text("answered exactly here")).to_be_visible()
     place = server.value(tab, "together.ipynb", "drawn.face.place")
@@ -180,7 +194,7 @@ def test_a_page_without_python_or_network(tiny, exported):
     tables = [blends.blend(lab, *prompts, p, way, 4) for way in ("lerp", "slerp")]
     leading = blends.leading_along(lab, *prompts, p)
     both = nl.LerpSlider(lab, *prompts, pd.concat(tables), leading, 4)
-    page = exported(both._repr_mimebundle_())
+    page = exported(both.outputs()[-1])
     letter = blends.letters(tables[-1]["response"])[tables[-1]["response"].iloc[-1]]
     text, slider = page.locator(".nk-text"), page.get_by_role("slider")
     for table in tables:

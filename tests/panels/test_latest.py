@@ -1,4 +1,4 @@
-"""A newer job cancels the older, errors come as one line, and no thread is left behind."""
+"""A newer job replaces an older one of its kind, lasting ones are all done, and no thread is left."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from nokenlab.errors import BadInput
 from nokenlab.panels.latest import Latest
 
 
-def test_of_thirty_jobs_the_newest_is_finished_and_none_runs_on():
+def test_of_thirty_jobs_of_a_kind_the_newest_is_finished_and_none_runs_on():
     started, written = [threading.Event() for _ in range(30)], []
     latest = Latest(pytest.fail, pause=0)
 
@@ -29,7 +29,7 @@ def test_of_thirty_jobs_the_newest_is_finished_and_none_runs_on():
         return run
 
     for number in range(30):
-        latest.ask(job(number))
+        latest.ask(job(number), "answer")
         if number % 3 == 0:  # some come while the last one runs, some before it starts
             assert started[number].wait(WAIT)
     assert latest.join(WAIT)
@@ -37,6 +37,33 @@ def test_of_thirty_jobs_the_newest_is_finished_and_none_runs_on():
     counts = latest.counts
     assert counts["finished"] == 1 and counts["cancelled"] >= 10
     assert counts["asked"] == 30 == counts["finished"] + counts["cancelled"] + counts["skipped"]
+
+
+def test_only_a_newer_job_of_the_same_kind_replaces_one_and_lasting_ones_are_done_in_order():
+    done, latest = [], Latest(pytest.fail, pause=0.2)
+    for kind, number in [("a", 1), (None, 2), ("b", 3), (None, 4), ("a", 5), (None, 6)]:
+        latest.ask(lambda check, number=number: done.append(number), kind)
+    latest.stop()  # ends neither what has no kind …
+    latest.ask(lambda check: done.append(7), "a")  # … nor what comes later
+    assert latest.join(WAIT) and done == [2, 4, 6, 7]
+
+
+def test_a_long_job_lets_others_pass_between_two_tokens_and_goes_on():
+    done, others, latest = [], threading.Event(), Latest(pytest.fail, pause=0)
+
+    def long(check):
+        done.append("begins")
+        while "short" not in done or "lasting" not in done:
+            check()
+            others.set()
+        done.append("goes on")
+
+    job = latest.ask(long, "map", long=True)
+    assert others.wait(WAIT)
+    latest.ask(lambda check: done.append("short"), "exact")
+    latest.ask(lambda check: done.append("lasting"))
+    job.result(WAIT)
+    assert done == ["begins", "short", "lasting", "goes on"] and latest.counts["cancelled"] == 0
 
 
 def test_a_job_runs_in_the_context_of_its_caller():
@@ -51,16 +78,7 @@ def test_a_job_runs_in_the_context_of_its_caller():
     assert seen == [1, 2]
 
 
-def test_jobs_that_come_quickly_start_once():
-    done = []
-    latest = Latest(pytest.fail, pause=0.5)
-    for number in range(10):
-        latest.ask(lambda check, number=number: done.append(number))
-    assert latest.join(WAIT)
-    assert done == [9] and latest.counts["skipped"] == 9
-
-
-def test_an_error_is_one_line_and_the_next_job_is_done():
+def test_an_error_is_one_line_and_raised_where_somebody_waits_and_the_next_job_is_done():
     failed, done = [], []
     latest = Latest(failed.append, pause=0)
 
@@ -71,6 +89,8 @@ def test_an_error_is_one_line_and_the_next_job_is_done():
         latest.ask(job)
         assert latest.join(WAIT)
     assert failed == ["shorten it", "KeyError: 'key'"] and done == [1]
+    with pytest.raises(BadInput):
+        latest.ask(fails).result(WAIT)
 
 
 def test_no_thread_is_left_behind():

@@ -1,6 +1,5 @@
 """The forge without a browser: it learns as `nl.learn` does, is stopped, goes on, keeps, and is replayed."""
 
-import html
 import re
 import time
 
@@ -8,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 from helpers.panels import EVIL, is_escaped, page_state, settled
+from helpers.sweeps import wait_for
 
 import nokenlab as nl
 from nokenlab.answers import blends, planes
-from nokenlab.panels.latest import Latest
+from nokenlab.panels.latest import Job
 from nokenlab.panels.noken_forge import EVERY, MORE
 from nokenlab.prompt import word_vector
 
@@ -81,7 +81,7 @@ def test_what_is_exact_ends_by_itself(tiny):
     text = text_with(tiny, tiny.space.centroid)
     panel = new_forge(tiny, target=tiny.text(tiny.ids(text)[:2].tolist()))
     start(panel)
-    assert len(panel.points) == 1 and panel.points[0]["exact"] and "exactly" in panel.note.value
+    assert len(panel.points) == 1 and panel.points[0]["exact"] and "exactly" in panel.note["text"]
 
 
 def test_stop_ends_it_at_its_next_step(tiny):
@@ -90,7 +90,7 @@ def test_stop_ends_it_at_its_next_step(tiny):
         lambda change: len(change["new"]) == 3 and panel.face._handle_custom_msg({}, []), "points"
     )
     start(panel, steps=500)
-    assert len(panel.points) == 3 and "stopped after 2 steps" in panel.note.value
+    assert len(panel.points) == 3 and "stopped after 2 steps" in panel.note["text"]
     assert panel.points[-1]["text"] == text_with(tiny, panel.noken)
     assert panel.latest.counts["cancelled"] == 1 and panel.face.progress == [0, 0]
 
@@ -111,18 +111,18 @@ def test_a_second_start_cancels_the_first(tiny):
 
 
 def test_ctrl_c_in_a_cell_ends_it_and_keeps_what_is_learned(tiny, monkeypatch):
-    panel, join = new_forge(tiny), Latest.join
+    panel, result = new_forge(tiny), Job.result
 
-    def interrupted(latest, timeout=60):
+    def interrupted(job, timeout=None):
         while len(panel.points) < 3:
             time.sleep(0.001)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Latest, "join", interrupted)
+    monkeypatch.setattr(Job, "result", interrupted)
     with pytest.raises(KeyboardInterrupt):
         panel.learn(500)
-    monkeypatch.setattr(Latest, "join", join)
-    assert "stopped after" in settled(panel).note.value and 3 <= len(panel.points) < 500
+    monkeypatch.setattr(Job, "result", result)
+    assert "stopped after" in settled(panel).note["text"] and 3 <= len(panel.points) < 500
     panel.learn(1)  # goes on
     assert [point["step"] for point in panel.points] == list(range(len(panel.points)))
 
@@ -138,7 +138,7 @@ def test_constraints_hold(tiny):
     assert {point["nearest"] for point in panel.points} == {"␣dog"}
     start(panel, constraint="on tokens")
     assert panel.points[-1]["cosine"] == pytest.approx(1, abs=1e-3)
-    assert "Error" not in panel.note.value
+    assert not panel.note["wrong"]
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,7 @@ def test_constraints_hold(tiny):
 def test_a_bad_task_is_one_line_and_leaves_what_was_learned(forge, task, message):
     panel, before = forge, forge.points
     start(panel, **task)
-    assert message in html.unescape(panel.note.value) and "Error" in panel.note.value
-    assert "<script" not in panel.note.value
+    assert message in panel.note["text"] and panel.note["wrong"]
     assert panel.points is before and panel.face.points == before and panel.face.progress == [0, 0]
 
 
@@ -186,12 +185,12 @@ def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path
         panel.face._handle_custom_msg({"go_on": 1}, [])
         settled(panel).face._handle_custom_msg({"keep": name}, [])
         settled(panel)
-    assert "choose another word" in panel.note.value
+    assert "choose another word" in panel.note["text"]
     assert panel.kept["name"].tolist() == list(panel.nokens) == ["noken1", "blorp"]
     assert panel.kept["step"].tolist() == [1, 2] and len(panel.face.kept) == 2
     assert panel.kept["text"].tolist() == [text_with(tiny, vector) for vector in panel.nokens.values()]
     panel.face._handle_custom_msg({"save": str(tmp_path / "some.safetensors")}, [])
-    assert "2 saved" in settled(panel).note.value
+    assert "2 saved" in settled(panel).note["text"]
     saved = nl.load_nokens(tmp_path / "some.safetensors", tiny)
     torch.testing.assert_close(saved.vectors, torch.stack(list(panel.nokens.values())))
     assert saved.prompt == PROMPT and saved.table["text"].tolist() == panel.kept["text"].tolist()
@@ -201,10 +200,25 @@ def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path
     sweep = blends.blend(known, *prompts, [0.0, 0.5, 1.0], max_new_tokens=4)
     slider = nl.LerpSlider(known, *prompts, sweep, pd.DataFrame({"p": [], "way": [], "after": []}), 4)
     (last,) = tiny.generate(nl.fill(tiny, PROMPT, blorp), 4)
-    assert slider.views["lerp"]["plateaus"][-1]["response"] == last
+    assert slider.views["lerp"]["response"][-1] == last
     assert slider.views["lerp"]["before"] == "The▢ is a"
     plane = planes.plane_through(known, ["dog", "<blorp>", "music"])
     torch.testing.assert_close(planes.corner_vectors(plane)[1], blorp, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_pressed_right_behind_each_other_is_all_done(tiny, tmp_path):
+    panel, path = new_forge(tiny), tmp_path / "some.safetensors"
+    for press in ({"keep": "first"}, {"save": str(path)}, {"go_on": 200}, {"keep": "second"}):
+        panel.face._handle_custom_msg(press, [])
+    wait_for(lambda: "second" in panel.nokens)  # while it is being learned
+    panel.face._handle_custom_msg({"delete": "first"}, [])
+    wait_for(lambda: "first" not in panel.nokens)
+    panel.face._handle_custom_msg({"stop": True}, [])
+    assert [row["name"] for row in settled(panel).face.kept] == ["second"]
+    assert len(nl.load_nokens(path, tiny).vectors) == 1 and panel.latest.counts["failed"] == 0
+    panel.face._handle_custom_msg({"learn": panel.face.task | {"target": " cat", "steps": 500}}, [])
+    panel.face._handle_custom_msg({"stop": True}, [])
+    assert settled(panel).face.run["target"] == " cat" and len(panel.points) < 500
 
 
 def test_a_page_replays_what_was_learned(tiny):

@@ -6,6 +6,8 @@ import threading
 
 import pytest
 from helpers.panels import WAIT, A, B, P, all_widgets, lerp_slider, settled
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import nokenlab as nl
 from nokenlab.answers import blends
@@ -23,10 +25,10 @@ def test_stop_ends_what_runs(tiny):
         while True:
             check()
 
-    panel.latest.ask(endless)
+    panel.latest.ask(endless, "answer")
     assert started.wait(WAIT)
     panel.stop()
-    assert "stopped" in settled(panel).message
+    assert settled(panel).note == {"text": "stopped", "wrong": False}
     assert panel.latest.counts["cancelled"] == 1
 
 
@@ -60,11 +62,26 @@ def test_in_a_run_a_panel_is_html_and_makes_no_widget(tiny, monkeypatch):
         slider,
     ]
     for panel in panels:
-        assert set(panel._repr_mimebundle_()) == {"text/plain", "text/html"}
+        (output,) = panel.outputs()
+        assert set(output) == {"text/plain", "text/html"}
     assert len(all_widgets()) == before
     monkeypatch.delenv(OUTPUT)
-    assert WIDGET in forge._repr_mimebundle_()
-    assert "1 steps taken" in forge.note.value or "exactly" in forge.note.value
+    live, twin = forge.outputs()
+    assert WIDGET in live and not live["text/html"] and "nk-still" in twin["text/html"]
+    assert "1 steps taken" in forge.face.note["text"] or "exactly" in forge.face.note["text"]
+
+
+def test_a_notebook_executed_and_converted_elsewhere_has_the_twin(tiny, tmp_path):
+    """As by `jupyter execute` and nbconvert: there a page shows the first that it can of each output."""
+    panel = lerp_slider(tiny)[0]
+    outputs = [new_output("display_data", data) for data in panel.outputs()]
+    state = {panel.widget.model_id: {"state": {}, "model_name": "AnyModel", "model_module": "anywidget"}}
+    widgets = {
+        "application/vnd.jupyter.widget-state+json": {"state": state, "version_major": 2, "version_minor": 0}
+    }
+    nb = new_notebook(cells=[new_code_cell("0", outputs=outputs)], metadata={"widgets": widgets})
+    page, _ = HTMLExporter().from_notebook_node(nb)
+    assert "nk-still" in page and panel.prompts[0] in page
 
 
 def test_panels_need_no_matplotlib():

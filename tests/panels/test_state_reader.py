@@ -9,9 +9,9 @@ from helpers.tiny_models import tiny_lab
 
 import nokenlab as nl
 from nokenlab.interpolation import between
-from nokenlab.panels import markup
 from nokenlab.panels.state_reader import MOST_TOKENS, READINGS
 from nokenlab.readout.patching import read_logits, read_texts
+from nokenlab.spelling import spelled_token
 
 PROMPT, ASKED = "White whippets are", "Red is Red; <noken> is"
 SAME, RAW, SCALED = READINGS
@@ -28,7 +28,7 @@ def answer_to(panel, **change) -> dict:
     """The answer once the browser has sent another selection."""
     panel.face.set_state({"selection": panel.face.selection | change})
     answer = settled(panel).face.answer
-    assert answer["selection"] == panel.face.selection and not answer["running"], panel.note.value
+    assert answer["selection"] == panel.face.selection and not answer["running"], panel.note["text"]
     return answer
 
 
@@ -45,7 +45,7 @@ def test_a_cell_has_what_its_state_says_first(panel, tiny):
         cells = slice(layer * tokens, (layer + 1) * tokens)
         row = [first for first, *_ in panel.cells["leading"][cells]]
         assert panel.cells["text"][cells] == best["token"].tolist()
-        assert [token for token, _ in row] == [markup.visible(token) for token in best["token"]]
+        assert [token for token, _ in row] == [spelled_token(token) for token in best["token"]]
         assert [p for _, p in row] == pytest.approx(best["probability"].tolist(), abs=1e-4)
     assert panel.cells["norm"] == pytest.approx(states.float().norm(dim=-1).flatten().tolist(), rel=1e-4)
 

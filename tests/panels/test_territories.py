@@ -7,7 +7,7 @@ from helpers.panels import EVIL, page_state, settled
 
 import nokenlab as nl
 from nokenlab.answers import planes, territory_map
-from nokenlab.panels import markup
+from nokenlab.spelling import spelled_token
 
 PROMPT, TOKENS = "The <noken> is a kind of", 4
 WORDS = ["dog", "king", "music"]
@@ -34,7 +34,7 @@ def test_the_map_of_the_face_is_the_table(tiny):
     assert letters == table["territory"].tolist()
     leading = view["leading"]
     best = [leading["token"][of[0]] for of in leading["of"]]
-    assert best == table["next_token"].map(markup.visible).tolist()
+    assert best == table["next_token"].map(spelled_token).tolist()
     first = [row[0] for row in leading["probability"]]
     assert first == pytest.approx(table["probability"].tolist(), abs=1e-3)
     assert len(view["near"]["token"]) == 30
@@ -59,18 +59,9 @@ def test_the_exact_answer_at_a_point_is_the_models(tiny):
     exact = settled(panel).face.exact
     assert (exact["text"], exact["territory"]) == (row["response"], row["territory"])
     assert exact["leading"][0] == [
-        markup.visible(row["next_token"]),
+        spelled_token(row["next_token"]),
         pytest.approx(row["probability"], abs=1e-3),
     ]
-
-
-def test_a_line_is_answered_exactly(tiny):
-    panel = new_panel(tiny)
-    panel._receive({"line": 1, "from": [0.1, 0.2]})
-    line, king = settled(panel).face.line, panel.plane.corners[1]
-    assert line["response"][0] == text_at(tiny, panel.plane, 0.1, 0.2)
-    assert line["response"][-1] == text_at(tiny, panel.plane, king.x, king.y)
-    assert panel.face.progress == [0, 0]
 
 
 def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
@@ -83,25 +74,36 @@ def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
         ("dog", "", "cat"): "a corner is empty",
         ("dog", "king"): "three corners",
     }.items():
-        panel._receive({"corners": list(words)})
-        assert message in settled(panel).note.value and panel.face.map is old
+        panel.receive({"corners": list(words)})
+        assert message in settled(panel).note["text"] and panel.face.map is old
         assert panel.face.progress == [0, 0]
-    panel._receive({"corners": ["dog", "cat", "fish"]})
+    panel.receive({"corners": ["dog", "cat", "fish"]})
     plane = planes.plane_through(tiny, ["dog", "cat", "fish"])
     table = territory_map.territory_map(tiny, PROMPT, plane, 5, TOKENS, progress=False)
     new = settled(panel).face.map
-    assert "Error" not in panel.note.value
+    assert not panel.note["wrong"]
     assert [new["response"]["text"][i] for i in new["response"]["of"]] == table["response"].tolist()
     panel.face.place = [0.2, 0.1]
     assert settled(panel).face.exact["text"] == text_at(tiny, plane, 0.2, 0.1)
 
 
+def test_a_drag_while_a_map_is_made_is_answered_and_the_map_goes_on(tiny):
+    panel, seen = new_panel(tiny), []
+    drag = lambda change: change["new"][0] == 1 and panel.face.set_state({"place": [0.2, 0.1]})  # noqa: E731
+    panel.face.observe(drag, "progress")
+    panel.face.observe(lambda change: change["new"] and seen.append(change["name"]), ["exact", "map"])
+    panel.receive({"corners": ["dog", "cat", "fish"]})
+    settled(panel)
+    assert seen.index("exact") < seen.index("map")
+    assert panel.latest.counts["cancelled"] == 0 and panel.plane.corners[2].label == "fish"
+
+
 def test_a_map_that_is_made_is_ended_by_stop(tiny):
     panel = new_panel(tiny)
     old = panel.face.map
-    panel.face.observe(lambda change: change["new"][0] == 1 and panel._receive({"stop": True}), "progress")
-    panel._receive({"corners": ["dog", "cat", "fish"]})
-    assert "stopped" in settled(panel).note.value and panel.face.map is old
+    panel.face.observe(lambda change: change["new"][0] == 1 and panel.receive({"stop": True}), "progress")
+    panel.receive({"corners": ["dog", "cat", "fish"]})
+    assert "stopped" in settled(panel).note["text"] and panel.face.map is old
     assert panel.latest.counts["cancelled"] == 1 and panel.face.progress == [0, 0]
 
 

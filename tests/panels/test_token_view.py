@@ -9,12 +9,15 @@ from nokenlab.panels.token_view import SHOWN
 def test_tokens_as_typed(tiny):
     panel = nl.TokenView(tiny)
     assert panel.widget
-    panel.text.value = EVIL + " 🙂"
-    assert "<script" not in settled(panel).tokens.value
-    assert panel.tokens.value.count("<small>") == len(tiny.tokens(EVIL + " 🙂"))
-    panel.text.value = ""
-    assert "prompt is empty" in settled(panel).note.value and not panel.tokens.value
-    panel.text.value = "word " * 2000
-    settled(panel)
-    assert f"the first {SHOWN} of {len(tiny.tokens('word ' * 2000)):,}" in panel.tokens.value
-    assert panel.tokens.value.count("<small>") == SHOWN and not panel.note.value
+
+    def frames(text: str) -> str:
+        panel.face.set_state({"text": text})
+        return settled(panel).face.frames
+
+    assert "<script" not in frames(EVIL + " 🙂")
+    assert panel.face.frames.count("<small>") == len(tiny.tokens(EVIL + " 🙂"))
+    assert "Type something" in frames("") and not panel.note["wrong"]
+    assert f"{len(tiny.tokens('word ' * 2000)):,} tokens, first {SHOWN} shown" in frames("word " * 2000)
+    assert panel.face.frames.count("<small>") == SHOWN
+    frames("\ud83d")
+    assert panel.note["wrong"]

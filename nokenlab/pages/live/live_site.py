@@ -9,7 +9,7 @@ from pathlib import Path
 from nokenlab.errors import BadInput
 from nokenlab.models import integrity
 from nokenlab.pages.live import packages
-from nokenlab.panels import face, markup
+from nokenlab.panels import face
 from nokenlab.runs.files import to_json
 
 PAGE = Path(__file__).parent / "page"
@@ -39,7 +39,7 @@ def write_live(new: Path) -> None:
 
 def _write_faces(new: Path) -> None:
     new.mkdir()
-    (new / "panels.css").write_text(markup.CSS, encoding="utf-8")
+    (new / "panels.css").write_text(face.CSS, encoding="utf-8")
     (new / "elements.js").write_text(face.ELEMENTS, encoding="utf-8")
     for name in FACES:
         (new / f"{name}.js").write_text(face.module(name), encoding="utf-8")

@@ -15,8 +15,8 @@ from nokenlab.models import cache, gguf_weights, packaged
 from nokenlab.models.gguf_weights import PackedMatrix
 from nokenlab.nokens import random_nokens
 from nokenlab.pages.live import graph, linears
-from nokenlab.panels.markup import visible
 from nokenlab.runs.files import to_json
+from nokenlab.spelling import spelled_token
 
 SEEDS = range(100)  # of the random nokens that the page has: a seed gives the same noken as in nokenlab
 ALIGNMENT = 64  # bytes, of arrays in weights.data
@@ -58,7 +58,7 @@ def _make(new: Path) -> None:
         "matrices": matrices,
     }
     lengths = {"median_norm": lab.space.median_norm, "median_distance": lab.space.median_distance}
-    spellings = [visible(lab.token(id)) for id in range(model.vocab_size)]  # by id, as people see them
+    spellings = [spelled_token(lab.token(id)) for id in range(model.vocab_size)]  # by id, as people see them
     (new / "wasm.onnx").write_bytes(graph.build(model, linears.of_floats(matrices)))
     (new / "webgpu.onnx").write_bytes(graph.build(model, linears.of_packed(matrices)))
     (new / "layout.json").write_bytes(to_json(layout))

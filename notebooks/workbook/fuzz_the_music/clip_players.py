@@ -2,12 +2,15 @@
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 
 from IPython.display import HTML, Audio
 from torch import Tensor
 
-from nokenlab.panels import face, markup
-from workbook.fuzz_the_music.sound import wav
+from nokenlab.music.sound import wav
+from nokenlab.panels import face
+
+SLIDER = str(Path(__file__).with_name("clip_slider"))
 
 
 def keep(out, clips: Tensor, names: Sequence[str], rate: int) -> list[Audio]:
@@ -28,4 +31,4 @@ def players(audio: Sequence[Audio], labels: Sequence[str]) -> HTML:
 def slider(audio: Sequence[Audio], p: Sequence[float]) -> HTML:
     """A slider over p that shows the player, as `keep` returns them, of the clip at p. It needs no kernel."""
     table = players(audio, [f"p = {value:g}" for value in p]).data
-    return HTML(markup.STYLE + face.page("clip_slider", table))
+    return HTML(face.page(SLIDER, table))

@@ -6,7 +6,8 @@ import math
 import pandas as pd
 import torch
 
-from workbook.fuzz_the_music import figures, sound
+from nokenlab.music import sound
+from workbook.fuzz_the_music import figures
 
 
 def tone(hertz, loudness=0.5):

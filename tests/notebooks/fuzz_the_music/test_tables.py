@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from workbook.fuzz_the_music import tables, tiny_musicgen
+from nokenlab.music import music_lab
+from workbook.fuzz_the_music import tables
 
 NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "06-fuzz-the-music.ipynb"
 SHORT = 0.2  # seconds
@@ -15,7 +16,7 @@ PROMPT = "80s pop track with loud drums"
 
 @pytest.fixture(scope="module")
 def music():
-    return tiny_musicgen.load("default")
+    return music_lab.load()
 
 
 def test_tables_of_fuzz_and_blend(music):

@@ -12,7 +12,7 @@ from helpers.panels import WORST
 import nokenlab as nl
 from nokenlab import interpolation, measures
 from nokenlab.answers import planes
-from nokenlab.panels.markup import visible
+from nokenlab.spelling import spelled_token
 
 PROMPT, AT = "My favourite color is red because", 3
 SEEDS = range(8)
@@ -77,7 +77,7 @@ def shown(tokens: list[dict]) -> list[str]:
 
 
 def spelled(tokens) -> list[str]:
-    return [visible(token) for token in tokens]
+    return [spelled_token(token) for token in tokens]
 
 
 def test_the_page_isolates_itself_by_one_reload_and_says_what_it_runs_on(opened, lab, ask):

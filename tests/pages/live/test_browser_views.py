@@ -8,7 +8,7 @@ from helpers.panels import A, B, P
 
 from nokenlab.answers import blends, planes, territory_map
 from nokenlab.panels import lerp_slider, territories
-from nokenlab.panels.markup import visible
+from nokenlab.spelling import spelled_token
 
 PROMPT, WORDS, TOKENS = "The <noken> is a kind of", ["dog", "king", "music"], 4
 TOP = 300
@@ -43,7 +43,7 @@ def alike(value, expected) -> bool:
 
 def prompt_tokens(lab, text: str) -> list[dict]:
     table = lab.tokens(text)[["id", "token"]].rename(columns={"token": "text"})
-    return table.assign(shown=table["text"].map(visible)).to_dict("records")
+    return table.assign(shown=table["text"].map(spelled_token)).to_dict("records")
 
 
 def leading_rows(lab, rows, after: str) -> list[dict]:
@@ -53,7 +53,7 @@ def leading_rows(lab, rows, after: str) -> list[dict]:
     return [
         {
             "leading": [
-                {"id": id, "shown": visible(lab.token(id)), "probability": p}
+                {"id": id, "shown": spelled_token(lab.token(id)), "probability": p}
                 for id, p in zip(ids, probabilities, strict=True)
             ]
         }
@@ -81,7 +81,7 @@ def test_a_map(call, lab):
     identifying = call("map_answers", "distinguishing", corners)
     assert identifying == table["told_by"].iloc[0]
     leading = [
-        [{"shown": visible(text), "probability": p} for text, p in json.loads(row)]
+        [{"shown": spelled_token(text), "probability": p} for text, p in json.loads(row)]
         for row in table["leading"]
     ]
     answers = zip(table["response"], table["entropy"], leading, strict=True)
@@ -90,11 +90,13 @@ def test_a_map(call, lab):
         "plane": {
             "corners": view["corners"],
             "reach": view["reach"],
-            "near": near.assign(shown=near["token"].map(visible))[["shown", "x", "y"]].to_dict("records"),
+            "near": near.assign(shown=near["token"].map(spelled_token))[["shown", "x", "y"]].to_dict(
+                "records"
+            ),
         },
         "rows": [{"text": text, "entropy": entropy, "leading": row} for text, entropy, row in answers],
         "begins": table["begins"].tolist(),
         "own": [lab.text(ids[:identifying]) for ids in corners],
-        "nearest": table["nearest"].map(visible).tolist(),
+        "nearest": table["nearest"].map(spelled_token).tolist(),
     }
     assert alike(call("map_answers", "mapOf", known), view)

@@ -1,7 +1,5 @@
 // The answers to the blends of two prompts, first to few, then to more between them, as the slider's panel shows them.
 
-import { OKABE_ITO, letters } from "./colours.js";
-
 const POINTS = [9, 17, 33]; // blends after each pass; every second one is from the pass before
 export const FINEST = POINTS.at(-1);
 const TOKENS = 20; // of an answer
@@ -104,26 +102,8 @@ function sharedIds([first, ...others]) {
  */
 export function viewOf(prompts, [a, b], p, rows, parting) {
   const before = a.map(({ id, text }, i) => (id === b[i].id ? text : "▢")).join(""),
-    texts = rows.map(({ text }) => text);
-  return { prompts, before, p, ...plateausOf(p, texts), leading: leadingOf(parting) };
-}
-
-/** Runs of equal answers, with the part of the strip that each fills: flips lie halfway between two p. */
-function plateausOf(p, texts) {
-  const starts = [...p.keys()].filter((i) => i === 0 || texts[i] !== texts[i - 1]),
-    names = letters(texts),
-    order = [...names.keys()];
-  const edges = [p[0], ...starts.slice(1).map((start) => (p[start - 1] + p[start]) / 2), p.at(-1)];
-  const plateaus = starts.map((start, number) => ({
-    letter: names.get(texts[start]),
-    colour: OKABE_ITO[order.indexOf(texts[start]) % 7],
-    from: p[start],
-    to: p[(starts[number + 1] ?? p.length) - 1],
-    left: edges[number],
-    right: edges[number + 1],
-    response: texts[start],
-  }));
-  return { plateaus, of: p.map((_, i) => starts.filter((start) => start <= i).length - 1) };
+    response = rows.map(({ text }) => text);
+  return { prompts, before, p, response, leading: leadingOf(parting) };
 }
 
 /** The next tokens with the highest peaks, and their probabilities; 0: not among the `TOP` of a row. */

@@ -50,7 +50,7 @@ const READERS = {
   view: oneOf("noken", "between", "map"),
   prompt: text,
   at: integer(0, 9999),
-  put: oneOf("token", "seed", "word", "blend", "point"),
+  put: oneOf("token", "seed", "word", "blend"),
   seed: integer(0, 99),
   size,
   word: text,

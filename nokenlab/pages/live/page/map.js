@@ -8,8 +8,6 @@ import { PanelView } from "./panel_view.js";
 import { cornerWeights } from "./state.js";
 
 const EXACT = 24; // tokens of the answer where the noken is
-const LINE = 33; // points of a line that is answered
-const LINE_TOKENS = 8;
 const PAUSE = 400; // milliseconds without a change after which a new map begins
 
 export class MapView extends PanelView {
@@ -54,20 +52,19 @@ export class MapView extends PanelView {
   show(answers, map) {
     const finer = this.answers === answers;
     this.answers = answers;
-    if (!this.model) this.makePanel({ map, place: this.nokenPoint(), path: [], exact: {}, line: {} });
+    if (!this.model) this.makePanel({ map, place: this.nokenPoint(), exact: {} });
     if (finer) {
       this.model.set("map", map);
       return this.nameExact();
     }
-    for (const key of ["exact", "line"]) this.model.set(key, {});
+    this.model.set("exact", {});
     this.model.set("map", map);
     this.placeNoken();
     this.answerExactly();
   }
 
-  /** A message of the panel: other corners, a line to be answered, or Stop. */
-  receive({ corners, line, from }) {
-    if (line !== undefined) return this.answerLine(from, line);
+  /** A message of the panel: other corners, or Stop. */
+  receive({ corners }) {
     if (!corners) return this.stop();
     this.request = null;
     this.store.set({ corners });
@@ -128,21 +125,5 @@ export class MapView extends PanelView {
   /** The letter of the territory in which answers begin like this, or "". */
   letterOf(begins) {
     return this.model.get("map").territories.find((territory) => territory.begins === begins)?.letter ?? "";
-  }
-
-  /** Answer the points on the line from a point to a corner; then the map continues. */
-  async answerLine(from, corner) {
-    const { answers } = this,
-      { x, y } = answers.corners[corner],
-      steps = Array.from({ length: LINE }, (_, i) => i / (LINE - 1)),
-      points = steps.map((p) => [from[0] + p * (x - from[0]), from[1] + p * (y - from[1])]);
-    const completed = await this.run(async (isNewest) => {
-      const onStep = ({ done }) => isNewest() && this.showProgress(done, LINE, "points of the line"),
-        rows = await answers.answerAt(points, LINE_TOKENS, onStep),
-        begins = await Promise.all(rows.map(({ ids }) => answers.beginOf(ids))),
-        territory = begins.map((text) => this.letterOf(text));
-      if (isNewest()) this.model.set("line", { from, corner, territory, response: rows.map(({ text }) => text) });
-    });
-    if (completed) this.answerMap();
   }
 }

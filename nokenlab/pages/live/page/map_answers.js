@@ -1,6 +1,6 @@
 // The answers to nokens in a plane, first to a coarse map, then to finer ones, as the panel of territories shows them.
 
-import { OKABE_ITO, letters, withWhite } from "./colours.js";
+import { OKABE_ITO, letters } from "./faces/elements.js";
 import { weightsAt } from "./faces/territories.js";
 import { around } from "./words.js";
 
@@ -215,4 +215,16 @@ function coded(column) {
   const text = [...new Set(column)],
     numbers = new Map(text.map((value, i) => [value, i]));
   return { text, of: column.map((value) => numbers.get(value)) };
+}
+
+/** A colour with a share of white. @param {string} colour  #rrggbb @param {number} share */
+function withWhite(colour, share) {
+  const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
+  return `#${parts
+    .map((value) =>
+      Math.round(255 * (share + (1 - share) * value))
+        .toString(16)
+        .padStart(2, "0"),
+    )
+    .join("")}`;
 }

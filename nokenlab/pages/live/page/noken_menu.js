@@ -1,11 +1,10 @@
-// What replaces a token: a random noken, a word, a blend of two words, or a point between three.
+// What replaces a token: a random noken, a word, or a blend of two words; between three words is the map.
 
 import { make, part, say } from "./dom.js";
-import { Pad } from "./pad.js";
-import { cornerWeights } from "./state.js";
+import { labelledRange } from "./faces/elements.js";
 
 /** What can be put in, and its name on the page. */
-const KINDS = { seed: "random", word: "a word", blend: "two words", point: "three words", token: "nothing" };
+const KINDS = { seed: "random", word: "a word", blend: "two words", token: "nothing" };
 const SEEDS = 100;
 // sizes of the slider, in lengths of a median token; its last step is the noken's own length, about 24 / 3.15
 const SMALLEST = 0.25,
@@ -43,15 +42,14 @@ function textBox(label, onInput) {
 
 /** A slider with a label, and its value beside it. */
 function slider(label, max, onInput) {
-  const range = make("input", { type: "range", min: 0, max, step: 1 }),
-    readout = make("output");
-  range.oninput = () => onInput(Number(range.value));
+  const { label: row, range, readout } = labelledRange(`${label} `, max + 1, 0, () => onInput(Number(range.value)));
+  row.className = "slider";
   const show = (value, text) => {
     setValue(range, value);
     range.setAttribute("aria-valuetext", text);
     say(readout, text);
   };
-  return { row: make("label", { className: "slider" }, `${label} `, range, readout), show };
+  return { row, show };
 }
 
 /** Set an input, unless it has this value: that would move the cursor. */
@@ -68,7 +66,6 @@ export class NokenMenu {
       seed: this.randomControls(),
       word: this.wordControls(),
       blend: this.blendControls(),
-      point: this.pointControls(),
       token: make("div", {}, hint("The prompt is unchanged.")),
     };
     part("kinds").replaceChildren(...Object.entries(KINDS).map(([kind, name]) => this.choice(kind, name)));
@@ -134,28 +131,6 @@ export class NokenMenu {
       hint("A vector on the straight line between the vectors of two words."),
       make("div", { className: "fields" }, ...this.wordBoxes("blend", ["from", "to"])),
       blend.row,
-    );
-  }
-
-  pointControls() {
-    const { store } = this,
-      pad = new Pad((point) => store.set({ point })),
-      readout = make("output", { className: "hint" });
-    store.follow(["corners", "point"], (state) => {
-      const weights = cornerWeights(state),
-        shares = weights.map((weight, i) => `${Math.round(100 * weight)} % ${state.corners[i]}`);
-      pad.show(state.corners, weights);
-      say(readout, shares.join(", ").replaceAll("-", "−"));
-    });
-    const boxes = this.wordBoxes("corners", ["left", "right", "above"]);
-    return make(
-      "div",
-      {},
-      hint(
-        "A point on the plane through the vectors of three words. Drag the dot; outside the triangle a word has " +
-          "a negative weight.",
-      ),
-      make("div", { className: "plane" }, pad.box, make("div", { className: "fields" }, ...boxes, readout)),
     );
   }
 }

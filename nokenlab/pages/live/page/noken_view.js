@@ -2,18 +2,20 @@
 
 import { AnswerBox } from "./answer.js";
 import { debounced, oncePerFrame, part, say } from "./dom.js";
+import { Bars } from "./faces/elements.js";
 import { Latest } from "./latest.js";
 import { FIRST } from "./state.js";
-import { NEAREST, NearestTokens, NextTokens } from "./token_rows.js";
 import { around, count } from "./words.js";
 
 const TOKENS = 40; // of an answer, after those that it is forced to begin with
+const NEXT = 10; // likely next tokens that are shown
+const NEAREST = 6; // and tokens nearest to the noken
 const LONG = 100; // tokens of a prompt that take a while to read
 const PAUSE = 250; // milliseconds without a change after which a typed text is answered, and nearest tokens are found
 
-const TYPED = ["prompt", "word", "blend", "corners"];
-const MOVED = ["at", "put", "seed", "size", "p", "point", "forced", "view"];
-const DIRECTION = ["put", "seed", "word", "blend", "p", "corners", "point", "prompt"]; // what can change the nearest tokens
+const TYPED = ["prompt", "word", "blend"];
+const MOVED = ["at", "put", "seed", "size", "p", "forced", "view"];
+const DIRECTION = ["put", "seed", "word", "blend", "p", "prompt"]; // what can change the nearest tokens
 
 /** @typedef {import("./state.js").State} State */
 
@@ -26,8 +28,11 @@ export class NokenView {
     this.steps = [];
     const remove = (number) => store.set({ forced: store.state.forced.slice(0, number) });
     this.answer = new AnswerBox(part("answer"), (number) => this.look(number), remove);
-    this.next = new NextTokens(part("next"), (id) => this.force(id));
-    this.nearest = new NearestTokens(part("nearest"), part("nearest-hint"));
+    this.next = new Bars((index) => this.force(this.leading[index].id));
+    this.nearest = new Bars();
+    part("next").replaceChildren(this.next.box);
+    part("nearest").replaceChildren(this.nearest.box);
+    this.showNearest([]);
     this.latest = new Latest((error) => this.failed(error));
     this.now = oncePerFrame(() => this.ask());
     store.on(TYPED, debounced(PAUSE, this.now));
@@ -91,7 +96,7 @@ export class NokenView {
       room = this.roomFor(prompt.length, forced.length);
     if (!isNewest()) return;
     this.begin(state, tokens);
-    const options = { tokens: Math.min(TOKENS + forced.length, room), forced, top: 10 };
+    const options = { tokens: Math.min(TOKENS + forced.length, room), forced, top: NEXT };
     const answer = await this.engine.answer(prompt, options, (step) => isNewest() && this.step(step, state));
     if (!isNewest()) return;
     this.finish(answer);
@@ -146,7 +151,7 @@ export class NokenView {
   failed({ message }) {
     this.steps = [];
     this.answer.fail(message);
-    this.next.show([]);
+    this.showNext([]);
     say(part("next-hint"), "");
     this.showPlain("");
   }
@@ -158,12 +163,25 @@ export class NokenView {
     if (!step) return;
     this.looked = number;
     this.answer.look(number);
-    this.next.show(step.leading, step.id);
+    this.showNext(step.leading, step.id);
     const what =
       number === forced.length
         ? "The most likely next tokens."
         : `Token ${number + 1} of the answer, “${step.shown}”, was chosen from these.`;
     say(part("next-hint"), `${what} Click one to continue from it.`);
+  }
+
+  /** @param {import("./engine.js").Likely[]} leading @param {number} [id]  of the token that the answer has here */
+  showNext(leading, id) {
+    this.leading = leading;
+    const [shown, probabilities] = [leading.map((token) => token.shown), leading.map((token) => token.probability)];
+    this.next.show(shown, probabilities, { taken: leading.findIndex((token) => token.id === id) });
+  }
+
+  /** @param {{shown: string, cosine: number}[]} tokens  none: there is no noken */
+  showNearest(tokens) {
+    this.nearest.show(tokens.map(({ shown }) => shown), tokens.map(({ cosine }) => cosine), { digits: 2 });
+    say(part("nearest-hint"), describe(tokens));
   }
 
   /** Force the answer to have a token where it is looked at. */
@@ -194,9 +212,16 @@ export class NokenView {
     if (!this.engine) return;
     try {
       const noken = await this.slots.noken(this.store.state);
-      this.nearest.show(noken ? await this.engine.nearest(noken, NEAREST) : []);
+      this.showNearest(noken ? await this.engine.nearest(noken, NEAREST) : []);
     } catch {
-      this.nearest.show([]); // the answer's box says what is wrong
+      this.showNearest([]); // the answer's box says what is wrong
     }
   }
+}
+
+function describe([first]) {
+  const scale = "1 is the same direction, 0 a right angle.";
+  if (!first) return `The tokens with the highest cosine: ${scale}`;
+  if (first.cosine > 0.995) return `It has the direction of “${first.shown}”.`;
+  return `The nearest, “${first.shown}”, has a cosine of ${first.cosine.toFixed(2)}. ${scale}`;
 }

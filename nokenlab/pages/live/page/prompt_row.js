@@ -1,6 +1,7 @@
 // The prompt box, and its tokens as you type: one of them can be replaced.
 
 import { arrowKeys, make, part, say } from "./dom.js";
+import { fillChips, tokenChip } from "./faces/elements.js";
 import { count } from "./words.js";
 
 /** @typedef {import("./engine.js").PromptToken} PromptToken */
@@ -80,18 +81,16 @@ export class PromptRow {
   draw() {
     const { at, put, view } = this.store.state,
       tokens = this.tokens ?? [],
-      focused = this.chips.contains(document.activeElement),
       word = tokens[at]?.shown.replace(/^␣+(?=.)/, "");
     say(part("chips-hint"), this.hint(tokens));
     say(part("put-head"), word ? `In place of “${word}”` : "In its place");
     const onMap = view === "map",
       chips = tokens.slice(0, MOST_CHIPS).map((token, i) => {
-        if (i === at && onMap) return nokenChip(token, i);
-        if (i === at && put !== "token") return make("span", { className: "held" }, nokenChip(token, i), backButton(token));
-        return tokenChip(token, i, i === at);
+        const noken = i === at && (onMap || put !== "token"),
+          chip = tokenChip(token.shown, i, { selected: i === at, noken });
+        return noken && !onMap ? make("span", { className: "held" }, chip, backButton(token)) : chip;
       });
-    this.chips.replaceChildren(...chips);
-    if (focused) this.chips.querySelector("[tabindex='0']")?.focus();
+    fillChips(this.chips, chips);
   }
 
   hint(tokens) {
@@ -110,28 +109,6 @@ export class PromptRow {
     if (button.matches(".back")) this.store.set({ put: "token" });
     else this.store.set({ at: Number(button.dataset.at), put: put === "token" ? "seed" : put });
   }
-}
-
-/** A button for a token. */
-function tokenChip({ shown }, at, selected) {
-  const word = shown.replace(/^␣+(?=.)/, ""),
-    spaces = make("i", {}, shown.slice(0, shown.length - word.length));
-  return chip("chip", at, selected, false, spaces, word);
-}
-
-/** A button for the noken that replaces a token. */
-function nokenChip({ shown }, at) {
-  const button = chip("chip noken", at, true, true, "▢ noken");
-  button.title = `in place of “${shown}”`;
-  return button;
-}
-
-function chip(className, at, selected, checked, ...content) {
-  const tabIndex = selected ? 0 : -1,
-    button = make("button", { type: "button", role: "radio", className, tabIndex }, ...content);
-  button.dataset.at = at;
-  button.setAttribute("aria-checked", String(checked));
-  return button;
 }
 
 /** A button that puts a token back. */

@@ -1,7 +1,5 @@
 // From the state of the page to slots of the engine: one for each token of the prompt.
 
-import { cornerWeights } from "./state.js";
-
 const MOST = 100; // texts of which the tokens are remembered
 
 /**
@@ -32,11 +30,10 @@ export class Slots {
 
   /** What replaces a token, or null. @param {State} state @returns {Promise<?Slot>} */
   async noken(state) {
-    const { put, seed, size, word, blend, p, corners } = state;
+    const { put, seed, size, word, blend, p } = state;
     if (put === "seed") return size === "own" ? { seed } : { seed, norm: size * this.medianNorm };
     if (put === "word") return { id: await this.word(word) };
     if (put === "blend") return this.#mix(blend, [1 - p, p]);
-    if (put === "point") return this.#mix(corners, cornerWeights(state));
     return null;
   }
 

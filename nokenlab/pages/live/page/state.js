@@ -5,14 +5,14 @@
  * @property {"noken" | "between" | "map"} view
  * @property {string} prompt
  * @property {number} at  the position of the token that is replaced, from 0
- * @property {"token" | "seed" | "word" | "blend" | "point"} put  what replaces it; "token": nothing
+ * @property {"token" | "seed" | "word" | "blend"} put  what replaces it; "token": nothing
  * @property {number} seed  of a random noken, 0 to 99
  * @property {number | "own"} size  its length, in lengths of a median token; "own": as it was drawn
  * @property {string} word
  * @property {string[]} blend  two words
  * @property {number} p  the share of the second word in the blend
- * @property {string[]} corners  three words, of the map and of a point between them
- * @property {number[]} point  the weights of the first two corners in the point; the third has the rest
+ * @property {string[]} corners  three words, of the map
+ * @property {number[]} point  of the map: the weights of its first two corners; the third has the rest
  * @property {number[]} forced  ids of the tokens that the answer must begin with
  * @property {string} from  the prompt at the left end of the slider
  * @property {string} to  and at the right end

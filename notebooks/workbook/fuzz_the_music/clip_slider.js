@@ -3,12 +3,10 @@
 export default {
   render({ el }) {
     const rows = [...el.parentElement.querySelectorAll(".nk-still tr")];
-    const labels = rows.map((row) => row.cells[0].textContent);
-    const players = rows.map((row) => row.querySelector("audio"));
+    const labels = rows.map((line) => line.cells[0].textContent);
+    const players = rows.map((line) => line.querySelector("audio"));
     const slider = labelledRange("a to b", rows.length, 0, show);
-    const row = element("div", "nk-row");
-    row.append(slider.label, ...players);
-    el.append(row);
+    el.append(row(slider.label, ...players));
 
     function show() {
       const index = Number(slider.range.value);
