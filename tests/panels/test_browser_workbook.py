@@ -145,7 +145,7 @@ def use_sampler(panel, lab, prompt) -> None:
     """`prompt` is the embeddings, (1, tokens, width), that stand behind the panel's prompt."""
     text, steps = panel.locator(".nk-text"), panel.locator(".nk-chips button")
     for _ in range(3):
-        panel.get_by_role("button", name="Likeliest").click()
+        panel.get_by_role("button", name="Likeliest", exact=True).click()
     expect(steps).to_have_count(3)
     expect(text).to_have_text(exact(lab.generate(prompt, 3)[0]))
     steps.first.click()
