@@ -10,8 +10,7 @@ from pathlib import Path
 
 import nokenlab
 from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, first_line, short
-from nokenlab.pages.results_page import check_index, write_index
-from nokenlab.runs import many_runs, notebook_run, notebooks, threads
+from nokenlab.runs import notebooks
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import read
 from nokenlab.runs.provenance import changed_runs
@@ -142,6 +141,9 @@ def _list(args) -> int:
 
 
 def _run(args) -> int:
+    from nokenlab.pages.results_page import check_index
+    from nokenlab.runs import many_runs, notebook_run  # jupyter_client comes with them
+
     chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
         raise BadInput("no notebooks here; give the path of one")
@@ -174,8 +176,11 @@ def _model_folders(results: Path, models: list[str]) -> dict[Path, str | None]:
 
 def _run_into(results: Path, plan: dict[Path, dict], workers: int | None) -> int:
     """Run the notebooks of a plan into `results`: 0 when all ran."""
-    workers = workers or threads.workers_here(plan)
-    print(threads.in_words(plan, workers), flush=True)
+    from nokenlab.pages.results_page import write_index
+    from nokenlab.runs import machine, many_runs
+
+    workers = workers or machine.workers_here(plan)
+    print(machine.in_words(plan, workers), flush=True)
     done = []
     try:
         for notebook in many_runs.run_many(plan, results.resolve(), workers, _complain):
@@ -189,32 +194,24 @@ def _run_into(results: Path, plan: dict[Path, dict], workers: int | None) -> int
 
 
 def _sweep(args) -> int:
-    from nokenlab.runs import sweep_records
-    from nokenlab.runs.sweep import run_sweep
     from nokenlab.runs.sweep_file import load_sweep
+    from nokenlab.runs.sweep_records import Records
 
     if args.scheduler and args.devices:
         raise BadInput("--devices is for workers here; a worker of dask has its own CUDA_VISIBLE_DEVICES")
     sweep = load_sweep(args.file)
     folder = args.results / "sweeps" / sweep.name
     if args.dry_run:
-        records = sweep_records.read_records(sweep, folder)
-        options = (args.force, args.keep_stale)
-        print(sweep_records.estimate(sweep, records, args.results, args.workers, *options))
-        if sweep_records.left(sweep, records, *options):
-            print(sweep_records.why(sweep, records, *options))
+        records = Records(sweep, folder, args.keep_stale)
+        print(records.estimate(args.results, args.workers, args.force))
+        if records.left(args.force):
+            print(records.why(args.force))
         return 0
-    records = run_sweep(
-        sweep,
-        folder,
-        workers=args.workers,
-        scheduler=args.scheduler,
-        force=args.force,
-        plain=args.plain,
-        keep_stale=args.keep_stale,
-        gpus=args.devices,
-    )
-    return 1 if sweep_records.left(sweep, records, keep_stale=args.keep_stale) else 0
+    from nokenlab.runs.sweep import run_sweep
+
+    options = {name: vars(args)[name] for name in ("workers", "scheduler", "force", "plain", "keep_stale")}
+    records = run_sweep(sweep, folder, gpus=args.devices, **options)
+    return 1 if records.left() else 0
 
 
 def _export(args) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from helpers import faults, run_faults
 from helpers.sweeps import Place
 
-RUN_FAULTS = [run_faults.signals, run_faults.stopped, run_faults.full, run_faults.two_at_once]
+RUN_FAULTS = [run_faults.full, run_faults.two_at_once]
 
 
 def main() -> None:

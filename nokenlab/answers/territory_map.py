@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 
 import pandas as pd
 import torch
@@ -10,6 +11,7 @@ from tqdm import tqdm
 
 from nokenlab.answers.blends import letters
 from nokenlab.answers.planes import Plane, corner_vectors, nearest_tokens
+from nokenlab.decode.loop import new_ids
 from nokenlab.lab import Lab
 from nokenlab.measures import leading, next_token
 from nokenlab.prompt import fill
@@ -79,15 +81,13 @@ def answered(
 
     def answers(batch: slice) -> pd.DataFrame:
         rows = fill(lab, prompt, vectors[batch])  # (rows, tokens, width)
-        ids: list[list[int]] = [[] for _ in rows]
-        for step in lab.sample(rows, max_new_tokens):
-            if step.index == 0:
-                first = next_token(lab, step.logits) | {"leading": _leading(lab, step.logits)}
-            for row, id in zip(step.rows.tolist(), step.ids.tolist(), strict=True):
-                if id not in lab.eos_ids:
-                    ids[row].append(id)
+        steps = lab.sample(rows, max_new_tokens)
+        first = next(steps)
+        columns = next_token(lab, first.logits) | {"leading": _leading(lab, first.logits)}
+        new = new_ids(chain([first], steps), len(rows))
+        ids = [[id for id in row if id not in lab.eos_ids] for row in new]
         bar.update(len(rows))
-        return pd.DataFrame(first | {"response": [lab.text(row) for row in ids], "ids": ids})
+        return pd.DataFrame(columns | {"response": [lab.text(row) for row in ids], "ids": ids})
 
     with tqdm(total=len(vectors), unit="cell", disable=not progress) as bar:
         return pd.concat(lab.in_batches(answers, len(vectors), None), ignore_index=True)

@@ -19,7 +19,7 @@ from nokenlab.decode.padding import Prompts, as_rows, batch, row_seeds
 from nokenlab.embedder import Embedder
 from nokenlab.errors import check_count, short
 from nokenlab.models import fitness, hub, memory
-from nokenlab.music import captured_step, draws, tiny_musicgen
+from nokenlab.music import captured_step, draws
 
 STEPS_CAPTURED_ON = "cuda"  # graphs are its own
 
@@ -109,25 +109,19 @@ class MusicLab(Embedder):
         return sound.mean(dim=1).float().cpu()  # stereo becomes mono
 
 
-def load(model: str | None = None, *, revision=None, device=None, dtype: str = "float32") -> MusicLab:
+def load(model: str, *, revision=None, device=None, dtype: str = "float32") -> MusicLab:
     """A MusicGen by hub id ("facebook/musicgen-small") or from a folder, as in `nokenlab.load`.
 
-    None or "default" is a tiny one of random weights, made on the spot: it shows that the path from a prompt
-    to a sound works, and its sound is noise. Device "auto" is the best of this machine, for every MusicGen
-    fits on one.
+    Device "auto" is the best of this machine, for every MusicGen fits on one.
     """
+    from transformers import AutoModelForTextToWaveform
+
     device = memory.choose_device(device)
     device = memory.devices()[0] if device == "auto" else device
-    with _quiet():
-        if model is None or model == "default":
-            if revision:
-                raise ValueError("the tiny MusicGen has no revisions; leave out revision=")
-            return MusicLab(*tiny_musicgen.tiny())
-        from transformers import AutoModelForTextToWaveform
-
-        source, name = hub.locate(model)
+    source, name = hub.locate(model)
+    with quiet():
         read = loading.read(AutoModelForTextToWaveform, _check_kind, source, name, revision, device, dtype)
-        return MusicLab(*read)
+    return MusicLab(*read)
 
 
 def _check_kind(config) -> None:
@@ -138,7 +132,7 @@ def _check_kind(config) -> None:
 
 
 @contextmanager
-def _quiet():
+def quiet():
     """Without transformers' warning that the start token of every MusicGen is behind its codes."""
     from transformers.utils import logging
 

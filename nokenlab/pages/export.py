@@ -52,12 +52,13 @@ def _check_page(page: Path) -> None:
         page.name.encode()
         trial.touch()
         trial.unlink()
+        reason = "it is a folder" if page.is_dir() else None
     except UnicodeEncodeError:
-        raise BadInput(f"the name of the page is not valid UTF-8: {short(page.name)}") from None
+        reason = "its name is not valid UTF-8"
     except OSError as error:
-        raise BadInput(f"cannot write the page {short(page.name)}: {error.strerror}") from None
-    if page.is_dir():
-        raise BadInput(f"cannot write the page {short(page.name)}: it is a folder")
+        reason = error.strerror
+    if reason:
+        raise BadInput(f"cannot write the page {short(page.name)}: {reason}")
 
 
 def page_html(title: str, body: str, **values) -> str:

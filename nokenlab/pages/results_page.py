@@ -5,7 +5,6 @@ import html
 import json
 import re
 import unicodedata
-from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,22 +34,23 @@ def write_index(results: Path) -> Path:
     Raises BadInput for a damaged file of a run.
     """
     results = Path(results)
-    folders = sorted(path.parent for path in results.glob("[!.]*/run.json"))
-    contents = [f"- [{escape(_record(folder)['title'])}](#{quote(folder.name)})" for folder in folders]
-    parts = [NOTICE, "# Results", INTRO, "\n".join(contents), *map(_section, folders)]
+    records = {path.parent: _record(path) for path in sorted(results.glob(f"[!.]*/{RUN_JSON}"))}
+    contents = [f"- [{escape(record['title'])}](#{quote(folder.name)})" for folder, record in records.items()]
+    sections = [_section(folder, record) for folder, record in records.items()]
     page = results / "README.md"
-    write_atomically(page, ("\n\n".join(parts) + "\n").encode())
+    text = "\n\n".join([NOTICE, "# Results", INTRO, "\n".join(contents), *sections])
+    write_atomically(page, f"{text}\n".encode())
     return page
 
 
-def _record(folder: Path) -> dict:
-    with reporting_damage(folder / RUN_JSON):
-        return {"title": folder.name, "command": ""} | json.loads((folder / RUN_JSON).read_text("utf-8"))
+def _record(path: Path) -> dict:
+    with reporting_damage(path):
+        return {"title": path.parent.name, "command": ""} | json.loads(path.read_text("utf-8"))
 
 
-def _section(folder: Path) -> str:
+def _section(folder: Path, record: dict) -> str:
     """The part of the page about one run."""
-    record, address = _record(folder), quote(folder.name)
+    address = quote(folder.name)
 
     def links(pattern: str) -> list[str]:
         paths = sorted(folder.glob(pattern))
@@ -67,9 +67,7 @@ def _section(folder: Path) -> str:
         settings = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
         parts.append(f"**{escape(str(lab.get('model')))}** · {escape(', '.join(settings))}")
     parts.append(" · ".join([*links("*.ipynb"), *links(RUN_JSON)]))
-    parts += [
-        f"![{escape(path.stem)}]({address}/{quote(path.name)})" for path in sorted(folder.glob("*.png"))
-    ]
+    parts += [f"!{link}" for link in links("*.png")]
     if sounds := links("*.wav"):
         parts.append("Sounds: " + " · ".join(sounds))
     parts += [_table(path) for path in sorted(folder.glob("*.csv"))]
@@ -77,28 +75,14 @@ def _section(folder: Path) -> str:
 
 
 def _table(path: Path) -> str:
-    """The first rows of a CSV file as a Markdown table, with columns of numbers aligned right."""
+    """The first rows of a CSV file as a Markdown table."""
     with reporting_damage(path), path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        rows = list(islice(reader, ROWS))
-        count = len(rows) + sum(1 for _ in reader)
-    columns = [[row[i] for row in rows if i < len(row)] for i in range(len(header))]
-    rule = ["---:" if column and all(map(_is_number, column)) else "---" for column in columns]
-    size = f"{count} rows" if count <= ROWS else f"the first {ROWS} of {count} rows"
+        header, *rows = list(csv.reader(file)) or [[]]
+    size = f"{len(rows)} rows" if len(rows) <= ROWS else f"the first {ROWS} of {len(rows)} rows"
     address = f"{quote(path.parent.name)}/{quote(path.name)}"
-    lines = [map(escape, header), rule, *(map(escape, row) for row in rows)]
+    lines = [map(escape, header), ["---"] * len(header), *(map(escape, row) for row in rows[:ROWS])]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"**[{escape(path.name)}]({address})**, {size}\n\n{table}"
-
-
-def _is_number(text: str) -> bool:
-    """Whether a cell holds a number, or nothing."""
-    try:
-        float(text or 0)
-    except ValueError:
-        return False
-    return True
 
 
 def escape(text: str) -> str:

@@ -15,7 +15,7 @@ from nokenlab.errors import BadInput
 from nokenlab.pages.export import markdown_html, notebook_html, page_html, render
 from nokenlab.pages.links import Links
 from nokenlab.runs import notebooks
-from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder, reporting_damage, to_json
+from nokenlab.runs.files import replacing, reporting_damage, to_json
 
 FILE_LIST = "site.json"  # names the files of a site, which a new site may replace
 LIVE = "live"  # the folder of the live page
@@ -54,16 +54,10 @@ def write_site(
         raise BadInput(f"no executed notebooks in {results}; `make run` first")
     _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder)
-    new = new_neighbour(folder)
-    new.mkdir()
-    try:
+    with replacing(folder) as new:
         if write_live:
             write_live(new / LIVE)
         lost_links = _write_pages(new, runs, results)
-        replace_folder(new, folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return folder / "index.html", _missing(runs, results) + lost_links
 
 

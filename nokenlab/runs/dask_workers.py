@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nokenlab.errors import BadInput, first_line
-from nokenlab.runs import devices
+from nokenlab.runs import machine
 from nokenlab.runs.fork_server import preload
-from nokenlab.runs.kernel_pool import KernelPool
+from nokenlab.runs.kernels import KernelPool
 from nokenlab.runs.sweep_run import perform
 
 PATIENCE = "10s"  # for a scheduler to answer
@@ -49,8 +49,8 @@ def run_on_worker(task: dict) -> tuple[dict, dict[str, bytes]]:
     with _pools_lock:
         if key not in _pools:
             # as with dask-cuda, a worker that was given its GPUs keeps them, its own first
-            gpus = [] if devices.VISIBLE in os.environ else devices.choose(None)
-            environments = devices.environments(worker.state.nthreads, gpus)
+            gpus = [] if machine.VISIBLE in os.environ else machine.chosen_gpus(None)
+            environments = machine.environments(worker.state.nthreads, gpus)
             _pools[key] = KernelPool([task["model"]], environments, task["threads"], task["plain"])
     with tempfile.TemporaryDirectory(dir=worker.local_directory, ignore_cleanup_errors=True) as folder:
         record, files = perform(task, Path(folder), _pools[key])

@@ -1,4 +1,4 @@
-"""Files and folders written completely or not at all."""
+"""Tables, JSON and YAML as text; files and folders written completely or not at all."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nokenlab.errors import BadInput
+from nokenlab.errors import BadInput, first_line
 
 _LINE_END = "\r\x1e\n"  # pandas quotes a cell that has one of these; a lone \r would be lost without quotes
 
@@ -24,6 +24,21 @@ def to_csv(df) -> bytes:
 def to_json(value: object) -> bytes:
     """`value` as indented UTF-8 JSON with a last newline."""
     return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+
+
+def parse_yaml(text: str) -> object:
+    """The value of a YAML 1.2 document. ValueError, in one line, for other text or a key written twice."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = 20  # it takes seconds over thousands of brackets
+    try:
+        return yaml.load(text)
+    except MarkedYAMLError as error:
+        raise ValueError(f"line {error.problem_mark.line + 1}: {first_line(error.problem, 100)}") from None
+    except Exception as error:  # of many kinds, as for `!!int ''` or a thousand brackets
+        raise ValueError(f"not YAML: {first_line(error)}") from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -47,9 +62,20 @@ def reporting_damage(path: Path) -> Iterator[None]:
         raise BadInput(f"{path} is damaged; run {path.parent.name} again") from None
 
 
-def new_neighbour(folder: Path) -> Path:
-    """Where this process makes the new `folder`: a hidden neighbour, so on the same file system."""
-    return folder.with_name(f".{folder.name}.{os.getpid()}.new")
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `folder` at the end; on any failure all is as before.
+
+    It is a hidden neighbour, so on the same file system. What killed processes left there is removed.
+    """
+    remove_leftovers(folder)
+    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    new.mkdir()
+    try:
+        yield new
+        replace_folder(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def replace_folder(new: Path, folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 Importing torch and transformers is most of what a short run costs. The server starts no thread and opens no
 GPU, so that a fork of it is as good as a new Python; Linux only. `multiprocessing` has such a server too, but
-refuses to start a process in a dask worker, which is daemonic, waits for ever for a server that is stopped,
-ignores imports that fail, and cannot say whether forking is safe.
+refuses to start a process in a dask worker, which is daemonic, and waits for ever for a server that is
+stopped.
 
-They talk over a pair of connections: the server first sends why it must not fork, or None; then it gets
-(command, environment) of a kernel, and sends its process id.
+They talk over a pair of connections: the server gets (command, environment) of a kernel, and sends its
+process id, or None where it must not fork.
 """
 
 import gc
@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import EntryPoint
@@ -55,7 +54,7 @@ class ForkServer:
         self._connection, theirs = Pipe()
         command = [sys.executable, "-m", "nokenlab.runs.fork_server", str(theirs.fileno()), *modules]
         with theirs:
-            self._process = psutil.Popen(
+            self._process = subprocess.Popen(
                 command,
                 env=env,
                 pass_fds=[theirs.fileno()],
@@ -65,62 +64,42 @@ class ForkServer:
                 start_new_session=True,  # out of reach of this terminal's Ctrl-C
             )
 
-    def problem(self, seconds: float) -> str | None:
-        """Why the new server must not fork, or None. Raises ServerLost."""
-        return self._receive(seconds)
+    def fork(self, command: list[str], env: dict[str, str]) -> int | None:
+        """Fork a kernel, which `command` would start anew. Returns its process id, or None if that is unsafe.
 
-    def fork(self, command: list[str], env: dict[str, str], seconds: float) -> int:
-        """Fork a kernel, which `command` would start anew. Returns its process id. Raises ServerLost."""
-        try:
-            self._connection.send((command, env))
-        except OSError:
-            raise ServerLost from None
-        return self._receive(seconds)
-
-    def _receive(self, seconds: float) -> object:
-        """What the server sends. Raises ServerLost if it is dead or stopped, or takes longer."""
-        end = time.monotonic() + seconds
-        try:
-            while not self._connection.poll(0.5):
-                if time.monotonic() > end or self._process.status() == psutil.STATUS_STOPPED:
-                    raise ServerLost
-            return self._connection.recv()
-        except (OSError, EOFError, psutil.NoSuchProcess):
-            raise ServerLost from None
+        Raises OSError or EOFError if the server is dead.
+        """
+        self._process.send_signal(signal.SIGCONT)  # somebody may have stopped it
+        self._connection.send((command, env))
+        return self._connection.recv()
 
     def kill(self) -> None:
         """End the server; its kernels go on until `disconnect`."""
-        with suppress(psutil.NoSuchProcess):
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()
+        self._process.wait()
 
     def disconnect(self) -> None:
         """End the kernels that the server forked."""
         self._connection.close()
 
 
-class ServerLost(Exception):
-    """The server does not answer: it is dead or stopped."""
-
-
 def serve(connection: Connection, modules: Iterable[str]) -> None:
-    """The server's side: load the modules, say whether it may fork, fork kernels until the driver is gone."""
+    """The server's side: load the modules, then fork kernels until the driver is gone."""
     import fcntl  # absent on Windows, where this module is read for its names
 
     flags = fcntl.fcntl(connection, fcntl.F_GETFL)
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
     # imports take seconds: if the driver dies meanwhile, SIGIO ends this process at once
     fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
-    problem = load(modules)
+    may_fork = load(modules)
     fcntl.fcntl(connection, fcntl.F_SETFL, flags)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     gc.collect()
     gc.freeze()  # the collector writes to the objects that it visits, which would copy every page
     with suppress(EOFError, OSError):  # the driver is gone
-        connection.send(problem)
-        while not problem:
+        while True:
             command, env = connection.recv()
-            pid = os.fork()
+            pid = os.fork() if may_fork else None
             if pid == 0:
                 try:
                     _be_kernel(connection, command, env)
@@ -131,29 +110,24 @@ def serve(connection: Connection, modules: Iterable[str]) -> None:
         process.kill()
 
 
-def load(modules: Iterable[str]) -> str | None:
-    """Import modules, and call functions given as module:function. Why forking is unsafe then, or None."""
+def load(modules: Iterable[str]) -> bool:
+    """Import modules, and call functions given as module:function. Whether forks of this process are safe.
+
+    Not if an import failed, started a thread or opened a GPU.
+    """
     gc.disable()  # nearly all objects made here stay
     try:
         for name in modules:
             loaded = EntryPoint(name, name, "").load()
             if ":" in name:
                 loaded()
-        return unsafe()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+    except Exception:  # a new Python meets it again, and its notebook shows it
+        return False
     finally:
         gc.enable()
-
-
-def unsafe() -> str | None:
-    """Why this process must not fork, or None."""
-    threads = len(os.listdir("/proc/self/task")) - 1
-    if threads:
-        return f"the imports started {threads} thread(s)"
     files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
     on_gpu = any(path.startswith(("/dev/nvidia", "/dev/kfd")) for path in files)
-    return "the imports opened the GPU" if on_gpu else None
+    return len(os.listdir("/proc/self/task")) == 1 and not on_gpu
 
 
 def _be_kernel(connection: Connection, command: list[str], env: dict[str, str]) -> None:

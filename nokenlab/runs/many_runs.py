@@ -4,22 +4,20 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 
 from tqdm import tqdm
 
 from nokenlab.errors import BadInput, RunFailed, RunLost, did_you_mean, first_line, short
 from nokenlab.models import packaged
-from nokenlab.runs import devices
-from nokenlab.runs.kernel_pool import KernelPool
+from nokenlab.runs import machine
+from nokenlab.runs.kernels import KernelPool
 from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import cells
 from nokenlab.runs.parameters import check, parse, read
 from nokenlab.runs.provenance import RUN_JSON
-from nokenlab.runs.threads import default_threads
 
-LONG = 60  # seconds in one cell, after which the bar says so
 BAR = "{desc} {bar:20} {n_fmt}/{total_fmt} cells, {elapsed}{postfix}"
 
 
@@ -81,41 +79,38 @@ def run_many(
 
     tqdm.monitor_interval = 0  # no thread for it
     models = [_model(notebook, given) for notebook, given in plan.items()]
-    pool = KernelPool(models, devices.environments(workers, devices.choose(None)), default_threads())
-    executor = ThreadPoolExecutor(workers)
-    try:
-        with tqdm(total=total, desc="notebooks", bar_format=BAR) as bar:
-            bar.set_postfix_str("libraries are imported")
-            futures = {executor.submit(run, notebook): notebook for notebook in order}
-            while futures:
-                ended, _ = wait(futures, timeout=1, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    notebook = futures.pop(future)
-                    cells_left[notebook] = 0
-                    cell_began.pop(notebook, None)
-                    if error := future.exception():
-                        bar.clear()
-                        complain(_explained(error, notebook, results))
-                    else:
-                        line = f"{notebook.stem:<24} {future.result()['seconds']:6.1f} s"
-                        tqdm.write(line, file=sys.stderr)
-                        yield notebook
-                bar.n = total - sum(cells_left.values())
-                if cell_began:
-                    bar.set_postfix_str(_running(cell_began), refresh=False)
-                bar.refresh()
-    finally:
-        pool.close()
-        executor.shutdown(cancel_futures=True)
+    environments = machine.environments(workers, machine.chosen_gpus(None))
+    pool = KernelPool(models, environments, machine.default_threads())
+    with (
+        pool.workers() as executor,
+        tqdm(total=total, desc="notebooks", bar_format=BAR) as bar,
+    ):
+        bar.set_postfix_str("libraries are imported")
+        futures = {executor.submit(run, notebook): notebook for notebook in order}
+        while futures:
+            ended, _ = wait(futures, timeout=1, return_when=FIRST_COMPLETED)
+            for future in ended:
+                notebook = futures.pop(future)
+                cells_left[notebook] = 0
+                cell_began.pop(notebook, None)
+                if error := future.exception():
+                    bar.clear()
+                    complain(_explained(error, notebook, results))
+                else:
+                    line = f"{notebook.stem:<24} {future.result()['seconds']:6.1f} s"
+                    tqdm.write(line, file=sys.stderr)
+                    yield notebook
+            bar.n = total - sum(cells_left.values())
+            if cell_began:
+                bar.set_postfix_str(_running(cell_began), refresh=False)
+            bar.refresh()
 
 
 def _running(cell_began: dict[Path, float]) -> str:
-    """The notebooks that run, and how long each of them has been in its cell, if long."""
-    now, words = time.monotonic(), []
-    for notebook, began in list(cell_began.items()):
-        seconds = int(now - began)
-        words.append(f"{notebook.stem} ({seconds} s in one cell)" if seconds >= LONG else notebook.stem)
-    return ", ".join(words)
+    """The notebooks that run, and how long each of them has been in its cell."""
+    now = time.monotonic()
+    seconds = {notebook.stem: int(now - began) for notebook, began in list(cell_began.items())}
+    return ", ".join(f"{name} ({count} s in this cell)" for name, count in seconds.items())
 
 
 def _explained(error: BaseException, notebook: Path, results: Path) -> Exception:

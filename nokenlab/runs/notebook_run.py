@@ -12,15 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import BadInput, RunFailed, first_line
-from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder, to_json, write_atomically
-from nokenlab.runs.kernel_pool import KernelPool
+from nokenlab.runs.files import replacing, to_json, write_atomically
+from nokenlab.runs.kernels import KernelPool, manager_class
 from nokenlab.runs.parameters import check, read
 from nokenlab.runs.provenance import RUN_JSON, file_hashes, record, sealed
 from nokenlab.runs.results import LAB, OUTPUT
 
 
 def prepare(folder: Path) -> Path:
-    """The absolute path of the folder of a run. Makes its parent and removes there what killed runs left.
+    """The absolute path of the folder of a run; makes its parent.
 
     Raises BadInput when nothing can be written there, or the folder was not created by nokenlab.
     """
@@ -28,7 +28,7 @@ def prepare(folder: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder.parent):
-            remove_leftovers(folder)
+            pass
     except OSError as error:
         raise BadInput(f"cannot write results to {folder.parent}: {error.strerror}") from None
     if folder.exists() and not (folder / RUN_JSON).exists():
@@ -58,10 +58,7 @@ def run_notebook(
     notebook = Path(notebook).resolve()
     declared = read(notebook)
     parameters = check(declared, parameters)
-    folder = prepare(folder)
-    new = new_neighbour(folder)
-    new.mkdir()
-    try:
+    with replacing(prepare(folder)) as new:
         all_parameters = {name: p.default for name, p in declared.items()} | parameters
         run = record(notebook, all_parameters, parameters, environment or {})
         if command:
@@ -74,10 +71,7 @@ def run_notebook(
             (new / LAB).unlink()
         run = sealed(run | {"files": file_hashes(new)}, RUN_JSON)
         write_atomically(new / RUN_JSON, to_json(run))
-        replace_folder(new, folder)
-        return run
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+    return run
 
 
 def execute(
@@ -96,8 +90,7 @@ def execute(
     Raises RunFailed; the executed copy is then in a temporary folder of its own.
     """
     import nbformat
-
-    from nokenlab.runs.kernel_manager import manager_class
+    import papermill
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # its messages are in its exceptions too
     executed = folder / notebook.name
@@ -109,43 +102,41 @@ def execute(
         "timeout_func": _time_left(time_limit),
         "record_timing": False,
         "store_widget_state": False,  # its ids are random, and no kernel will be behind it
-        "coalesce_streams": True,  # one text for each cell, however many prints it came from
         "on_cell_start": on_cell and (lambda **_: on_cell()),
         "progress_bar": False if on_cell else bar,
     }
+    failure = None
     with tempfile.TemporaryDirectory(prefix="nokenlab-", ignore_cleanup_errors=True) as temporary:
         variables = {**(environment or {}), OUTPUT: str(folder), "TMPDIR": temporary}
         options["kernel_manager_class"] = manager_class(Path(temporary), variables, pool)
-        failure = _failure(notebook, executed, time_limit, options)
+        try:
+            nb = papermill.execute_notebook(_literal(notebook), _literal(executed), **options)
+            # papermill counts sys.exit() as success
+            if any(out.output_type == "error" for cell in nb.cells for out in cell.get("outputs", [])):
+                failure = "SystemExit: a cell called sys.exit"
+        except Exception as error:
+            failure = _reason(error, time_limit)
     if failure:
         copy = Path(tempfile.mkdtemp(prefix="nokenlab-")) / executed.name
         if executed.exists():
             shutil.copyfile(executed, copy)
         raise RunFailed(notebook, failure, copy)
-    nbformat.write(_reproducible(nbformat.read(executed, as_version=4)), executed)
+    nbformat.write(_reproducible(nb), executed)
 
 
-def _failure(notebook: Path, executed: Path, time_limit: float | None, options: dict) -> str | None:
-    """Run the notebook. Returns why it failed, in one line, or None."""
-    import nbformat
-    import papermill
+def _reason(error: Exception, time_limit: float | None) -> str:
+    """Why papermill ended, in one line."""
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill import PapermillExecutionError
 
-    try:
-        papermill.execute_notebook(_literal(notebook), _literal(executed), **options)
-        nb = nbformat.read(executed, as_version=4)
-    except papermill.PapermillExecutionError as error:
-        return f"{error.ename}: {first_line(error.evalue)}"
-    except DeadKernelError:
-        return "the kernel died; out of memory, or a crash?"
-    except CellTimeoutError:
-        return f"over its time limit of {time_limit:g} s"
-    except Exception as error:
-        return f"{type(error).__name__}: {first_line(str(error))}"
-    # papermill counts sys.exit() as success
-    if any(out.output_type == "error" for cell in nb.cells for out in cell.get("outputs", [])):
-        return "SystemExit: a cell called sys.exit"
-    return None
+    match error:
+        case PapermillExecutionError():
+            return f"{error.ename}: {first_line(error.evalue)}"
+        case DeadKernelError():
+            return "the kernel died; out of memory, or a crash?"
+        case CellTimeoutError():
+            return f"over its time limit of {time_limit:g} s"
+    return f"{type(error).__name__}: {first_line(str(error))}"
 
 
 def _time_left(limit: float | None) -> Callable[[dict], float] | None:
@@ -169,7 +160,29 @@ def _reproducible(nb):
         cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"
+        if cell.get("outputs"):
+            cell.outputs = joined(cell.outputs)
     return nb
+
+
+def joined(outputs: list) -> list:
+    """The outputs of a cell with one text for stdout and one for stderr, however many prints each came from.
+
+    Of a line that was written over, as a progress bar does, the last is kept. nbclient's `coalesce_streams`
+    takes a time that grows with the square of the text.
+    """
+    from nbformat.v4 import new_output
+
+    printed = [out for out in outputs if out.output_type == "stream"]
+    others = [out for out in outputs if out.output_type != "stream"]
+    before = outputs.index(printed[0]) if printed else 0
+    texts = []
+    for name in ("stdout", "stderr"):
+        lines = "".join(out.text for out in printed if out.name == name).split("\n")
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+        if text:
+            texts.append(new_output("stream", name=name, text=text))
+    return others[:before] + texts + others[before:]
 
 
 def _literal(path: Path) -> str:

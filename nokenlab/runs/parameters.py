@@ -8,41 +8,37 @@ Only the text of the notebook is read (no kernel, no papermill), so that the com
 import ast
 import io
 import json
+import operator
 import re
 import sys
 import tokenize
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-import yaml
-from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 
 from nokenlab.errors import LARGEST_SEED, NOKEN, BadInput, did_you_mean, short
+from nokenlab.runs.files import parse_yaml
 from nokenlab.runs.notebooks import cells
 
-TYPES = {
-    "str": str,
-    "int": int,
-    "float": float,
-    "bool": bool,
-    "list": list[JsonValue],
-    "list[str]": list[str],
-    "list[int]": list[int],
-    "list[float]": list[float],
-    "list[bool]": list[bool],
-    "dict": dict[str, JsonValue],
-}
+
+def _utf8(text: str) -> str:
+    text.encode()  # a ValueError for other bytes of a command line, which become lone surrogates
+    return text
+
+
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)  # a bool is no int; an int becomes a float
-LARGEST = 1_000_000  # values in a value, those inside of others counted too
+ITEMS = {"str": Annotated[str, AfterValidator(_utf8)], "int": int, "float": float, "bool": bool}
+TYPES = {name: TypeAdapter(item, config=STRICT) for name, item in ITEMS.items()}
+TYPES |= {f"list[{name}]": TypeAdapter(list[item], config=STRICT) for name, item in ITEMS.items()}
 CLAUSES = (
     "at least N, above N, at most N, below N, N to M, seed, seeds, "
     "each once, N values, not empty, none empty, one <noken>"
 )
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)"
-_NUMBERS, _TEXTS = ("int", "float", "list[int]", "list[float]"), ("str", "list[str]")
-_LISTS = ("list[str]", "list[int]", "list[float]", "list[bool]")
 
 
 @dataclass(frozen=True)
@@ -63,34 +59,28 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Rule:
-    """One clause: the types it is for, what a value must be, in words, and whether it is.
+    """One clause: what a value must be, in words, and whether it is.
 
     `of_list` is for a clause about a list itself, and not about each item.
     """
 
-    types: tuple[str, ...]
     must: str
     holds: Callable[[object], bool]
     of_list: bool = False
 
 
-_SEED = Rule(
-    ("int", "list[int]"),
-    "be a seed, a whole number from 0 to 2**63 - 1",
-    lambda x: 0 <= x <= LARGEST_SEED,
-)
+_SEED = Rule("be a seed, a whole number from 0 to 2**63 - 1", lambda x: 0 <= x <= LARGEST_SEED)
 _WORDS = {
     "seed": _SEED,
     "seeds": _SEED,
-    "each once": Rule(_LISTS, "have each value once", lambda x: len(set(x)) == len(x), of_list=True),
-    "not empty": Rule(("str", "list", "dict", *_LISTS), "not be empty", len, of_list=True),
-    "none empty": Rule(_TEXTS, "be a text that is not empty", len),
+    "each once": Rule("have each value once", lambda x: len(set(x)) == len(x), of_list=True),
+    "not empty": Rule("not be empty", lambda x: len(x) > 0, of_list=True),
+    "none empty": Rule("be a text that is not empty", lambda x: len(x) > 0),
     "one <noken>": Rule(
-        _TEXTS,
-        "have one <noken>, with text before it",
-        lambda x: x.count(NOKEN) == 1 and not x.startswith(NOKEN),
+        "have one <noken>, with text before it", lambda x: x.count(NOKEN) == 1 and not x.startswith(NOKEN)
     ),
 }
+_BOUNDS = {"at least": operator.ge, "above": operator.gt, "at most": operator.le, "below": operator.lt}
 
 
 def read(notebook: Path) -> dict[str, Parameter]:
@@ -159,14 +149,10 @@ def parse(parameter: Parameter, text: str) -> object:
     """The value that `text`, typed on a command line, means for a parameter: YAML, but text for a str."""
     if parameter.type == "str":
         return text
-    try:
-        return json.loads(text)  # before YAML, which reads 1e-3 as text
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return yaml.safe_load(text)
-    except Exception:  # of many kinds, as for `!!int ''`
-        raise BadInput(f"{parameter.name} must be {parameter.type}, got {short(text)}") from None
+    for read_text in (json.loads, parse_yaml):  # JSON has escapes that YAML reads in another way
+        with suppress(ValueError, RecursionError):
+            return read_text(text)
+    raise BadInput(f"{parameter.name} must be {parameter.type}, got {short(text)}")
 
 
 def check(parameters: dict[str, Parameter], values: dict) -> dict:
@@ -185,59 +171,33 @@ def check_value(parameter: Parameter, value: object) -> object:
     name, type_ = parameter.name, parameter.type
     if type_ not in TYPES:
         raise BadInput(f"{name}: its type {type_} is not one of {', '.join(TYPES)}")
-    if _is_too_large(value):
-        raise BadInput(f"{name} has more than {LARGEST:,} values, which is too many")
     try:
-        value = _adapter(type_).validate_python(value)
-    except ValidationError:
+        value = TYPES[type_].validate_python(value)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "value_error":
+            raise BadInput(f"{name} has text that is not valid UTF-8: {short(value)}") from None
         finite = " (finite)" if "float" in type_ else ""
         raise BadInput(f"{name} must be {type_}{finite}, got {short(value)}") from None
-    if not _is_utf8(value):
-        raise BadInput(f"{name} has text that is not valid UTF-8: {short(value)}")
     for rule in rules(parameter):
         each = isinstance(value, list) and not rule.of_list
         for item in value if each else [value]:
-            if not rule.holds(item):
+            try:
+                holds = rule.holds(item)
+            except TypeError:
+                raise BadInput(f"{name}: legal: {parameter.valid} is not for {type_}") from None
+            if not holds:
                 subject = f"each of {name}" if each else name
                 raise BadInput(f"{subject} must {rule.must}, got {short(item)}")
     return value
 
 
-@cache
-def _adapter(type_: str) -> TypeAdapter:
-    return TypeAdapter(TYPES[type_], config=STRICT)
-
-
-def _is_too_large(value: object) -> bool:
-    """Whether a value has more than `LARGEST` others inside, however deep; also if it contains itself."""
-    waiting, count = [value], 0
-    while waiting and count <= LARGEST:
-        inner = waiting.pop()
-        count += 1
-        if isinstance(inner, list | dict):
-            waiting.extend(inner.values() if isinstance(inner, dict) else inner)
-    return count > LARGEST
-
-
-def _is_utf8(value: object) -> bool:
-    """Whether all text in a value is Unicode: other bytes of a command line become lone surrogates."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def rules(parameter: Parameter) -> list[Rule]:
-    """The rules behind `legal:`. Raises BadInput for one that is not of `CLAUSES`, or not for this type."""
+    """The rules behind `legal:`. Raises BadInput for one that is not of `CLAUSES`."""
     checked = []
     for clause in filter(None, parameter.valid.split(", ")):
         rule = _rule(clause)
         if rule is None:
             raise BadInput(f"{parameter.name}: legal: {short(clause, 30)} is not one of {CLAUSES}")
-        if parameter.type not in rule.types:
-            types = ", ".join(rule.types)
-            raise BadInput(f"{parameter.name}: legal: {clause} is not for {parameter.type} but for {types}")
         checked.append(rule)
     return checked
 
@@ -246,17 +206,11 @@ def _rule(clause: str) -> Rule | None:
     if clause in _WORDS:
         return _WORDS[clause]
     if match := re.fullmatch(rf"(at least|above|at most|below) {_NUMBER}", clause):
-        limit = float(match[2])
-        holds = {
-            "at least": lambda x: x >= limit,
-            "above": lambda x: x > limit,
-            "at most": lambda x: x <= limit,
-            "below": lambda x: x < limit,
-        }
-        return Rule(_NUMBERS, f"be {clause}", holds[match[1]])
+        compare, limit = _BOUNDS[match[1]], float(match[2])
+        return Rule(f"be {clause}", lambda x: compare(x, limit))
     if match := re.fullmatch(rf"{_NUMBER} to {_NUMBER}", clause):
         low, high = map(float, match.groups())
-        return Rule(_NUMBERS, f"be {clause}", lambda x: low <= x <= high)
+        return Rule(f"be {clause}", lambda x: low <= x <= high)
     if match := re.fullmatch(r"(\d+) values", clause):
-        return Rule(_LISTS, f"have {clause}", lambda x: len(x) == int(match[1]), of_list=True)
+        return Rule(f"have {clause}", lambda x: len(x) == int(match[1]), of_list=True)
     return None

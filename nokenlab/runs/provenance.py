@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from nokenlab.runs import devices
+from nokenlab.runs import machine
 from nokenlab.runs.notebooks import ROOT, numbered, title
 
 RUN_JSON = "run.json"  # in the folder of each run
@@ -33,18 +33,14 @@ def record(notebook: Path, parameters: dict, given: dict, environment: dict[str,
         "git": git_state(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    gpu = devices.assigned(os.environ | environment)
+    gpu = machine.assigned_gpu(os.environ | environment)
     return run | {"gpu": gpu} if gpu else run
 
 
 def device(run: dict) -> str | None:
     """The device that a run.json names: cpu or the GPU's name, and which GPU it was."""
-    names = []
-    if name := run.get("lab", {}).get("device"):
-        names.append(name)
-    if "gpu" in run:
-        names.append(f"GPU {run['gpu']}")
-    return ", ".join(names) or None
+    gpu = f"GPU {run['gpu']}" if "gpu" in run else None
+    return ", ".join(filter(None, [run.get("lab", {}).get("device"), gpu])) or None
 
 
 def of_lab(lab) -> dict:
@@ -98,22 +94,20 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 def sealed(record: dict, name: str) -> dict:
     """A record to be written as the file `name` beside its `files`, with its own digest among theirs."""
-    bare = _without(record, name)
-    return record | {"files": bare["files"] | {name: _digest(bare)}}
+    return record | {"files": record["files"] | {name: _digest(record)}}
 
 
 def changed_files(record: dict, folder: Path, name: str) -> list[str]:
     """The files of a folder that differ from what its record, the file `name`, says, or are missing.
 
-    Records without `files`, or without a digest of their own, are older and not checked against them.
+    Records without `files` are older and not checked.
     """
     if "files" not in record:
         return []
-    bare = _without(record, name)
-    changed = [file for file, digest in bare["files"].items() if _hash(folder / file) != digest]
-    if record["files"].get(name, _digest(bare)) != _digest(bare):
-        changed.append(name)
-    return changed
+    files = dict(record["files"])
+    digest = files.pop(name, None)
+    changed = [file for file in files if _hash(folder / file) != files[file]]
+    return changed if digest == _digest(record | {"files": files}) else [*changed, name]
 
 
 def changed_runs(results: Path) -> list[str]:
@@ -128,10 +122,6 @@ def changed_runs(results: Path) -> list[str]:
             stem = path.parent.name
             lines.append(f"{stem}: changed since its run: {', '.join(changed)}; run {stem} again")
     return lines
-
-
-def _without(record: dict, name: str) -> dict:
-    return record | {"files": {file: digest for file, digest in record["files"].items() if file != name}}
 
 
 def _digest(record: dict) -> str:

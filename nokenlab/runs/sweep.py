@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,14 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from nokenlab.errors import BadInput, first_line
-from nokenlab.runs import devices
+from nokenlab.runs import machine
 from nokenlab.runs.dask_workers import dask_executor
 from nokenlab.runs.files import replace_folder
 from nokenlab.runs.freshness import CHOSEN
-from nokenlab.runs.kernel_pool import KernelPool
+from nokenlab.runs.kernels import KernelPool
 from nokenlab.runs.provenance import command
 from nokenlab.runs.sweep_file import Run, Sweep
-from nokenlab.runs.sweep_records import left, read_records, why, write_record
+from nokenlab.runs.sweep_records import Records, write_record
 from nokenlab.runs.sweep_run import failed, perform
 from nokenlab.runs.sweep_table import write_rows, write_tables
 
@@ -37,35 +37,50 @@ def run_sweep(
     plain: bool = False,
     keep_stale: bool = False,
     gpus: str | None = None,
-) -> dict[str, dict]:
+) -> Records:
     """Do the runs that are left, `workers` at once here or on a dask `scheduler`, into `folder`/runs.
 
     Each worker here has one GPU, of those that `gpus` names ("0,2") or of all, and its share of the memory.
     A line says first how many there are, and why. Each run's folder appears there complete when it ends. The
     tables, and a line that says how many runs are done, come last, also after Ctrl-C. Runs that are stale are
-    left, unless `keep_stale`: then the tables mark them. Returns the records of the runs by identity, as
-    `read_records`. Raises BadInput when another driver is at work, or at the end for rows too many to save.
+    left, unless `keep_stale`: then the tables mark them. Returns the records of the runs. Raises BadInput
+    when another driver is at work, or at the end for rows too many to save.
     """
-    environments = devices.environments(workers, devices.choose(gpus))
+    environments = machine.environments(workers, machine.chosen_gpus(gpus))
     with only_driver(folder), _workplace(folder) as workplace:
-        records = read_records(sweep, folder)
-        tasks = [_task(sweep, run, plain) for run in left(sweep, records, force, keep_stale)]
+        records = Records(sweep, folder, keep_stale)
+        tasks = [_task(sweep, run, plain) for run in records.left(force)]
         try:
             if tasks:
-                print(why(sweep, records, force, keep_stale))
+                print(records.why(force))
                 here = _workers_here(workplace, environments, tasks)
                 executors = dask_executor(scheduler) if scheduler else here
                 with executors as (executor, work):
-                    _run_tasks(sweep.name, tasks, partial(executor.submit, work), folder, workplace, records)
+                    _run_tasks(tasks, partial(executor.submit, work), records, workplace)
         finally:
             with _naming(folder):
-                write_tables(sweep, folder, records, keep_stale)
-                refused = write_rows(sweep, folder, records, keep_stale)
-            done = len(sweep.runs) - len(left(sweep, records, keep_stale=keep_stale))
+                write_tables(records)
+                refused = write_rows(records)
+            done = len(sweep.runs) - len(records.left())
             print(f"{sweep.name}: {done} of {len(sweep.runs)} runs are done; look at {folder / 'table.csv'}")
     if refused:
         raise BadInput(f"{sweep.name}: {'; '.join(refused)}")
     return records
+
+
+def _run_tasks(tasks: list[dict], submit: Callable, records: Records, workplace: Path) -> None:
+    """Do the tasks, and put each run in its folder and its record into `records` when it ends."""
+    tqdm.monitor_interval = 0  # no thread for it
+    futures = {submit(task): task for task in tasks}
+    with tqdm(total=len(tasks), desc=records.sweep.name, unit="run", smoothing=0) as progress:
+        for future in as_completed(list(futures)):
+            task = futures.pop(future)  # removed, so that its files leave the memory
+            with _naming(records.folder):
+                record = keep(task, future, records.folder, workplace)
+            records.by_identity[task["identity"]] = record
+            if record["error"]:
+                tqdm.write(f"failed: {task['command']}: {record['error']}", file=sys.stderr)
+            progress.update()
 
 
 def keep(task: dict, future: Future, folder: Path, workplace: Path) -> dict:
@@ -103,22 +118,6 @@ def _naming(folder: Path) -> Iterator[None]:
         raise OSError(
             f"cannot write to {folder}: {reason}; runs that ended are saved, and {repeat}"
         ) from None
-
-
-def _run_tasks(
-    name: str, tasks: list[dict], submit: Callable, folder: Path, workplace: Path, records: dict[str, dict]
-) -> None:
-    """Do the tasks, and put each run in its folder and its record into `records` when it ends."""
-    tqdm.monitor_interval = 0  # no thread for it
-    futures = {submit(task): task for task in tasks}
-    with tqdm(total=len(tasks), desc=name, unit="run", smoothing=0) as progress:
-        for future in as_completed(list(futures)):
-            task = futures.pop(future)  # removed, so that its files leave the memory
-            with _naming(folder):
-                record = records[task["identity"]] = keep(task, future, folder, workplace)
-            if record["error"]:
-                tqdm.write(f"failed: {task['command']}: {record['error']}", file=sys.stderr)
-            progress.update()
 
 
 @contextmanager
@@ -164,16 +163,8 @@ def _workers_here(
     """Threads of this process, each with one run at a time, and the function that does a task there."""
     models = [task["model"] for task in tasks]
     pool = KernelPool(models, environments, tasks[0]["threads"], tasks[0]["plain"])
-    executor = ThreadPoolExecutor(len(environments))
-    try:
-        yield executor, partial(_perform_here, workplace, pool)
-    finally:  # after Ctrl-C too
-        pool.close()
-        executor.shutdown(cancel_futures=True)
-
-
-def _perform_here(workplace: Path, pool: KernelPool, task: dict) -> tuple[dict, Path]:
-    return perform(task, Path(tempfile.mkdtemp(dir=workplace)), pool)
+    with pool.workers() as executor:
+        yield executor, lambda task: perform(task, Path(tempfile.mkdtemp(dir=workplace)), pool)
 
 
 def _task(sweep: Sweep, run: Run, plain: bool) -> dict:

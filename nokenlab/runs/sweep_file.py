@@ -4,20 +4,24 @@ import hashlib
 import itertools
 import json
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
-import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nokenlab.errors import BadInput, did_you_mean, first_line, short
+from nokenlab.errors import BadInput, did_you_mean, short
 from nokenlab.models import packaged
 from nokenlab.runs import freshness, notebooks
+from nokenlab.runs.files import parse_yaml
 from nokenlab.runs.parameters import check, read
 
-KEYS = ("notebook", "parameters", "grid", "zip", "list", "time_limit", "threads", "figure", "tables", "rows")
 MOST = 100_000  # runs; more is a mistake
+VALUES = "must be a list of values"
+MAPPING = "must have lines such as `name: value`"
+NAMES = "must be a list of names"
+Values = Annotated[list, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -53,37 +57,95 @@ class Sweep:
     rows: tuple[str, ...]
 
 
-def load_sweep(file: Path) -> Sweep:
-    """Read and check a sweep. Raises BadInput, in one line, for whatever would fail later.
+class Lines(BaseModel):
+    """The lines of a sweep's file. A description says what must be there.
 
     notebook: as for `nokenlab run`, or a path from the file's folder. parameters: the same for every run.
     grid: lists, each value with each. zip: lists of one length, walked together. list: runs written out.
-    Those three multiply. time_limit: seconds a run may take (3600). threads: of each run (1).
-    figure: the columns, or table.column, to draw over a numeric axis (all numbers). tables: those of the
-    notebook's tables whose rows go into table.csv (all that are not in rows). rows: those tables that are
-    each saved as a Parquet file.
+    Those three multiply. time_limit: seconds a run may take. threads: of each run. figure: the columns, or
+    table.column, to draw over a numeric axis (all numbers). tables: those of the notebook's tables whose rows
+    go into table.csv (all that are not in rows). rows: those tables that are each saved as a Parquet file.
     """
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    notebook: str = Field(description="must be a name such as 03-random-nokens")
+    parameters: dict[str, Any] = Field({}, description=MAPPING)
+    grid: dict[str, Values] = Field({}, description=MAPPING)
+    zip: dict[str, Values] = Field({}, description=MAPPING)
+    listed: list[dict[str, Any]] = Field([], alias="list", description="must be a list of runs")
+    time_limit: float = Field(3600, gt=0, description="must be a number above 0")
+    threads: int = Field(1, gt=0, description="must be a whole number above 0")
+    figure: list[str] = Field([], description=NAMES)
+    tables: list[str] = Field([], description=NAMES)
+    rows: list[str] = Field([], description=NAMES)
+
+
+def load_sweep(file: Path) -> Sweep:
+    """Read and check a sweep. Raises BadInput, in one line, for whatever would fail later."""
     file = Path(file)
-    spec = _read(file)
     try:
-        notebook = _notebook(spec.get("notebook"), file.parent)
-        time_limit = _positive(spec, "time_limit", 3600, float)
-        threads = _positive(spec, "threads", 1, int)
-        names = {key: tuple(_list(spec, key, str)) for key in ("figure", "tables", "rows")}
+        lines = _read(file)
+        notebook = _notebook(lines.notebook, file.parent)
         declared = read(notebook)
         given = []
-        for number, values in enumerate(_combine(spec), 1):
+        for number, values in enumerate(_combine(lines), 1):
             try:
                 given.append(check(declared, values))
             except BadInput as error:
                 raise BadInput(f"run {number}: {error}") from None
         defaults = {name: parameter.default for name, parameter in declared.items()}
-        runs = _runs(notebook, threads, defaults, given)
-    except BadInput as error:
+        runs = _runs(notebook, lines.threads, defaults, given)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
         raise BadInput(f"{file.name}: {error}") from None
     axes = [name for name in defaults if any(r.parameters[name] != runs[0].parameters[name] for r in runs)]
+    names = {key: tuple(getattr(lines, key)) for key in ("figure", "tables", "rows")}
     source = notebook.read_text(encoding="utf-8")
-    return Sweep(file.stem, notebook, source, tuple(runs), tuple(axes), time_limit, threads, **names)
+    return Sweep(
+        file.stem, notebook, source, tuple(runs), tuple(axes), lines.time_limit, lines.threads, **names
+    )
+
+
+def _read(file: Path) -> Lines:
+    content = parse_yaml(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise BadInput("there must be lines such as `notebook: 03-random-nokens`")
+    try:
+        return Lines.model_validate({key: value for key, value in content.items() if value is not None})
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+    key, *inside = wrong["loc"]
+    fields = {field.alias or name: field for name, field in Lines.model_fields.items()}
+    if key not in fields:
+        raise BadInput(f"no key {short(key)}{did_you_mean(str(key), fields)}")
+    if key in ("grid", "zip") and len(inside) == 1:
+        raise BadInput(f"{inside[0]} {VALUES}, got {short(wrong['input'])}")
+    raise BadInput(f"{key} {fields[key].description}, got {short(content.get(key))}")
+
+
+def _notebook(name: str, folder: Path) -> Path:
+    path = folder / name
+    return (path if path.suffix == ".ipynb" and path.is_file() else notebooks.find(name)).resolve()
+
+
+def _combine(lines: Lines) -> list[dict]:
+    """What each run is given: list x zip x grid, over the fixed parameters, in the order of the file."""
+    in_list = {name for values in lines.listed for name in values}
+    for name, count in Counter([*lines.parameters, *lines.grid, *lines.zip, *in_list]).items():
+        if count > 1:
+            raise BadInput(f"{short(name)} is in more than one of parameters, grid, zip and list")
+    if len({len(values) for values in lines.zip.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(values)}" for name, values in lines.zip.items())
+        raise BadInput(f"the lists of zip have different lengths: {lengths}")
+    zipped = [dict(zip(lines.zip, row, strict=True)) for row in zip(*lines.zip.values(), strict=True)]
+    count = max(len(lines.listed), 1) * max(len(zipped), 1) * math.prod(map(len, lines.grid.values()))
+    if count > MOST:
+        raise BadInput(f"{short(count)} runs are more than {MOST}")
+    points = [dict(zip(lines.grid, point, strict=True)) for point in itertools.product(*lines.grid.values())]
+    parts = itertools.product(lines.listed or [{}], zipped or [{}], points)
+    return [lines.parameters | a | b | c for a, b, c in parts]
 
 
 def _runs(notebook: Path, threads: int, defaults: dict, given: list[dict]) -> list[Run]:
@@ -109,7 +171,7 @@ def _identity(notebook: Path, parameters: dict) -> str:
 
 
 def _model_revision(model: str) -> str:
-    """The revision of a model, without loading or fetching it. Raises BadInput if there is none."""
+    """The revision of a model, without loading or fetching it. BadInput if there is none."""
     if in_packages := packaged.named(model):
         packaged.check_fetched(in_packages)
         return in_packages.revision
@@ -118,93 +180,5 @@ def _model_revision(model: str) -> str:
     try:
         where, _ = hub.locate(model)
         return hub.revision_of(where) if isinstance(where, Path) else hub.on_hub(where, None)["revision"]
-    except (OSError, ValueError) as error:
-        raise BadInput(str(error)) from None
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that reads 1e-3 as a number and refuses a key that is written twice."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                mark = key_node.start_mark
-                raise yaml.MarkedYAMLError(problem=f"{key!r} is written twice", problem_mark=mark)
-            keys.append(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
-def _read(file: Path) -> dict:
-    try:
-        spec = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
-        raise BadInput(f"{file} cannot be read: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadInput(f"{file.name}, line {line}: {error.problem}") from None
-    except Exception as error:  # of many kinds, as for `!!int ''` or a thousand brackets
-        raise BadInput(f"{file.name} is not YAML: {first_line(error)}") from None
-    if not isinstance(spec, dict):
-        raise BadInput(f"{file.name} must have lines such as `notebook: 03-random-nokens`")
-    for key in spec:
-        if key not in KEYS:
-            raise BadInput(f"{file.name}: no key {short(key)}{did_you_mean(str(key), KEYS)}")
-    return spec
-
-
-def _notebook(name: object, folder: Path) -> Path:
-    if not isinstance(name, str):
-        raise BadInput("notebook must be a name such as 03-random-nokens")
-    path = folder / name
-    return (path if path.suffix == ".ipynb" and path.is_file() else notebooks.find(name)).resolve()
-
-
-def _positive(spec: dict, key: str, default: float, kind: type) -> float:
-    value = spec.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | kind) or not 0 < value < math.inf:
-        number = "a whole number" if kind is int else "a number"
-        raise BadInput(f"{key} must be {number} above 0, got {short(value)}")
-    return value
-
-
-def _combine(spec: dict) -> list[dict]:
-    """What each run is given: list x zip x grid, over the fixed parameters, in the order of the file."""
-    fixed, grid, together = (_dict(spec, key) for key in ("parameters", "grid", "zip"))
-    listed = _list(spec, "list", dict)
-    in_list = {name for values in listed for name in values}
-    for name, count in Counter([*fixed, *grid, *together, *in_list]).items():
-        if count > 1:
-            raise BadInput(f"{short(name)} is in more than one of parameters, grid, zip and list")
-    for name, values in (grid | together).items():
-        if not isinstance(values, list) or not values:
-            raise BadInput(f"{name} must be a list of values, got {short(values)}")
-    if len({len(values) for values in together.values()}) > 1:
-        lengths = ", ".join(f"{name} {len(values)}" for name, values in together.items())
-        raise BadInput(f"the lists of zip have different lengths: {lengths}")
-    zipped = [dict(zip(together, row, strict=True)) for row in zip(*together.values(), strict=True)]
-    count = max(len(listed), 1) * max(len(zipped), 1) * math.prod(map(len, grid.values()))
-    if count > MOST:
-        raise BadInput(f"{short(count)} runs are more than {MOST}")
-    points = [dict(zip(grid, point, strict=True)) for point in itertools.product(*grid.values())]
-    return [fixed | a | b | c for a, b, c in itertools.product(listed or [{}], zipped or [{}], points)]
-
-
-def _dict(spec: dict, key: str) -> dict:
-    value = spec.get(key) or {}
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-        raise BadInput(f"{key} must have lines such as `name: value`")
-    return value
-
-
-def _list(spec: dict, key: str, kind: type) -> list:
-    value = spec.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, kind) for item in value):
-        raise BadInput(f"{key} must be a list of {'runs' if kind is dict else 'names'}")
-    return value
+        raise BadInput(str(error)) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nokenlab.errors import RunFailed
 from nokenlab.runs import freshness
-from nokenlab.runs.kernel_pool import KernelPool
+from nokenlab.runs.kernels import KernelPool
 from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.provenance import device, file_hashes
 
@@ -33,7 +33,10 @@ def perform(task: dict, folder: Path, pool: KernelPool) -> tuple[dict, Path]:
         except OSError as failure:
             error = f"{type(failure).__name__}: {failure}"
     if error:
-        files = _keep_only(executed, folder / "failed")
+        files = folder / "failed"
+        files.mkdir()
+        if executed and executed.exists():
+            shutil.copyfile(executed, files / executed.name)
     record = {name: task[name] for name in ("identity", "parameters", "threads", "made_by")} | {
         "status": "failed" if error else "done",
         "error": error or None,
@@ -72,12 +75,4 @@ def _difference(task: dict, words: tuple[str, str, str]) -> str:
     """What differs here and now from the driver's code, data and versions, in one line; "" for nothing."""
     made_by = task["made_by"]
     here = freshness.here_and_now(made_by, os.environ | task["environment"])
-    return freshness.shortened(freshness.difference([(made_by, here)], words))
-
-
-def _keep_only(executed: Path | None, folder: Path) -> Path:
-    """A new folder with nothing but the executed notebook of a failed run, if there is one."""
-    folder.mkdir()
-    if executed and executed.exists():
-        shutil.copyfile(executed, folder / executed.name)
-    return folder
+    return freshness.difference([(made_by, here)], words)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from nokenlab.errors import BadInput, cut, short
+from nokenlab.runs.files import parse_yaml
 
 
 def read_lines(file: Path) -> list[str]:
@@ -16,10 +15,11 @@ def read_lines(file: Path) -> list[str]:
 
 def read_yaml(file: Path) -> object:
     """The content of a YAML file. BadInput, in one line that names the file, if it cannot be read."""
+    text = _read(file)
     try:
-        return yaml.safe_load(_read(file))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{file} is not valid YAML: {cut(' '.join(str(error).split()), 100)}") from None
+        return parse_yaml(text)
+    except ValueError as error:
+        raise BadInput(f"{file} is not valid YAML: {cut(str(error), 100)}") from None
 
 
 def words(names: Sequence[str], file: Path, at_least: int = 1) -> list[str]:

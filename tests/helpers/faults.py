@@ -2,11 +2,12 @@
 
 import json
 import random
+import resource
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 from helpers.sweeps import processes, wait_for
 
@@ -32,19 +33,27 @@ def signals(place) -> dict[str, str]:
     return errors
 
 
+@contextmanager
+def little_room():
+    """No file that this process and its children write may be larger than 100 kB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def full(place) -> dict[str, str]:
-    """No file may be larger than 100 kB: the big run cannot be written, then it can."""
-    place.spec("list: [{scale: 3}, {scale: 1}, {scale: 2}, {scale: 4, word: big}]")
-    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-    limit += "from nokenlab.cli import main; sys.exit(main(sys.argv[1:]))"
-    words = ["sweep", str(place.folder / "s.yaml"), "--results", str(place.results)]
-    done = subprocess.run([sys.executable, "-c", limit, *words], capture_output=True, text=True)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    error, small = place.runs("error")[3], place.table()
-    assert "File too large" in error and place.runs("status")[:3] == ["done"] * 3
+    """The big run cannot be written, then it can."""
+    place.spec("list: [{scale: 3}, {scale: 1}, {scale: 4, word: big}]")
+    with little_room():
+        place.run(check=1)
+    error, small = place.runs("error")[2], place.table()
+    assert "File too large" in error and place.runs("status")[:2] == ["done"] * 2
     place.run()
-    assert place.runs("status") == ["done"] * 4 and place.table().startswith(small)
-    assert sorted(place.ended()) == ["1.0", "2.0", "3.0", "4.0"]  # none was done again
+    assert place.runs("status") == ["done"] * 3 and place.table().startswith(small)
+    assert sorted(place.ended()) == ["1.0", "3.0", "4.0"]  # none was done again
     return {"a file over RLIMIT_FSIZE": error}
 
 
@@ -89,6 +98,21 @@ def small_disk(place) -> dict[str, str]:
     finally:
         subprocess.run(["umount", disk], check=True)
     return outcomes
+
+
+def killed(place) -> None:
+    """Kill the driver when its first run is saved: no process is left, and saved runs are not done again."""
+    place.spec("grid: {scale: [0, 1, 2]}")
+    driver = place.start(stdout=subprocess.DEVNULL, start_new_session=True)
+    wait_for(lambda: saved(place))
+    driver.kill()
+    driver.communicate()
+    wait_for(lambda: not processes(place.folder), MOST)
+    before = saved(place)
+    place.run()
+    assert before.items() <= saved(place).items() and place.runs("status") == ["done"] * 3
+    names = {path.name for path in place.here.iterdir()}
+    assert names == {".lock", "figure.png", "made_by.json", "runs", "runs.csv", "table.csv"}
 
 
 def kill_drivers(place, kills: int, seed: int = 0) -> dict[str, float]:

@@ -17,21 +17,8 @@ import os, pandas as pd, nokenlab as nl
 out = nl.Results()
 _ = out.table(pd.DataFrame({"text": ["a, b"] * size}), "texts")
 """
+LITTLE_ROOM = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
 PARAMETERS = "size: int = 3  # rows; legal: 1 to 1000000"
-# a fault -> what a cell does, the error of its notebook
-SIGNALS = {
-    "SIGKILL of the kernel": ("os.kill(os.getpid(), 9)", "the kernel died; out of memory, or a crash?"),
-    "SIGKILL of the fork server": ("os.kill(os.getppid(), 9)", ""),
-    "SIGSTOP of the fork server": ("os.kill(os.getppid(), 19)", ""),
-    "fine beside it": ("pass", ""),
-    "fine after it": ("pass", ""),
-}
-# it is woken after 3 s, so that it comes to its end
-STOPPED = """
-import subprocess
-_ = subprocess.Popen(["sh", "-c", f"sleep 3; kill -CONT {os.getpid()}"])
-os.kill(os.getpid(), 19)
-"""
 
 
 class Runs:
@@ -71,39 +58,14 @@ class Runs:
         return contents
 
 
-def signals(place) -> dict[str, str]:
-    """SIGKILL of kernel and fork server, SIGSTOP of the server, one notebook for each. The errors."""
-    paths = {fault: place.notebook(f"n{i}", cell) for i, (fault, (cell, _)) in enumerate(SIGNALS.items())}
-    lines = place.run(*paths.values(), "--workers", "2", code=1)
-    for fault, (_, error) in SIGNALS.items():
-        errors = [line for line in lines if line.startswith(f"{paths[fault].stem}: ")]
-        assert len(errors) == bool(error) and error in "".join(errors), (fault, lines)
-        assert (place.results / paths[fault].stem).exists() == (not error)
-    wait_for(lambda: not processes(place.folder), MOST)
-    return {f"run: {fault}": error for fault, (_, error) in SIGNALS.items()}
-
-
-def stopped(place) -> dict[str, str]:
-    """SIGSTOP of the kernel: there is no limit, and the bar says how long it has been in its cell."""
-    before = "from nokenlab.runs import many_runs; many_runs.LONG = 1; "
-    process = place.start(place.notebook("one", STOPPED), before=before)
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == 0 and "one (2 s in one cell)" in error, error
-    assert len(place.files()) == 3
-    return {"run: SIGSTOP of the kernel": "the bar: one (… s in one cell); it goes on when it is woken"}
-
-
 def full(place) -> dict[str, str]:
-    """No file may be larger than 100 kB: earlier results stay, and it goes on when there is room."""
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
-    first, second = place.notebook("one"), place.notebook("two")
-    place.run(first, second)
+    """Earlier results stay where a file cannot be written, and it goes on when there is room."""
+    first, big = place.notebook("one"), ("-p", "size", "100000")
+    place.run(first)
     before = place.files()
-    lines = place.run(first, second, "-p", "size", "100000", before=limit, code=1)
-    assert len(lines) == 2 and all("File too large" in line for line in lines), lines
-    assert place.files() == before and names(place.results) == ["README.md", "one", "two"]
-    place.run(first, second, "-p", "size", "100000")
-    assert len(place.files()) == len(before) and place.files() != before
+    lines = place.run(first, *big, before=LITTLE_ROOM, code=1)
+    assert len(lines) == 1 and "File too large" in lines[0], lines
+    assert place.files() == before and names(place.results) == ["README.md", "one"]
     return {"run: a file over RLIMIT_FSIZE": lines[0]}
 
 
@@ -131,6 +93,20 @@ def small_disk(place) -> dict[str, str]:
     finally:
         subprocess.run(["umount", disk], check=True)
     return outcomes
+
+
+def killed(place) -> None:
+    """Kill the command while its second notebook runs: no process is left, and it can be repeated."""
+    wait = f"if not os.path.exists({str(place.folder / 'go')!r}): import time; time.sleep(600)"
+    paths = [place.notebook("one"), place.notebook("two", wait)]
+    process = place.start(*paths, "--workers", "1", start_new_session=True)
+    wait_for(lambda: (place.results / "one" / "run.json").exists())
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not processes(place.folder), MOST)
+    (place.folder / "go").touch()
+    place.run(*paths)
+    assert len(place.files()) == 6 and names(place.results) == ["README.md", "one", "two"]
 
 
 def kills(place, count: int, seed: int = 0) -> dict[str, float]:

@@ -13,7 +13,7 @@ import pytest
 from helpers.small_notebooks import notebook
 from nokenlab.cli import main
 from nokenlab.runs.sweep_file import load_sweep
-from nokenlab.runs.sweep_records import left, read_records
+from nokenlab.runs.sweep_records import Records
 
 # what a run does besides its table is told by `word`; the log gets its `scale` when it came to its end
 CELL = """
@@ -86,7 +86,7 @@ class Place:
     def left(self):
         """How many runs are not done."""
         sweep = load_sweep(self.folder / "s.yaml")
-        return len(left(sweep, read_records(sweep, self.here)))
+        return len(Records(sweep, self.here).left())
 
     def ended(self):
         """The runs that came to their end, in order of time."""

@@ -10,7 +10,7 @@ from helpers.tiny_models import PADDING_ROWS, tiny_model, tiny_tokenizer
 import nokenlab as nl
 from hunt.judge import WELL, Case, Verdict
 from nokenlab import measures
-from nokenlab.music import music_lab
+from workbook.fuzz_the_music import tiny_musicgen
 
 PROMPT = "Red is the first"
 W = 32  # the width of the tiny model
@@ -256,7 +256,7 @@ def _hooks() -> list[Case]:
 
 
 def _music() -> list[Case]:
-    music = music_lab.load()
+    music = tiny_musicgen.load("default")
     bad = {
         "seconds": ("3", 0, 31, None, float("nan")),
         "guidance": ("3", 0, -1, None, float("nan"), float("inf")),

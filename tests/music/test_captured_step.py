@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nokenlab.music import captured_step, music_lab
+from workbook.fuzz_the_music import tiny_musicgen
 
 ON_GPU = os.environ.get("NOKENLAB_TEST_DEVICE") == "cuda"
 PROMPTS = ["slow piano music", "very loud drums and warm quiet flute"]
@@ -27,7 +28,7 @@ class Pretended:
 
 @pytest.fixture
 def music():
-    lab = music_lab.load()
+    lab = tiny_musicgen.load("default")
     lab.model.to("cuda" if ON_GPU else "cpu")
     return lab
 

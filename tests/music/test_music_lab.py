@@ -8,6 +8,7 @@ from transformers.modeling_outputs import BaseModelOutput
 import nokenlab as nl
 from nokenlab.models import memory
 from nokenlab.music import draws, music_lab
+from workbook.fuzz_the_music import tiny_musicgen
 
 SHORT = 0.2  # seconds
 PROMPT = "80s pop track with loud drums"
@@ -15,7 +16,7 @@ PROMPT = "80s pop track with loud drums"
 
 @pytest.fixture(scope="module")
 def music():
-    return music_lab.load()
+    return tiny_musicgen.load("default")
 
 
 def test_provenance_is_that_of_what_makes_the_sound(music):
@@ -191,7 +192,7 @@ def test_music_is_not_text_and_text_is_no_music(music, tiny_folder, tmp_path):
     with pytest.raises(ValueError, match="it makes music"):
         nl.load(tmp_path)
     with pytest.raises(ValueError, match="the tiny MusicGen has no revisions"):
-        music_lab.load(revision="x")
+        tiny_musicgen.load("default", revision="x")
     config = tmp_path / "config.json"
     text = config.read_text()
     config.write_text(text.replace('"model_type": "musicgen"', '"model_type": "musicgen_melody"'))

@@ -33,8 +33,8 @@ def test_index_shows_what_lies_there(tmp_path):
     assert "```sh\nnokenlab run 01-one\n```" in page
     assert "**toy** · revision r1, device cpu, dtype float32" in page
     assert "[01-one.ipynb](01-one/01-one.ipynb) · [run.json](01-one/run.json)" in page
-    assert "![f](01-one/f.png)" in page
-    assert "**[t t.csv](01-one/t%20t.csv)**, the first 8 of 20 rows\n\n| n | text |\n| ---: | --- |" in page
+    assert "![f.png](01-one/f.png)" in page
+    assert "**[t t.csv](01-one/t%20t.csv)**, the first 8 of 20 rows\n\n| n | text |\n| --- | --- |" in page
     assert r"| 7 | &lt;script&gt;\|↵\`x\` |" in page and "| 8 |" not in page
     assert "two" not in page and "sweeps" not in page
 

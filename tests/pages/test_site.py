@@ -10,9 +10,9 @@ from PIL import Image
 
 from nokenlab import cli
 from nokenlab.errors import BadInput
-from nokenlab.pages import site
 from nokenlab.pages.results_page import write_index
 from nokenlab.pages.site import write_site
+from nokenlab.runs import files as files_module
 from nokenlab.runs import notebooks
 
 FINDINGS = '# Findings\n\n<a id="one"></a>\n\n## [01-a](01-a/01-a.ipynb)\n\n[up](#one), [all](findings.csv)\n'
@@ -144,7 +144,7 @@ def test_an_error_half_way_leaves_the_old_site(made, project, monkeypatch):
     def fails(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(site, "replace_folder", fails)
+    monkeypatch.setattr(files_module, "replace_folder", fails)
     with pytest.raises(OSError, match="disk is full"):
         write_site(project / "site", project / "results")
     assert files(project / "site") == before and not list(project.glob(".site*"))

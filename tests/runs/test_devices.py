@@ -11,7 +11,7 @@ from helpers.sweeps import Place
 
 from nokenlab.errors import BadInput
 from nokenlab.models import memory
-from nokenlab.runs import devices
+from nokenlab.runs import machine
 from nokenlab.runs.many_runs import run_many
 from nokenlab.runs.notebook_run import prepare
 
@@ -31,24 +31,24 @@ def two_gpus(monkeypatch):
 
 
 def test_gpus_are_those_of_the_environment_else_counted(tmp_path, monkeypatch):
-    assert devices.visible() == ["4", "GPU-5"] and devices.assigned(os.environ) == "4"
+    assert machine.visible_gpus() == ["4", "GPU-5"] and machine.assigned_gpu(os.environ) == "4"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,-1,3")
-    assert devices.visible() == ["2"]
+    assert machine.visible_gpus() == ["2"]
     for none in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
-        assert devices.visible() == [] and devices.assigned(os.environ) is None
+        assert machine.visible_gpus() == [] and machine.assigned_gpu(os.environ) is None
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    monkeypatch.setattr(devices, "NODES", str(tmp_path / "nvidia[0-9]*"))
+    monkeypatch.setattr(machine, "NODES", str(tmp_path / "nvidia[0-9]*"))
     for name in ("nvidia0", "nvidia7", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert devices.visible() == ["0", "1"] and devices.assigned(os.environ) is None
+    assert machine.visible_gpus() == ["0", "1"] and machine.assigned_gpu(os.environ) is None
 
 
 def test_a_chosen_device_is_left_alone(monkeypatch):
-    assert devices.choose(None) == ["4", "GPU-5"] and devices.choose("GPU-5") == ["GPU-5"]
+    assert machine.chosen_gpus(None) == ["4", "GPU-5"] and machine.chosen_gpus("GPU-5") == ["GPU-5"]
     for device, gpus in {"cuda": ["4", "GPU-5"], "cpu": [], "cuda:1": [], "auto": []}.items():
         monkeypatch.setenv("NOKENLAB_DEVICE", device)
-        assert devices.choose(None) == gpus
+        assert machine.chosen_gpus(None) == gpus
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_a_chosen_device_is_left_alone(monkeypatch):
 )
 def test_gpus_that_are_not_there(text, wrong):
     with pytest.raises(BadInput, match=wrong):
-        devices.choose(text)
+        machine.chosen_gpus(text)
 
 
 def test_workers_take_gpus_in_turn_and_share_their_memory(monkeypatch):
-    variables = devices.environments(3, ["4", "GPU-5"])
-    assert [each[devices.VISIBLE] for each in variables] == ["4", "GPU-5", "4"]
-    assert {each[devices.SHARE] for each in variables} == {"2"}
-    assert devices.environments(3, []) == [{devices.SHARE: "3"}] * 3
+    variables = machine.environments(3, ["4", "GPU-5"])
+    assert [each[machine.VISIBLE] for each in variables] == ["4", "GPU-5", "4"]
+    assert {each[machine.SHARE] for each in variables} == {"2"}
+    assert machine.environments(3, []) == [{machine.SHARE: "3"}] * 3
     _, alone = memory.free_and_total("cpu")
-    monkeypatch.setenv(devices.SHARE, "3")
+    monkeypatch.setenv(machine.SHARE, "3")
     free, total = memory.free_and_total("cpu")
     assert total == alone // 3 and free <= total
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from helpers.small_notebooks import names
 
-from nokenlab.runs.files import new_neighbour, remove_leftovers, replace_folder, write_atomically
+from nokenlab.runs.files import remove_leftovers, replace_folder, write_atomically
 
 FULL = OSError(28, "No space left on device")
 
@@ -15,7 +15,7 @@ FULL = OSError(28, "No space left on device")
 @pytest.fixture
 def pair(tmp_path):
     """A new folder and the one it is to replace, each with a file that says which it is."""
-    new, folder = new_neighbour(tmp_path / "n"), tmp_path / "n"
+    new, folder = tmp_path / f".n.{os.getpid()}.new", tmp_path / "n"
     for place, word in ((new, "new"), (folder, "old")):
         place.mkdir()
         (place / "word").write_text(word)

@@ -10,7 +10,7 @@ import pytest
 from helpers.small_notebooks import FIGURE, TABLE, names, notebook
 from helpers.sweeps import processes, wait_for
 
-from nokenlab.runs import kernel_pool
+from nokenlab.runs import kernels
 from nokenlab.runs.many_runs import run_many
 from nokenlab.runs.notebook_run import prepare
 
@@ -53,7 +53,7 @@ def test_the_same_bytes_for_any_number_of_workers_and_without_forks(plan, tmp_pa
     assert names(tmp_path / "1" / "two") == ["curve.png", "run.json", "two.ipynb", "words.csv"]
     cells = len(json.loads((tmp_path / "1" / "two" / "two.ipynb").read_text())["cells"])
     assert cells == 5 and " 12/12 cells" in capsys.readouterr().err  # 3 + 4 + 3, and 2 of given parameters
-    monkeypatch.setattr(kernel_pool.sys, "platform", "darwin")
+    monkeypatch.setattr(kernels.sys, "platform", "darwin")
     richest = {path: given for path, given in plan.items() if path.stem == "two"}
     assert run(richest, tmp_path / "plain", 2) == (["two"], [])
     plain = written(tmp_path / "plain")

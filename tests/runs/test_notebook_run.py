@@ -7,6 +7,7 @@ import sys
 import nbformat
 import pytest
 from helpers.small_notebooks import FIGURE, TABLE, names, notebook
+from nbformat.v4 import new_output
 
 from nokenlab.errors import BadInput, RunFailed
 from nokenlab.runs import notebook_run
@@ -152,6 +153,15 @@ def test_the_kernel_is_this_python_whatever_kernelspecs_there_are(tmp_path, fold
     nbformat.write(nb, path)
     execute(path, {}, folder)
     assert names(folder) == ["which.ipynb"]
+
+
+def test_prints_are_joined_line_by_line():
+    texts = ["10%\r20%", "\r\n", *["x" * 100_000 + "\n"] * 100]  # minutes, if the time were quadratic
+    outputs = [new_output("stream", name="stdout", text=text) for text in texts]
+    figure, warning = new_output("display_data", {}), new_output("stream", name="stderr", text="w")
+    first, second, last = notebook_run.joined([warning, *outputs, figure])
+    assert (first.name, second.text, last) == ("stdout", "w", figure)
+    assert first.text == "20%\n" + ("x" * 100_000 + "\n") * 100
 
 
 def test_what_a_cell_prints_is_one_text_however_it_came(tmp_path, folder):

@@ -25,7 +25,6 @@ def package(tmp_path, monkeypatch):
         "nokenlab/room/lazy.py": 'FILES = "words.yaml", "none.yaml"',
         "nokenlab/room/far.py": 'from importlib import import_module\nimport_module("nokenlab.named")',
         "nokenlab/named.py": "import os",
-        "nokenlab/typed.py": "if TYPE_CHECKING:\n    import nokenlab.named\nelse:\n    import nokenlab.core",
         "nokenlab/alone.py": "",
         "nokenlab/room/words.yaml": "",
         "nokenlab/words.yaml": "",
@@ -44,8 +43,8 @@ def package(tmp_path, monkeypatch):
     return lambda *code: reached(notebook(tmp_path, "small", *code))
 
 
-LAZY = ["nokenlab/core.py", "nokenlab/room/__init__.py", "nokenlab/room/lazy.py"]
-FAR = ["nokenlab/named.py", "nokenlab/room/far.py"]
+WORDS = ["nokenlab/room/words.yaml", "nokenlab/words.yaml"]
+LAZY = sorted(["nokenlab/core.py", "nokenlab/room/__init__.py", "nokenlab/room/lazy.py", *WORDS])
 ONE = ["nokenlab/alone.py", "workbook/__init__.py", "workbook/one/__init__.py", "workbook/one/tables.py"]
 
 
@@ -62,7 +61,6 @@ ONE = ["nokenlab/alone.py", "workbook/__init__.py", "workbook/one/__init__.py", 
             "from nokenlab import *",
             sorted([*LAZY, *(f"nokenlab/{n}.py" for n in ("alone", "named", "room/far"))]),
         ),
-        ("import nokenlab.typed", [*LAZY, "nokenlab/typed.py"]),
         (
             "import nokenlab as nl\nx = nl.Far",
             ["nokenlab/named.py", "nokenlab/room/__init__.py", "nokenlab/room/far.py"],
@@ -71,23 +69,12 @@ ONE = ["nokenlab/alone.py", "workbook/__init__.py", "workbook/one/__init__.py", 
         ("%matplotlib inline\n!ls\nfrom nokenlab import alone", ["nokenlab/alone.py"]),
         ("from workbook.one import tables", ONE),
         ("from workbook import one", ["workbook/__init__.py", "workbook/one/__init__.py"]),
-    ],
-)
-def test_imports_are_followed_into_functions_and_names(package, cell, code):
-    assert package(cell)[0] == code
-
-
-@pytest.mark.parametrize(
-    "cell, data",
-    [
-        ("from nokenlab.room import lazy", ["nokenlab/room/words.yaml", "nokenlab/words.yaml"]),
-        ("from nokenlab import alone", []),
         ("questions = 'two/questions.yaml'", ["workbook/two/questions.yaml"]),
         ("questions = 'questions.yaml'", []),
     ],
 )
-def test_data_files_that_are_named_count(package, cell, data):
-    assert package(cell)[1] == data
+def test_imports_and_names_of_files_are_followed_into_functions(package, cell, code):
+    assert package(cell) == code
 
 
 def test_another_public_name_changes_nothing_but_a_name_of_another_module_does(package):
@@ -96,18 +83,18 @@ def test_another_public_name_changes_nothing_but_a_name_of_another_module_does(p
     stub.write_text(stub.read_text() + "\nfrom .alone import New")
     assert package("import nokenlab as nl\nnl.lerp") == before
     stub.write_text("from .alone import lerp")
-    assert package("import nokenlab as nl\nnl.lerp")[0] == ["nokenlab/alone.py"]
+    assert package("import nokenlab as nl\nnl.lerp") == ["nokenlab/alone.py"]
 
 
 def test_what_is_no_python_reaches_all(package):
-    code, _ = package("x = !ls")
-    assert "nokenlab/alone.py" in code and len(code) == 11
+    files = package("x = !ls")
+    assert "nokenlab/alone.py" in files and len(files) == 12
 
 
 def test_our_notebooks_reach_no_questions_but_their_own():
     for path in numbered():
         experiment = path.stem.partition("-")[2].replace("-", "_")
-        questions = {name for name in reached(path)[1] if name.endswith("/questions.yaml")}
+        questions = {name for name in reached(path) if name.endswith("/questions.yaml")}
         assert questions <= {f"workbook/{experiment}/questions.yaml"}, path.stem
 
 
@@ -128,4 +115,4 @@ def test_what_python_imports_for_a_notebook_was_foreseen():
     imported.remove(
         PACKAGES["nokenlab"] / "__init__.py"
     )  # the map of names, which is read and does not count
-    assert len(imported) > 5 and imported <= {path_of(name) for name in reached(path)[0]}
+    assert len(imported) > 5 and imported <= {path_of(name) for name in reached(path)}

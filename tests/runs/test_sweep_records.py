@@ -9,9 +9,9 @@ import pytest
 from helpers.small_notebooks import names
 from helpers.sweeps import Place
 
-from nokenlab.runs import sweep_records as done
 from nokenlab.runs.sweep import keep
 from nokenlab.runs.sweep_file import load_sweep
+from nokenlab.runs.sweep_records import RECORD, Records
 
 FILES = {"halves.csv": b"half,word\n0.5,x\n", "run.json": b"{}\n", "small.ipynb": b'{"cells": []}'}
 
@@ -39,20 +39,20 @@ def test_any_flipped_bit_and_any_missing_end_of_any_file_is_noticed(place):
     folder = place.here / "runs" / run.identity
     files = {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()}
     came(place, run, FILES, tells=files)
-    assert done.read_records(sweep, place.here)[run.identity]["files"] == files
-    assert names(folder) == sorted([*FILES, done.RECORD])
+    assert Records(sweep, place.here).of(run)["files"] == files
+    assert names(folder) == sorted([*FILES, RECORD])
     for path in folder.iterdir():
         good = path.read_bytes()
         for spot in [0, len(good) - 1, *(dice.randrange(len(good)) for _ in range(60))]:
             flipped = bytes([good[spot] ^ 1 << dice.randrange(8)])
             for bad in (good[:spot], good[:spot] + flipped + good[spot + 1 :]):
                 path.write_bytes(bad)
-                same = path.name == done.RECORD and parsed(bad) == parsed(good)  # without its last line end
-                assert bool(done.read_records(sweep, place.here)) == same, (path.name, spot, bad)
+                same = path.name == RECORD and parsed(bad) == parsed(good)  # without its last line end
+                assert bool(Records(sweep, place.here).of(run)) == same, (path.name, spot, bad)
         path.unlink()
-        assert not done.read_records(sweep, place.here)
+        assert not Records(sweep, place.here).of(run)
         path.write_bytes(good)
-    assert done.is_done(run, done.read_records(sweep, place.here))
+    assert Records(sweep, place.here).is_done(run)
 
 
 def parsed(data: bytes):
@@ -62,23 +62,12 @@ def parsed(data: bytes):
         return None
 
 
-def test_a_record_without_a_digest_of_itself_counts(place):
-    """Sweeps are older than it."""
-    sweep = load_sweep(place.folder / "s.yaml")
-    came(place, sweep.runs[0], {}, {})
-    path = place.here / "runs" / sweep.runs[0].identity / done.RECORD
-    record = json.loads(path.read_text())
-    del record["files"][done.RECORD]
-    path.write_text(json.dumps(record))
-    assert done.is_done(sweep.runs[0], done.read_records(sweep, place.here))
-
-
 @pytest.mark.parametrize("name", ["../evil.csv", "/tmp/evil.csv", "a/b.csv", "..", "a\\b.csv"])
 def test_a_file_that_would_lie_elsewhere_is_refused(place, name):
     sweep = load_sweep(place.folder / "s.yaml")
     record = came(place, sweep.runs[0], FILES | {name: b"x"}, {})
     assert record["status"] == "failed"
     assert record["error"] == f"a file {name!r} came back, a name with a folder in it: refused"
-    assert names(place.here / "runs" / sweep.runs[0].identity) == [done.RECORD]
-    assert not done.is_done(sweep.runs[0], done.read_records(sweep, place.here))
+    assert names(place.here / "runs" / sweep.runs[0].identity) == [RECORD]
+    assert not Records(sweep, place.here).is_done(sweep.runs[0])
     assert not list(place.folder.parent.rglob("evil.csv"))

@@ -17,8 +17,9 @@ from torch import Tensor
 
 import nokenlab as nl
 from nokenlab.models import memory
-from nokenlab.music import music_lab, tiny_musicgen
+from nokenlab.music import music_lab
 from workbook.bench.timing import seconds
+from workbook.fuzz_the_music import tiny_musicgen
 
 PROMPT, GUIDANCE = "slow piano music", 3.0
 ONE_BY_ONE = "transformers, one after the other"
@@ -108,7 +109,7 @@ def main() -> None:
     args = parser.parse_args()
     device = memory.choose_device(None)
     dtype = memory.choose_dtype(args.dtype, device)
-    load = partial(music_lab.load, args.model) if args.model else in_the_shape_of_small
+    load = partial(tiny_musicgen.load, args.model) if args.model else in_the_shape_of_small
     lab = load(device=device, dtype=dtype)
     print(lab, flush=True)
     table = bench(lab, args.clips, args.seconds)

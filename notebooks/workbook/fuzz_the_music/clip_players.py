@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from IPython.display import HTML, Audio
+from nokenlab.music.sound import wav
 from torch import Tensor
 
-from nokenlab.music.sound import wav
 from nokenlab.panels import face
 
 SLIDER = str(Path(__file__).with_name("clip_slider"))

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from nokenlab.music import sound
 from nokenlab.palette import OKABE_ITO
+from workbook.fuzz_the_music import sound
 from workbook.style import figure, wrap
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from nokenlab import interpolation, nokens
 from nokenlab.answers.blends import pair
 from nokenlab.answers.substitutes import substitutes_for
-from nokenlab.music import sound
 from nokenlab.music.music_lab import MusicLab
+from workbook.fuzz_the_music import sound
 
 OTHER_DRAW = "other luck"  # the scale of the unchanged prompt, drawn with other seeds
 

@@ -6,8 +6,7 @@ import math
 import pandas as pd
 import torch
 
-from nokenlab.music import sound
-from workbook.fuzz_the_music import figures
+from workbook.fuzz_the_music import figures, sound
 
 
 def tone(hertz, loudness=0.5):

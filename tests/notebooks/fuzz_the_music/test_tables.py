@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nokenlab.music import music_lab
-from workbook.fuzz_the_music import tables
+from workbook.fuzz_the_music import tables, tiny_musicgen
 
 NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "06-fuzz-the-music.ipynb"
 SHORT = 0.2  # seconds
@@ -16,7 +15,7 @@ PROMPT = "80s pop track with loud drums"
 
 @pytest.fixture(scope="module")
 def music():
-    return music_lab.load()
+    return tiny_musicgen.load("default")
 
 
 def test_tables_of_fuzz_and_blend(music):

@@ -3,7 +3,7 @@
 import pytest
 
 from nokenlab.errors import RunLost
-from nokenlab.runs.kernel_pool import KernelPool
+from nokenlab.runs.kernels import KernelPool
 
 
 def test_a_run_that_fails_gives_its_gpu_back():

@@ -2,7 +2,7 @@
 
 import torch
 
-from nokenlab.music import tiny_musicgen
+from workbook.fuzz_the_music import tiny_musicgen
 
 
 def test_it_is_always_the_same_and_leaves_the_global_generator_alone():

@@ -2,10 +2,25 @@
 
 import torch
 
+from nokenlab.music import music_lab
+
 WORDS = """a an the and of in with for on at to from very some no loud quiet slow fast calm happy sad dark
 bright warm cold soft hard rock pop jazz folk blues dance techno house metal classical ambient piano guitar
 violin drums bass flute trumpet strings synth beat beats melody tune song music sound choir voice rain
 80s 90s track driving gentle distorted electric acoustic solo party lo-fi chill"""
+
+
+def load(model: str, **options) -> music_lab.MusicLab:
+    """A MusicGen by name, as `music_lab.load`; "default" is the tiny one.
+
+    It shows that the path from a prompt to a sound works, and its sound is noise.
+    """
+    if model != "default":
+        return music_lab.load(model, **options)
+    if options.get("revision"):
+        raise ValueError("the tiny MusicGen has no revisions; leave out revision=")
+    with music_lab.quiet():
+        return music_lab.MusicLab(*tiny())
 
 
 def tiny() -> tuple:

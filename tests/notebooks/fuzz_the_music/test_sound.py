@@ -7,7 +7,7 @@ import wave
 import pytest
 import torch
 
-from nokenlab.music import sound
+from workbook.fuzz_the_music import sound
 
 
 def tone(hertz, seconds=1.0, rate=8000, loudness=0.5):
