@@ -39,19 +39,19 @@ def _numba_threads() -> Iterator[None]:
 
 
 class LlamaSteps:
-    """Makes the decoders of one row of a Llama whose layers are joined, from the GGUF file of its weights.
+    """Makes the decoders of one row of a Llama whose layers are joined, from its packed weights.
 
-    The file is read when the first decoder is taken: until then no memory is needed for it.
+    They are read when the first decoder is taken: until then no memory is needed for them.
     """
 
-    def __init__(self, model, gguf: Path):
-        self.model, self.gguf = model, gguf
+    def __init__(self, model, folder: Path):
+        self.model, self.folder = model, folder
         self.linears = llama_linears(model)
 
     @cached_property
     def weights(self) -> LlamaWeights:
         """The weights as a step reads them."""
-        return pack(gguf_weights.read(self.gguf))
+        return pack(gguf_weights.read(self.folder))
 
     def take(self, length: int) -> "LlamaStep | None":
         """A decoder of one row of at most `length` tokens; None if layers of the model were replaced."""

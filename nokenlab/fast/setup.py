@@ -11,7 +11,7 @@ import torch
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.fast import attention, compiled_layers, cpu_linears, joined_linears
 from nokenlab.fast.captured_step import StepPool
-from nokenlab.models import gguf_weights, packaged
+from nokenlab.models import gguf_weights
 from nokenlab.models.families import TESTED_FAST, step_can_be_captured
 
 
@@ -53,27 +53,22 @@ def make_fast(network, fast: bool) -> PlainDecoders:
     if kind == "cuda":
         compiled_layers.compile_layers(network)
         return StepPool(network, trace=True)
-    gguf = gguf_of(network)
+    folder = packed_folder(network)
     matrices = {}
-    if gguf:
-        packed = gguf_weights.read(gguf).matrices
+    if folder:
+        packed = gguf_weights.read(folder).matrices
         matrices = {layer: packed[name] for name, layer in joined_linears.llama_linears(network).items()}
     cpu_linears.pack_linears(network, matrices)
-    return StepPool(network, trace=True, one_row=_one_row(network, gguf) if gguf else None)
+    return StepPool(network, trace=True, one_row=_one_row(network, folder) if folder else None)
 
 
-def gguf_of(network) -> Path | None:
-    """The GGUF file that a network in float32 was converted from; None for all but the default model."""
-    if network.dtype != torch.float32 or Path(network.name_or_path) != packaged.home(packaged.DEFAULT):
-        return None
-    try:
-        return packaged.gguf(packaged.DEFAULT)
-    except (OSError, ValueError) as error:  # converted earlier, and the file can't be fetched now
-        warnings.warn(f"fast=True: few rows use weights of 16 bits, for {error}", stacklevel=5)
-        return None
+def packed_folder(network) -> Path | None:
+    """The folder that has the packed weights of a network in float32, as the default model's; else None."""
+    folder = Path(network.name_or_path)
+    return folder if network.dtype == torch.float32 and (folder / gguf_weights.FILE).exists() else None
 
 
-def _one_row(network, gguf: Path):
+def _one_row(network, folder: Path):
     """What makes decoders of one row, where numba, an extra, is installed with OpenMP's threads.
 
     Its own threads start too slowly: four times the work of a step.
@@ -84,4 +79,4 @@ def _one_row(network, gguf: Path):
         from nokenlab.fast.llama_step import LlamaSteps
     except (ImportError, RuntimeError):  # the second where there is no folder for what it compiled
         return None
-    return LlamaSteps(network, gguf)
+    return LlamaSteps(network, folder)

@@ -1,23 +1,22 @@
-"""The weights of a Llama in a GGUF file as they are packed: codes of 4 or 8 bits, with scales and minima.
+"""The weights of a Llama as its GGUF file packs them: codes of 4 or 8 bits, with scales and minima.
 
-Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. The package gguf reads the tokenizer's arrays too,
-which takes ten seconds; here they are skipped.
+Reading the file takes ten seconds, most of them for its vocabulary. `save` does it once, and writes the
+tensors beside the converted model as they are; `read` takes no time.
 """
 
-import mmap
-import struct
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
+FILE = "packed.safetensors"  # in the folder of a converted model
 BLOCK = 32  # weights of a row that share a scale
-# GGUF's numbers of the types of tensors and fields
-F32, Q4_1, Q8_0 = 0, 3, 8
-BLOCK_BYTES = {F32: 4 * BLOCK, Q4_1: 20, Q8_0: 34}
-STRING, ARRAY = 8, 9
-NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+LAYER = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+BLOCK_BYTES = {"Q4_1": 20, "Q8_0": 34}
 
 
 @dataclass(frozen=True)
@@ -80,66 +79,68 @@ class PackedLlama:
     matrices: dict[str, PackedMatrix]
 
 
-class Tensor(NamedTuple):
-    """A tensor of a GGUF file: GGUF's number of its type, how many rows it has, and its bytes."""
+def save(gguf: Path, folder: Path) -> None:
+    """Write the tensors of a Llama's GGUF file into the folder of its converted model, as they are packed."""
+    from gguf import GGUFReader
 
-    kind: int
-    rows: int
-    data: memoryview
+    tensors = GGUFReader(gguf).tensors
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in tensors}
+    save_file({tensor.name: tensor.data for tensor in tensors}, folder / FILE, kinds)
 
 
-def read(path: Path) -> PackedLlama:
-    """The model in a GGUF file. ValueError for a matrix that is neither Q4_1 nor Q8_0."""
-    fields, tensors = read_file(path)
+def read(folder: Path) -> PackedLlama:
+    """The model of a folder into which `save` has written. ValueError for a matrix not of Q4_1 or Q8_0."""
+    config = json.loads((folder / "config.json").read_text())
+    layers = config["num_hidden_layers"]
+    with safe_open(folder / FILE, "numpy") as file:
+        kinds = file.metadata()
 
-    def norm(name: str) -> np.ndarray:
-        return np.frombuffer(tensors[f"{name}.weight"].data, np.float32)
+        def tensor(name: str) -> np.ndarray:
+            return file.get_tensor(f"{name}.weight")
 
-    width, layers = fields["llama.embedding_length"], fields["llama.block_count"]
-    heads, kv_heads = fields["llama.attention.head_count"], fields["llama.attention.head_count_kv"]
-    matrices: dict[str, PackedMatrix] = {}
-    norms = []
-    for layer in range(layers):
-        matrices |= _layer(tensors, layer, heads, kv_heads, width // heads)
-        norms += [norm(f"blk.{layer}.attn_norm"), norm(f"blk.{layer}.ffn_norm")]
-    matrices["embedding"] = unpack(tensors["token_embd.weight"])
+        def matrix(name: str) -> PackedMatrix:
+            return unpack(tensor(name), kinds[f"{name}.weight"])
+
+        matrices: dict[str, PackedMatrix] = {}
+        norms = []
+        for layer in range(layers):
+            matrices |= _layer(matrix, layer, config["head_dim"])
+            norms += [tensor(f"blk.{layer}.attn_norm"), tensor(f"blk.{layer}.ffn_norm")]
+        matrices["embedding"] = matrix("token_embd")
+        norms.append(tensor("output_norm"))
     return PackedLlama(
-        width=width,
+        width=config["hidden_size"],
         layers=layers,
-        heads=heads,
-        kv_heads=kv_heads,
-        head_size=width // heads,
+        heads=config["num_attention_heads"],
+        kv_heads=config["num_key_value_heads"],
+        head_size=config["head_dim"],
         vocab_size=len(matrices["embedding"].codes),
-        epsilon=fields["llama.attention.layer_norm_rms_epsilon"],
-        rotary_base=fields["llama.rope.freq_base"],
-        eos_id=fields["tokenizer.ggml.eos_token_id"],
-        norms=np.stack([*norms, norm("output_norm")]),
+        epsilon=config["rms_norm_eps"],
+        rotary_base=config["rope_parameters"]["rope_theta"],
+        eos_id=config["eos_token_id"],
+        norms=np.stack(norms),
         matrices=matrices,
     )
 
 
-def _layer(tensors: dict, layer: int, heads: int, kv_heads: int, head_size: int) -> dict[str, PackedMatrix]:
+def _layer(matrix: Callable[[str], PackedMatrix], layer: int, head_size: int) -> dict[str, PackedMatrix]:
     """The four matrices of a layer."""
-
-    def matrix(name: str) -> PackedMatrix:
-        return unpack(tensors[f"blk.{layer}.{name}.weight"])
-
-    query = matrix("attn_q").rows(rotary_order(heads, head_size))
-    key = matrix("attn_k").rows(rotary_order(kv_heads, head_size))
+    query, key, value, output, gate, up, down = (matrix(f"blk.{layer}.{name}") for name in LAYER)
+    query, key = (heads.rows(rotary_order(heads.shape[0] // head_size, head_size)) for heads in (query, key))
     return {
-        f"{layer}.qkv": concatenate([query, key, matrix("attn_v")]),
-        f"{layer}.output": matrix("attn_output"),
-        f"{layer}.gate_up": concatenate([matrix("ffn_gate"), matrix("ffn_up")]),
-        f"{layer}.down": matrix("ffn_down"),
+        f"{layer}.qkv": concatenate([query, key, value]),
+        f"{layer}.output": output,
+        f"{layer}.gate_up": concatenate([gate, up]),
+        f"{layer}.down": down,
     }
 
 
-def unpack(tensor: Tensor) -> PackedMatrix:
-    """The matrix in a tensor. ValueError for one that is neither Q4_1 nor Q8_0."""
-    if tensor.kind == F32:
-        raise ValueError("a matrix of float32 is not packed; only Q4_1 and Q8_0 can be read")
-    blocks = np.frombuffer(tensor.data, np.uint8).reshape(tensor.rows, -1, BLOCK_BYTES[tensor.kind])
-    if tensor.kind == Q8_0:  # a scale and 32 signed numbers
+def unpack(data: np.ndarray, kind: str) -> PackedMatrix:
+    """The matrix in a tensor (rows, bytes) of a GGUF file. ValueError unless `kind` is Q4_1 or Q8_0."""
+    if kind not in BLOCK_BYTES:
+        raise ValueError(f"a matrix of {kind} cannot be read, only of {' or '.join(BLOCK_BYTES)}")
+    blocks = data.reshape(len(data), -1, BLOCK_BYTES[kind])
+    if kind == "Q8_0":  # a scale and 32 signed numbers
         scales = np.ascontiguousarray(blocks[..., :2]).view(np.float16)[..., 0]
         return PackedMatrix(blocks[..., 2:] ^ 128, scales, None)  # -128, the smallest, becomes 0
     halves = np.ascontiguousarray(blocks[..., :4]).view(np.float16)  # scale and minimum, then 32 codes
@@ -163,70 +164,3 @@ def rotary_order(heads: int, head_size: int) -> np.ndarray:
     head apart.
     """
     return np.arange(heads * head_size).reshape(heads, head_size // 2, 2).swapaxes(1, 2).reshape(-1)
-
-
-def read_file(path: Path) -> tuple[dict, dict[str, Tensor]]:
-    """The fields of a GGUF file, None in place of arrays, and its tensors, by name.
-
-    ValueError for another file, or for a tensor that is neither F32, Q4_1 nor Q8_0.
-    """
-    with path.open("rb") as file:
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    if data[:8] != struct.pack("<4sI", b"GGUF", 3):
-        raise ValueError(f"{path.name} is not a GGUF file of version 3")
-    header = _Header(data, 8)
-    tensor_count, field_count = header.number("Q"), header.number("Q")
-    fields: dict = {}
-    for _ in range(field_count):
-        name = header.string()
-        fields[name] = header.value(header.number("I"))
-    layout = [header.tensor() for _ in range(tensor_count)]
-    start = header.offset + -header.offset % fields.get("general.alignment", 32)
-    tensors = {}
-    for name, kind, columns, rows, offset in layout:
-        if kind not in BLOCK_BYTES:
-            raise ValueError(f"{name} is of GGUF's type {kind}; only F32, Q4_1 and Q8_0 can be read")
-        size = rows * columns // BLOCK * BLOCK_BYTES[kind]
-        tensors[name] = Tensor(kind, rows, data[start + offset : start + offset + size])
-    return fields, tensors
-
-
-class _Header:
-    """Reads the values of a GGUF file's header one after the other."""
-
-    def __init__(self, data: memoryview, offset: int):
-        self.data, self.offset = data, offset
-
-    def number(self, code: str):
-        """A number; `code` is its type in `struct`."""
-        (number,) = struct.unpack_from(f"<{code}", self.data, self.offset)
-        self.offset += struct.calcsize(f"<{code}")
-        return number
-
-    def string(self) -> str:
-        """A string, behind its length."""
-        length = self.number("Q")
-        self.offset += length
-        return bytes(self.data[self.offset - length : self.offset]).decode()
-
-    def value(self, kind: int):
-        """The value of a field of GGUF's type `kind`; an array is skipped."""
-        if kind == STRING:
-            return self.string()
-        if kind in NUMBERS:
-            return self.number(NUMBERS[kind])
-        if kind != ARRAY:
-            raise ValueError(f"a GGUF file has no fields of type {kind}")
-        kind, count = self.number("I"), self.number("Q")
-        if kind in NUMBERS:
-            self.offset += count * struct.calcsize(f"<{NUMBERS[kind]}")
-        else:
-            for _ in range(count):
-                self.value(kind)
-        return None
-
-    def tensor(self) -> tuple[str, int, int, int, int]:
-        """Of a tensor: name, type, columns, rows, and offset behind the header."""
-        name = self.string()
-        columns, *others = (self.number("Q") for _ in range(self.number("I")))
-        return name, self.number("I"), columns, int(np.prod(others)), self.number("Q")

@@ -2,7 +2,7 @@
 
 A wheel is a zip: in it is the model's GGUF file, or a part of that. Wheels are downloaded by name through pip
 and checked against pinned hashes; the file is put together and converted once (`gguf_files.convert`). It is
-kept for `nokenlab/fast`, the live page and comparisons with llama.cpp.
+kept: from it a damaged folder is made again without a network.
 """
 
 import os
@@ -42,7 +42,8 @@ class Terms:
 class PackagedModel:
     """A model in packages, whose files put together are its GGUF file `gguf`, with this SHA-256.
 
-    `revision` is what tables and runs record. `terms` must be accepted before it is downloaded.
+    `revision` is what tables and runs record. `terms` must be accepted before it is downloaded. `packed`:
+    its packed weights are used too (`gguf_weights`).
     """
 
     name: str
@@ -51,6 +52,7 @@ class PackagedModel:
     gguf: str
     sha256: str
     terms: Terms | None = None
+    packed: bool = False
 
 
 DEFAULT = PackagedModel(
@@ -65,6 +67,7 @@ DEFAULT = PackagedModel(
     ),
     gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    packed=True,
 )
 GEMMA_TERMS = Terms(
     name="gemma",
@@ -168,7 +171,7 @@ def _gguf_home(model: PackagedModel) -> Path:
 
 
 def _kept(model: PackagedModel, name: str) -> Path:
-    return cache.cache_folder() / f"{name}-{model.revision.rpartition(':')[2]}"
+    return cache.cache_folder() / f"{name}-{model.sha256[:12]}"
 
 
 def _say(model: PackagedModel, step: str) -> None:
@@ -176,11 +179,14 @@ def _say(model: PackagedModel, step: str) -> None:
 
 
 def _convert(model: PackagedModel, new: Path) -> None:
-    from nokenlab.models import gguf_files  # transformers comes with it
+    from nokenlab.models import gguf_files, gguf_weights  # transformers comes with them
 
     source = gguf(model)
     _say(model, f"converting it, once, into {home(model)}")
     gguf_files.convert(source, new, model.name, partial(_say, model))
+    if model.packed:
+        _say(model, "keeping its packed weights")
+        gguf_weights.save(source, new)
     if model.terms:
         shutil.copy(terms_copy(model), new)
 

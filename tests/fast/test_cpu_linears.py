@@ -7,12 +7,12 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from helpers.tiny_models import TINY, save_tiny, save_tiny_gguf
+from helpers.tiny_models import TINY, save_tiny, save_tiny_packed
 from torch.nn import Linear
 from torch.nn.functional import linear
 
 import nokenlab as nl
-from nokenlab.fast import captured_step, cpu_linears, setup
+from nokenlab.fast import captured_step, cpu_linears
 from nokenlab.fast.cpu_linears import (
     FEW,
     OneDnnLinear,
@@ -21,7 +21,7 @@ from nokenlab.fast.cpu_linears import (
     pack_linears,
     use_onednn,
 )
-from nokenlab.models.gguf_weights import Q4_1, Tensor, unpack
+from nokenlab.models.gguf_weights import unpack
 
 ONEDNN = pytest.mark.skipif(not cpu_linears.ONEDNN, reason="needs oneDNN on x86")
 
@@ -34,7 +34,7 @@ def pack(model):
 def four_bits(rows=32, columns=96):
     """A packed matrix of 4 bits."""
     weights = np.random.default_rng(0).standard_normal((rows, columns)).astype(np.float32)
-    return unpack(Tensor(Q4_1, rows, gguf.quantize(weights, gguf.GGMLQuantizationType.Q4_1).data))
+    return unpack(gguf.quantize(weights, gguf.GGMLQuantizationType.Q4_1), "Q4_1")
 
 
 def numbers(*shape, dtype=torch.float32):
@@ -177,10 +177,8 @@ def test_gradients_of_other_formats_are_torchs():
 @pytest.fixture(scope="module")
 def labs(tmp_path_factory):
     """A tiny Llama of 4 bits, plain and fast."""
-    folder = save_tiny_gguf(tmp_path_factory.mktemp("packed"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setup, "gguf_of", lambda network: folder / "model.gguf")
-        return [nl.load(folder, device="cpu", dtype="float32", fast=fast) for fast in (False, True)]
+    folder = save_tiny_packed(tmp_path_factory.mktemp("packed"))
+    return [nl.load(folder, device="cpu", dtype="float32", fast=fast) for fast in (False, True)]
 
 
 def test_gradients_reach_a_noken_and_no_weight(labs):

@@ -6,18 +6,19 @@ import subprocess
 import sys
 import threading
 import weakref
+from functools import partial
 
 import gguf
 import numpy as np
 import pytest
 import torch
-from helpers.tiny_models import save_tiny_gguf
+from helpers.tiny_models import save_tiny_packed
 
 import nokenlab as nl
 from nokenlab.decode.kv_cache import PlainDecoder
 from nokenlab.fast import setup
 from nokenlab.fast.captured_step import CapturedStep
-from nokenlab.models.gguf_weights import Q4_1, Q8_0, Tensor, unpack
+from nokenlab.models.gguf_weights import unpack
 
 llama_step = pytest.importorskip("nokenlab.fast.llama_step", reason="needs numba, the extra `fast`")
 STEPS = 6
@@ -38,19 +39,12 @@ def test_torch_keeps_its_number_of_threads():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return save_tiny_gguf(tmp_path_factory.mktemp("packed"))
+    return save_tiny_packed(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture(scope="module")
 def load_fast(folder):
-    """Loads the folder with fast=True and its GGUF file."""
-
-    def load():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(setup, "gguf_of", lambda network: folder / "model.gguf")
-            return nl.load(folder, device="cpu", dtype="float32", fast=True)
-
-    return load
+    return partial(nl.load, folder, device="cpu", dtype="float32", fast=True)
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +57,12 @@ def fast(load_fast):
     return load_fast()
 
 
-@pytest.mark.parametrize(("kind", "code_bytes"), [(Q4_1, 16), (Q8_0, 32)])
+@pytest.mark.parametrize(("kind", "code_bytes"), [("Q4_1", 16), ("Q8_0", 32)])
 def test_products_with_packed_matrices_are_those_of_their_weights(kind, code_bytes):
     generator = np.random.default_rng(0)
     weights = generator.standard_normal((2, 192, 64)).astype(np.float32)
     weights[1, :, :32] = 0
-    matrices = [
-        unpack(Tensor(kind, 192, gguf.quantize(weight, gguf.GGMLQuantizationType(kind)).data))
-        for weight in weights
-    ]
+    matrices = [unpack(gguf.quantize(weight, gguf.GGMLQuantizationType[kind]), kind) for weight in weights]
     packed = llama_step.in_blocks(matrices)
     assert packed.codes.shape == (2, 2, 2, code_bytes, 96)
     x, out = generator.standard_normal(64).astype(np.float32), np.empty(192, np.float32)
@@ -111,10 +102,10 @@ def test_texts_of_one_row_are_the_plain_ones(plain, fast):
     assert fast.generate([prompt], 12, seeds=[3]) == plain.generate([prompt], 12, seeds=[3])
 
 
-def test_other_batches_other_models_and_replaced_layers_use_captured_steps(folder, fast, load_fast):
+def test_other_batches_other_models_and_replaced_layers_use_captured_steps(tiny_folder, fast, load_fast):
     assert type(fast.decoders.take(2, 32)) is CapturedStep
-    without_gguf = nl.load(folder, device="cpu", dtype="float32", fast=True)
-    assert type(without_gguf.decoders.take(1, 8)) is CapturedStep
+    not_packed = nl.load(tiny_folder, device="cpu", dtype="float32", fast=True)
+    assert type(not_packed.decoders.take(1, 8)) is CapturedStep
     lab = load_fast()
     lab.model.model.layers[1].self_attn.o_proj = torch.nn.Linear(64, 64, bias=False)
     assert type(lab.decoders.take(1, 8)) is CapturedStep

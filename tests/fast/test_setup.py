@@ -53,22 +53,13 @@ def test_the_check_comes_before_weights_are_read(tmp_path):
         nl.load(folder, device="cpu", fast=True)
 
 
-@pytest.mark.parametrize(("dtype", "name"), [(torch.bfloat16, None), (torch.float32, "elsewhere")])
-def test_only_the_default_model_in_float32_has_a_gguf_file(dtype, name, monkeypatch):
-    monkeypatch.setattr(packaged, "gguf", lambda model: pytest.fail("asked for the file"))
-    network = SimpleNamespace(dtype=dtype, name_or_path=name or str(packaged.home(packaged.DEFAULT)))
-    assert setup.gguf_of(network) is None
-
-
-def test_without_the_gguf_file_fast_is_rounded_to_16_bits_and_says_so(monkeypatch):
-    def gguf(model):
-        raise OSError("pip could not download it")
-
-    network = SimpleNamespace(dtype=torch.float32, name_or_path=str(packaged.home(packaged.DEFAULT)))
-    assert setup.gguf_of(network) == packaged.gguf(packaged.DEFAULT)
-    monkeypatch.setattr(packaged, "gguf", gguf)
-    with pytest.warns(UserWarning, match="weights of 16 bits, for pip could not download it"):
-        assert setup.gguf_of(network) is None
+@pytest.mark.parametrize(("dtype", "has"), [(torch.float32, True), (torch.bfloat16, False)])
+def test_only_a_packed_model_in_float32_uses_its_packed_weights(dtype, has, lab, tiny_folder):
+    folder = packaged.folder(packaged.DEFAULT)
+    assert setup.packed_folder(SimpleNamespace(dtype=dtype, name_or_path=str(folder))) == (
+        folder if has else None
+    )
+    assert setup.packed_folder(SimpleNamespace(dtype=dtype, name_or_path=str(tiny_folder))) is None
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,7 +9,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 import nokenlab as nl
-from nokenlab.models.gguf_weights import rotary_order
+from nokenlab.models import gguf_weights
 
 SIZES = {
     "hidden_size": 32,
@@ -106,47 +106,24 @@ def save_tiny(kind: str, folder):
     return folder
 
 
-GGUF_NAMES = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-}
-
-
 @torch.no_grad()
-def save_tiny_gguf(folder):
-    """A tiny Llama and its tokenizer in `folder`, its weights those of `folder`/model.gguf; returns `folder`.
+def save_tiny_packed(folder):
+    """A tiny Llama and its tokenizer in `folder`, with its packed weights; returns `folder`.
 
     Its layers are of 4 bits and its vocabulary of 8, as the default model's.
     """
     sizes = {"hidden_size": 64, "intermediate_size": 96, "head_dim": 16, "tie_word_embeddings": True}
     model = tiny_model("llama", 640, **sizes)
-    config = model.config
     writer = gguf.GGUFWriter(folder / "model.gguf", "llama")
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_eos_token_id(config.eos_token_id)
-    writer.add_array("tokenizer.ggml.tokens", ["a", "b"])
-    names = {"model.embed_tokens": "token_embd", "model.norm": "output_norm"}
-    for layer in range(config.num_hidden_layers):
-        names |= {f"model.layers.{layer}.{name}": f"blk.{layer}.{GGUF_NAMES[name]}" for name in GGUF_NAMES}
-    for name, packed_name in names.items():
-        _pack(writer, packed_name, model.get_submodule(name).weight, config)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, model.config.num_hidden_layers)
+    for name, weight in model.named_parameters():
+        _pack(writer, names.get_name(name, [".weight"]), weight, model.config)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     model.save_pretrained(folder)
+    gguf_weights.save(folder / "model.gguf", folder)
     tiny_tokenizer().save_pretrained(folder)  # without a start token, which all rows would share
     return folder
 
@@ -155,11 +132,13 @@ def _pack(writer, name: str, weight, config) -> None:
     """Add a weight to a GGUF file, and make it what can be read back."""
     if weight.dim() == 1:
         weight.uniform_(0.5, 1.5)
-        writer.add_tensor(f"{name}.weight", weight.numpy())
+        writer.add_tensor(name, weight.numpy())
         return
-    kind = gguf.GGMLQuantizationType.Q8_0 if name == "token_embd" else gguf.GGMLQuantizationType.Q4_1
+    kind = gguf.GGMLQuantizationType.Q8_0 if name == "token_embd.weight" else gguf.GGMLQuantizationType.Q4_1
     packed = gguf.quantize(weight.numpy(), kind)
     weight.copy_(torch.from_numpy(gguf.dequantize(packed, kind)))
-    if name.endswith(("attn_q", "attn_k")):
-        packed = packed[np.argsort(rotary_order(len(weight) // config.head_dim, config.head_dim))]
-    writer.add_tensor(f"{name}.weight", packed, raw_dtype=kind)
+    if name.endswith(("attn_q.weight", "attn_k.weight")):
+        packed = packed[
+            np.argsort(gguf_weights.rotary_order(len(weight) // config.head_dim, config.head_dim))
+        ]
+    writer.add_tensor(name, packed, raw_dtype=kind)

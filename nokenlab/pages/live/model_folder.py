@@ -44,7 +44,7 @@ def folder() -> Path:
 def _make(new: Path) -> None:
     """Write the default model's files into the new folder `new`."""
     print("making the live page's model, once; this takes some seconds", file=sys.stderr, flush=True)
-    lab, model = load(device="cpu", dtype="float32"), gguf_weights.read(packaged.gguf(packaged.DEFAULT))
+    lab, model = load(device="cpu", dtype="float32"), gguf_weights.read(packaged.folder(packaged.DEFAULT))
     new.mkdir()
     matrices = write_weights(new / "weights.data", model.matrices)
     layout = {
