@@ -188,7 +188,7 @@ def _follow(lab: Lab, prompts: Tensor, definition: list[int], logits: Tensor) ->
     def end_where_it_differs(ids: Tensor, scores: Tensor) -> Tensor:
         differs = scores.argmax(-1) != definition[ids.shape[1]]
         ended = scores.clone()
-        ended[:, lab.eos_ids] = torch.inf
+        ended[:, lab.eos_ids] = torch.finfo(scores.dtype).max
         return torch.where(differs[:, None], ended, scores)
 
     columns = {"kept": [], "first": [], "kl": []}
