@@ -45,6 +45,8 @@ class Face {
     el.append(this.buildControls(), ...this.buildPage());
     keepKeys(el);
     model.on("change:views", () => this.showView());
+    model.on("change:way", () => { if (this.view !== model.get("views")[model.get("way")]) this.showView(); });
+    model.on("change:index", () => { if (this.view && Number(this.range.value) !== model.get("index")) this.show(model.get("index")); });
     model.on("change:unequal", () => this.showUnequal());
     model.on("change:progress", () => showProgress(this.progress, model.get("progress")));
     this.showView();
@@ -151,8 +153,8 @@ class Face {
   /** Show the answer at a position of the slider. Needs no kernel. */
   show(index) {
     const { view } = this, plateau = this.plateaus.find(({ end }) => end >= index), p = short(view.p[index]);
-    this.model.set("index", index); // is not saved, as above
     this.range.value = index;
+    this.model.set("index", index); // is not saved, as above
     this.range.setAttribute("aria-valuetext", `p = ${p}, answer ${plateau.letter}: ${plateau.value}`);
     say(this.readout, p);
     this.strip.point(share(view, view.p[index]));

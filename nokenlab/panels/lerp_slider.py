@@ -13,6 +13,7 @@ from nokenlab.panels.panel import Panel, check_prompt, spelled_tokens
 from nokenlab.runs import show
 from nokenlab.spelling import spelled_token
 
+POINTS = 21  # where no answers are given
 MOST_POINTS = 201  # of a finer sweep every second p is shown, or every third, …
 FORK_ROWS = 64  # rows per batch where it is computed at which token the blends part
 
@@ -21,22 +22,27 @@ class LerpSlider(Panel):
     """Slide from one prompt to the other and see what the model says.
 
     `sweep` is from `blends.blend`, `leading` from `blends.leading_along`, both of these prompts; each may
-    have several interpolations, all with the same p. The model runs only when other prompts, or another
-    interpolation, are to be blended, over the same p.
+    have several interpolations, all with the same p. Without them `POINTS` blends are answered. The model
+    runs only then, and when other prompts, or another interpolation, are to be blended, over the same p.
     """
 
     name = "lerp_slider"
+    shared = ("index", "way")
 
     def __init__(
         self,
         lab: Lab,
         prompt_a: str,
         prompt_b: str,
-        sweep: pd.DataFrame,
-        leading: pd.DataFrame,
+        sweep: pd.DataFrame | None = None,
+        leading: pd.DataFrame | None = None,
         max_new_tokens: int = 20,
     ):
         super().__init__(lab)
+        if sweep is None:
+            ends, p = (prompt_a, prompt_b), blends.grid(POINTS)
+            sweep = blends.blend(lab, *ends, p, max_new_tokens=max_new_tokens)
+            leading = blends.leading_along(lab, *ends, p, walk=max_new_tokens - 1)
         self.prompts, self.max_new_tokens = (prompt_a, prompt_b), max_new_tokens
         points = sorted(sweep["p"].unique().tolist())
         self.p = points[:: math.ceil(len(points) / MOST_POINTS)]

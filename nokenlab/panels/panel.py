@@ -14,6 +14,7 @@ from nokenlab.decode.loop import Step
 from nokenlab.errors import cut, short
 from nokenlab.lab import Lab
 from nokenlab.panels import face
+from nokenlab.panels.columns import Columns
 from nokenlab.panels.latest import Latest
 from nokenlab.prompt import NOKEN
 from nokenlab.runs.results import OUTPUT
@@ -27,12 +28,20 @@ class Panel:
 
     A panel has the `name` of its face; `state`, what the face first shows; `still`, the same as HTML without
     scripts; and `receive`, for what the face sends. `self.latest` is the thread for whatever takes time.
+    For a list of labs it is one panel each, in `Columns`, where the entries `shared` of the state are equal.
     """
 
     name: str
+    shared: tuple[str, ...] = ()
+
+    def __new__(cls, lab: Lab | list[Lab], *args, **options):
+        if isinstance(lab, list):
+            return Columns([cls(column, *args, **options) for column in lab])
+        return super().__new__(cls)
 
     def __init__(self, lab: Lab):
         self.lab = lab
+        self.beside = [self]  # the panels of all columns
         self.latest = Latest(self.fail)
         self.face = None  # once the panel is shown
         self.note = {"text": "", "wrong": False}
@@ -49,6 +58,11 @@ class Panel:
         """A message of the face; one that is nothing else is its Stop."""
         self.stop()
 
+    def hear(self, content: dict) -> None:
+        """A message of the face, which the panels of all columns receive."""
+        for panel in self.beside:
+            panel.receive(content)
+
     def begin(self) -> None:
         """Called once the face is there."""
 
@@ -56,19 +70,24 @@ class Panel:
     def widget(self):
         """The live face."""
         self.face = face.live(self.name, **self.state(), note=self.note, progress=[0, 0])
-        self.face.on_msg(lambda widget, content, buffers: self.receive(content))
+        self.face.on_msg(lambda widget, content, buffers: self.hear(content))
         self.begin()
         return self.face
 
     def twin(self) -> str:
         """The panel as it stands, as HTML."""
-        return face.page(self.name, self.still(), **self.state())
+        return face.page(self.name, self.still(), **self.state(), shared=self.shared)
+
+    @property
+    def in_run(self) -> bool:
+        """Whether this is a run, where nobody will move a widget."""
+        return bool(os.environ.get(OUTPUT))
 
     def outputs(self) -> list[dict]:
         """What the cell shows: the live face, and the twin, hidden beside it; in a run the twin alone."""
         plain = {"text/plain": type(self).__name__}
         twin = plain | {"text/html": self.twin()}
-        if os.environ.get(OUTPUT):  # a run: nobody will move a widget
+        if self.in_run:
             return [twin]
         view, _ = self.widget._repr_mimebundle_()
         return [view | plain | {"text/html": ""}, twin]

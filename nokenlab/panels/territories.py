@@ -6,6 +6,8 @@ from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from nokenlab import measures
 from nokenlab.answers import territory_map
@@ -17,13 +19,16 @@ from nokenlab.prompt import NOKEN, fill
 from nokenlab.runs import show
 from nokenlab.spelling import spelled, spelled_token
 
+CELLS = 19  # of each side of a map that is not given
 SHOWN = 12  # territories in the table without scripts
 
 
 class Territories(Panel):
     """Drag a noken over a map of answers, and change the corners.
 
-    `table` is from `territory_map.territory_map` of this prompt and plane, with answers of `max_new_tokens`.
+    `table` is from `territory_map.territory_map` of this prompt and plane, with answers of `max_new_tokens`;
+    without it a map of `CELLS` is answered. `plane` may be three words. In columns the noken has the same
+    weights of the corners in all.
     `near` tokens that lie near the plane are dots on the map. Only exact texts and other corners need a
     kernel. Raises ValueError for a table of another plane, and for a prompt without one <noken>.
     """
@@ -34,17 +39,21 @@ class Territories(Panel):
         self,
         lab: Lab,
         prompt: str,
-        plane: Plane,
-        table: pd.DataFrame,
+        plane: Plane | list[str],
+        table: pd.DataFrame | None = None,
         max_new_tokens: int = 12,
         near: int = 1000,
     ):
         super().__init__(lab)
         check_prompt(lab, prompt)
         check_one_noken(prompt)
+        plane = plane if isinstance(plane, Plane) else plane_through(lab, plane)
+        if table is None:
+            table = territory_map.territory_map(lab, prompt, plane, CELLS, max_new_tokens, progress=False)
         check_map(plane, table)
         self.prompt, self.plane, self.table = prompt, plane, table
         self.max_new_tokens, self.near = max_new_tokens, near
+        self.follows = False  # while another column moves the noken
 
     @cached_property
     def view(self) -> dict:
@@ -59,9 +68,22 @@ class Territories(Panel):
         return still(self.prompt, self.table)
 
     def begin(self) -> None:
-        self.face.observe(
-            lambda change: self.latest.ask(partial(self._exact, *change["new"]), "exact"), "place"
-        )
+        self.face.observe(lambda change: self._moved(*change["new"]), "place")
+
+    def _moved(self, x: float, y: float) -> None:
+        """Answer the point where the noken is now, and move it in the other columns."""
+        self.latest.ask(partial(self._exact, x, y), "exact")
+        if not self.follows:
+            for panel in self.beside:
+                if panel is not self:
+                    panel.follow(self.plane.weights(x, y)[0])
+
+    def follow(self, weights: Tensor) -> None:
+        """Move the noken to where the corners have these weights (3,), or as near as the map goes."""
+        corners = torch.tensor([[corner.x, corner.y] for corner in self.plane.corners])
+        reach, self.follows = float(self.table["x"].max()), True
+        self.face.place = (weights @ corners).clamp(-reach, reach).tolist()
+        self.follows = False
 
     def receive(self, content: dict) -> None:
         if "corners" in content:
