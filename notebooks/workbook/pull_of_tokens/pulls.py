@@ -2,7 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.special import expit, logit
+
+from workbook import scale
 
 FIT, HELD = "fit", "held out"
 BY = ("pulls", "outputs mixed", "norm ratio", "shuffled words", "slerp", "traits")
@@ -28,11 +31,13 @@ def predictions(table: pd.DataFrame, traits: pd.DataFrame, seed: int = 0) -> pd.
     `table` is one of `tipping_points`, in one prompt. by: "pulls" (s_a - s_b, fitted on half of the pairs);
     "outputs mixed", "norm ratio" (where log-linear outputs tip, and |a| / (|a| + |b|), each times one number
     fitted on the same half); "shuffled words" (pulls fitted when pairs have other pairs' words); "slerp"
-    (pulls fitted to where the arc tips); "traits" (norm, gain and rank, fitted on the pairs of half of the
-    words, for pairs of the other half alone). Columns: prompt, a, b, fold ("fit", "held out"), by, y (logit
-    of p_star), predicted (NaN for traits where a pair has a word of each half).
+    (pulls fitted to where the arc tips); "traits" (gain, rank and, unless all are alike, norm, fitted on the
+    pairs of half of the words, for pairs of the other half alone). Columns: prompt, a, b, fold ("fit", "held
+    out"), by, y (logit of p_star), predicted (NaN for traits where a pair has a word of each half).
     """
     a, b, fit = _indices(table, traits, seed)
+    norms_alike = scale.alike(torch.tensor(np.exp(traits["norm"].to_numpy())))
+    names = ["gain", "rank"] if norms_alike else ["norm", "gain", "rank"]
     y, norm = logit(table["p_star"].to_numpy()), traits["norm"].to_numpy()
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(fit.sum())
@@ -47,7 +52,7 @@ def predictions(table: pd.DataFrame, traits: pd.DataFrame, seed: int = 0) -> pd.
         "norm ratio": _scaled(norm[a] - norm[b], y, fit),
         "shuffled words": from_pulls(y, shuffled),
         "slerp": from_pulls(logit(table["slerp_p"].to_numpy())),
-        "traits": _from_traits(traits[["norm", "gain", "rank"]].to_numpy(), a, b, y, rng),
+        "traits": _from_traits(traits[names].to_numpy(), a, b, y, rng),
     }
     pairs = table[["prompt", "a", "b"]].assign(fold=np.where(fit, FIT, HELD), y=y)
     return pd.concat([pairs.assign(by=by, predicted=predicted[by]) for by in BY], ignore_index=True)
