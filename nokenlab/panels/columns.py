@@ -35,7 +35,7 @@ class Columns:
             for panel in self.panels
         )
         grid = "display:grid;grid-auto-flow:column;grid-auto-columns:minmax(0,1fr);gap:24px"
-        return f'<div class="nk-beside" style="{grid}">{columns}</div>'
+        return f'<div class="nk-page nk-beside"><div style="{grid}">{columns}</div></div>'
 
     def _ipython_display_(self) -> None:
         plain, twin = {"text/plain": "Columns"}, {"text/html": self.twin()}
