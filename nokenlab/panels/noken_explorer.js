@@ -84,11 +84,12 @@ class Face {
   showChoice() {
     const { prompt, position, seed, scale, size } = this.model.get("choice");
     const [errors, kinds, tokens] = ["errors", "kinds", "tokens"].map((key) => this.model.get(key));
-    if (!errors.prompt) this.prompt.value = prompt;
-    if (!errors.seed) this.seed.value = seed;
+    const typed = document.activeElement; // what is being typed stays
+    if (!errors.prompt && typed !== this.prompt) this.prompt.value = prompt;
+    if (!errors.seed && typed !== this.seed) this.seed.value = seed;
     this.scale.value = scale;
     this.size.range.disabled = !kinds.find(({ value }) => value === scale).sized;
-    if (document.activeElement !== this.size.range) this.size.range.value = 10 * size;
+    if (typed !== this.size.range) this.size.range.value = 10 * size;
     say(this.size.readout, String(size));
     fillChips(this.chips, tokens.map((token, i) => tokenChip(token, i, { selected: i === position, noken: i === position })));
   }
