@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 
 from nokenlab.models import integrity
 
-FULL = 1_000_000  # bytes that are free; with fewer it was the disk that failed
+FULL = "No space left"  # as systems and libraries begin it
 
 
 def cache_folder() -> Path:
@@ -55,11 +55,11 @@ def _make(folder: Path, make: Callable[[Path], None]) -> None:
         integrity.write_manifest(work / "new")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(work / "new", folder)
-    except Exception as error:  # of libraries, which name a full disk in their own ways
-        if shutil.disk_usage(work).free < FULL:
-            raise OSError(
-                f"the disk of the model cache {folder.parent} is full; make room, or set NOKENLAB_CACHE"
-            ) from error
-        raise
+    except Exception as error:  # of a library's own kind
+        if FULL not in str(error):
+            raise
+        raise OSError(
+            f"{FULL} for the model cache {folder.parent}; make room, or set NOKENLAB_CACHE"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

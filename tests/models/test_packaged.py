@@ -178,6 +178,19 @@ def test_a_wrong_hash_is_refused_and_leaves_nothing(index):
     assert kept(index) == [f"halves-terms-{SHORT}"]
 
 
+def test_a_disk_that_ends_is_named_and_nothing_is_left(index, monkeypatch):
+    def save(gguf, target, *options):
+        target.mkdir()
+        raise RuntimeError("I/O error: No space left on device (os error 28)")  # as safetensors has it
+
+    monkeypatch.setattr(gguf_files, "convert", save)
+    with pytest.raises(
+        OSError, match=r"^No space left for the model cache .*; make room, or set NOKENLAB_CACHE"
+    ):
+        default()
+    assert kept(index) == [f"a-{SHORT}"]
+
+
 def test_parts_that_do_not_make_the_file_are_refused(index):
     halves = packaged.MODELS["halves"]
     with pytest.raises(ValueError, match=r"b\.gguf has SHA-256 .*, not the pinned"):
