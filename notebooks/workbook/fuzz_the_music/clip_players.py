@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from IPython.display import HTML, Audio
-from nokenlab.music.sound import wav
 from torch import Tensor
 
 from nokenlab.panels import face
+from workbook.fuzz_the_music.sound import wav
 
 SLIDER = str(Path(__file__).with_name("clip_slider"))
 
