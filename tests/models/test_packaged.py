@@ -157,10 +157,12 @@ def test_terms_are_named_and_must_be_accepted_before_the_model_is_fetched(index,
     assert main(["run", "01", "--model", "halves"]) == 2
     assert not index.with_name("cache").exists()
     assert main(["fetch", "halves"]) == 2
-    *_, line = capsys.readouterr().err.splitlines()
+    *_, where, line = capsys.readouterr().err.splitlines()
     copy = index.with_name("cache") / f"halves-terms-{SHORT}" / "TERMS.html"
+    assert where == f"halves: a copy of the Terms of the House is {copy}"
     assert line == (
-        f"nokenlab: halves comes under the Terms of the House; --accept-terms accepts them; a copy is {copy}"
+        "nokenlab: halves comes under the Terms of the House; read the copy above; "
+        "--accept-terms accepts them"
     )
     assert copy.read_text() == "be kind" and kept(index) == [f"halves-terms-{SHORT}"]
     monkeypatch.setenv("NOKENLAB_ACCEPT_TERMS", "house")
