@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from nokenlab.models import integrity
@@ -25,15 +26,26 @@ def make_once(folder: Path, make: Callable[[Path], None], hashes: bool = False) 
     """Returns `folder`; unless it is there and valid, `make(new)` makes the folder `new`, which becomes it.
 
     A damaged folder is made again; `hashes` as in `integrity.is_valid`. Files that `make` puts beside `new`
-    are removed. Of several processes one makes it and the others wait. OSError if it cannot be written.
+    are removed. Of several processes one makes it, and the others say that they wait. OSError if it cannot be
+    written.
     """
     if integrity.is_valid(folder, hashes):
         return folder
     _check_writable(folder.parent)
-    with FileLock(f"{folder}.lock"):
+    with _locked(folder):
         if not integrity.is_valid(folder, hashes):  # another process may just have made it
             _make(folder, make)
     return folder
+
+
+def _locked(folder: Path):
+    """The lock of a folder, acquired; a line says so where another process has to be waited for."""
+    lock = FileLock(f"{folder}.lock")
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        print(f"{folder.name}: another process is making it; waiting", file=sys.stderr, flush=True)
+        return lock.acquire()
 
 
 def _check_writable(parent: Path) -> None:

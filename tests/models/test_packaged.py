@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
+from helpers.sweeps import wait_for
 from safetensors import safe_open
 
 import nokenlab as nl
@@ -138,11 +140,19 @@ def test_what_a_killed_process_left_is_cleared_away(index):
     assert not stale.exists()
 
 
-def test_processes_that_come_at_once_make_it_once(index):
-    context = multiprocessing.get_context("fork")
+def test_processes_that_come_at_once_make_it_once_and_say_that_they_wait(index, capfd):
+    index.with_name("cache").mkdir()
+    context, errors = multiprocessing.get_context("fork"), []
     workers = [context.Process(target=default) for _ in range(4)]
-    for worker in workers:
-        worker.start()
+
+    def waiting() -> int:
+        errors.append(capfd.readouterr().err)
+        return "".join(errors).count(f"Small-{SHORT}: another process is making it; waiting\n")
+
+    with FileLock(f"{packaged.home(packaged.DEFAULT)}.lock"):
+        for worker in workers:
+            worker.start()
+        wait_for(lambda: waiting() == 4)
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0] * 4

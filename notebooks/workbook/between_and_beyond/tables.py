@@ -95,22 +95,27 @@ def _along(
     c = lab.space.centroid.cpu()
     vectors = torch.cat([between(*ends, p, name, c) for name in interpolations])  # (rows, width)
     logits = lab.logits(fill(lab, prompt, torch.cat([ends, vectors])))
-    at_a, at_b, along = logits[0], logits[1], logits[2:]
-    along = torch.cat([along, *(MIXED[name](at_a, at_b, p) for name in mixtures)])
-    kl_a, kl_b = kl(along, at_a), kl(along, at_b)
-    no_vector = [None] * (len(along) - len(vectors))
+    at_a, at_b = logits[:2]
+
+    def measured(
+        along: Tensor,
+    ) -> pd.DataFrame:  # in parts: logits take a megabyte a row where tokens are many
+        kl_a, kl_b = kl(along, at_a), kl(along, at_b)
+        to_b = kl_a / (kl_a + kl_b).clamp_min(1e-9)
+        columns = {"kl_a": kl_a.tolist(), "kl_b": kl_b.tolist(), "to_b": to_b.tolist()}
+        return pd.DataFrame(next_token(lab, along) | columns)
+
+    parts = [measured(along) for along in logits[2:].split(len(p))]
+    parts += [measured(MIXED[name](at_a, at_b, p)) for name in mixtures]
+    no_vector = [None] * (len(p) * len(mixtures))
     columns = {
         "way": [name for name in (*interpolations, *mixtures) for _ in p],
-        "p": p * (len(along) // len(p)),
+        "p": p * len(parts),
         "norm": vectors.norm(dim=-1).tolist() + no_vector,
         "distance": (vectors - c).norm(dim=-1).tolist() + no_vector,
         "nearest": lab.space.nearest(vectors, k=1)["token"].tolist() + no_vector,
-        **next_token(lab, along),
-        "kl_a": kl_a.tolist(),
-        "kl_b": kl_b.tolist(),
-        "to_b": (kl_a / (kl_a + kl_b).clamp_min(1e-9)).tolist(),
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns).join(pd.concat(parts, ignore_index=True))
 
 
 def turns(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from workbook.claims.statistics import wilson
 from workbook.embeddings.tables import lengths
 
 # The first two ask for words with a space in front, the others for words without. They were chosen by how
-# many random tokens of that kind are repeated.
+# many random tokens of that kind the default model repeats.
 REPEAT = (
     f"Repeat: apple, apple\nRepeat: river, river\nRepeat: green, green\nRepeat:{NOKEN},",
     f"Echo: apple -> apple\nEcho: river -> river\nEcho: green -> green\nEcho:{NOKEN} ->",

@@ -22,9 +22,10 @@ def precision_lines(precision: pd.DataFrame) -> Figure:
     """The share of the first tokens by the indicator that is verified, from a `precision` table."""
     fig, ax = figure(9, 4)
     for i, (of, rows) in enumerate(precision.groupby("of", sort=False)):
-        for name, line, below in (("weak", "-", "below 0.1"), ("strong", "--", "below 0.001")):
-            label = f"{of}, probability {below}"
-            ax.plot(rows["rank"], rows[name], line, color=OKABE_ITO[[5, 0][i]], label=label, linewidth=2)
+        wide, thin = {"linewidth": 6, "alpha": 0.35}, {"linewidth": 1.5}  # both are seen where they coincide
+        for name, look, below in (("weak", wide, "below 0.1"), ("strong", thin, "below 0.001")):
+            look |= {"color": OKABE_ITO[[5, 0][i]], "label": f"{of}, probability {below}"}
+            ax.plot(rows["rank"], rows[name], **look)
     ax.set(xscale="log", ylim=(-0.03, 1.03), xlabel="the first so many by the indicator")
     ax.set(ylabel="share verified", title="How precise is the indicator?")
     ax.legend(fontsize=9)

@@ -14,6 +14,7 @@ from workbook.style import MARKERS, figure, legend_outside, reach, shown
 
 COLOURS = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]  # words black
 NOISE = "noise"
+NAME = (0.12, 0.05)  # width and height of a name at a dot, as shares of what the dots span
 BORNE = {
     "half": "noise that leaves half\nof the definitions",
     "moved": f"noise that makes\n{BITS:g} bit of KL",
@@ -138,16 +139,20 @@ def _measured(values: pd.Series) -> pd.Series:
 
 
 def _names(ax: Axes, x: pd.Series, y: pd.Series, names: pd.Series) -> None:
-    """A name at each dot, above or below it: on the side away from the nearest other dot."""
+    """A name at each dot, above or below it: away from the nearest other dot, and not over another name."""
     look = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
     at = np.stack([x, np.log(y)], axis=-1)  # (words, 2)
     at = at / np.maximum(np.ptp(at, axis=0), 1e-9) if len(at) else at
-    for i, (across, height, name) in enumerate(zip(x, y, names, strict=True)):
+    before, below = None, np.zeros(len(at), bool)
+    for i in np.argsort(at[:, 0], kind="stable"):
         distances = np.linalg.norm(at - at[i], axis=-1)
         distances[i] = np.inf
-        below = at[i, 1] < at[distances.argmin(), 1] and height > ax.get_ylim()[0]
-        note = ax.annotate(shown(name), (across, height), (0, -12 if below else 6), **look)
+        below[i] = at[i, 1] < at[distances.argmin(), 1] and y.iloc[i] > ax.get_ylim()[0]
+        if before is not None and (abs(at[i] - at[before]) < NAME).all():
+            below[i] = not below[before]
+        note = ax.annotate(shown(names.iloc[i]), (x.iloc[i], y.iloc[i]), (0, -12 if below[i] else 6), **look)
         note.set_in_layout(False)
+        before = i
 
 
 def _noise_axis(ax: Axes, axis: str, magnitudes: list[float] | pd.Series) -> None:

@@ -41,6 +41,12 @@ def test_dots_with_their_names_and_hollow_signs_for_what_is_off_the_scale():
     }
 
 
+def test_names_of_neighbours_at_one_height_are_on_both_sides_of_it():
+    words = SUBJECTS.iloc[[0, 0, 0, 2]].assign(nearest=[1, 1.1, 3, 2])
+    sides = [text.get_position()[1] > 0 for text in half_dots(words, NOISE).axes[0].texts]
+    assert sorted(sides[:2]) == [False, True]
+
+
 def test_without_words_the_axes_for_them_are_empty():
     fig = half_dots(SUBJECTS[SUBJECTS["family"] != "word"], NOISE)
     fig.canvas.draw()
