@@ -1,14 +1,15 @@
 # Every command sets up what it needs; the second time it starts at once.
 PYTHON ?= python3
-RESULTS ?= results
+RESULTS ?= results/mine# git ignores it; RESULTS=results renews what the repository shows
 BIN := .venv/bin
 OLDEST := $(shell sed -n 's/.*"transformers>=\(.*\)",.*/\1/p' pyproject.toml)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every start would compile all that it imports once more
 
-.PHONY: help run site test oldest lab bench setup clean
+.PHONY: help run site live test oldest lab bench setup clean
 help:
 	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
 	@echo "make site   what make run wrote as a folder of pages, site/index.html"
+	@echo "make live   the same with the page that has the model in it, served here; requires npm once"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
 	@echo "make oldest tests of the helper with transformers $(OLDEST), the oldest that pyproject.toml allows"
@@ -18,9 +19,19 @@ help:
 run: setup
 	@$(BIN)/nokenlab fetch
 	@$(BIN)/nokenlab run --results "$(RESULTS)"
+	@echo "What to look at:"
+	@echo "  $(RESULTS)/README.md   what each notebook shows: its best figure, its tables"
+	@echo "  results/findings.md   which claims hold, over many runs, with intervals"
+	@echo "  site/index.html       the notebooks as pages with sliders, once 'make site' has written them"
+	@echo "and 'make lab' opens the notebooks: change a word and run a cell again."
 
 site: setup
 	@$(BIN)/nokenlab site --results "$(RESULTS)"
+
+live: setup
+	@$(BIN)/nokenlab site --live --results "$(RESULTS)"
+	@echo "look at http://localhost:8000/live/ until Ctrl-C"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000 2>/dev/null
 
 lab: setup
 	@$(BIN)/nokenlab fetch

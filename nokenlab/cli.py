@@ -9,16 +9,23 @@ from itertools import islice
 from pathlib import Path
 
 import nokenlab
-from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, first_line, short
+from nokenlab.errors import LONGEST, BadInput, RunFailed, RunLost, cut, did_you_mean, first_line, short
 from nokenlab.runs import notebooks
 from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import read
-from nokenlab.runs.provenance import changed_runs
+from nokenlab.runs.provenance import changed_runs, executed_copy
+
+COMMANDS = ("list", "run", "sweep", "findings", "export", "site", "fetch")
+MINE = Path("results", "mine")  # git ignores it; `--results results` renews what the repository shows
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 when all went well, 1 when something failed, 2 for bad input, 130 after Ctrl-C."""
-    args = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    words = _joined(sys.argv[1:] if argv is None else argv)
+    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+        _say([f"no command {short(words[0])}{did_you_mean(words[0], COMMANDS)}"])
+        return 2
+    args = _parser().parse_args(words)
     try:
         code = args.do(args)
         sys.stdout.flush()
@@ -43,9 +50,9 @@ def _complain(error: Exception) -> int:
     return 2 if isinstance(error, BadInput) else 1
 
 
-def _say(lines: list[str]) -> None:
+def _say(lines: list[str], begin: str = "nokenlab") -> None:
     for line in lines:
-        print(cut(f"nokenlab: {line}", LONGEST), file=sys.stderr)
+        print(cut(f"{begin}: {line}", LONGEST), file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,8 +65,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="nokenlab", description="A notebook workbook for nokens.")
     parser.add_argument("--version", action="version", version=f"nokenlab {nokenlab.__version__}")
-    names = "list | run | sweep | findings | export | site | fetch"
-    commands = parser.add_subparsers(required=True, metavar=names)
+    commands = parser.add_subparsers(required=True, metavar=" | ".join(COMMANDS))
 
     def command(name: str, do: Callable, about: str, results: bool = False) -> Callable:
         """Add a command; returns the function that adds its arguments."""
@@ -67,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         parser.set_defaults(do=do)
         parser.add_argument("--traceback", action="store_true", help="show where an error comes from")
         if results:
-            folder = {"default": "results", "metavar": "DIR", "type": _folder}
-            parser.add_argument("--results", **folder, help="folder of the results (results)")
+            folder = {"default": MINE, "metavar": "DIR", "type": _folder}
+            parser.add_argument("--results", **folder, help=f"folder of the results ({MINE})")
         return parser.add_argument
 
     command("list", _list, "the notebooks and their parameters")
@@ -79,8 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-p", "--parameter", **pair, help="a parameter and its value as YAML, for all notebooks that have it")
     several = "the same as -p model ID; given twice, each model has a folder, and one page shows both"
     add("--model", metavar="ID", action="append", default=[], help=several)
-    at_once = "notebooks at a time; by default as cores and free memory allow, 1 with --model"
-    add("--workers", type=_count, metavar="N", help=at_once)
+    add("--workers", type=_count, metavar="N", help="notebooks at a time (as memory allows; 1 with --model)")
 
     add = command("sweep", _sweep, "run one notebook with many parameters", results=True)
     add("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
@@ -93,7 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--plain", action="store_true", help="start a new Python for each run; slower")
 
     add = command("export", _export, "a notebook as one page, with its sliders")
-    add("notebook", metavar="NOTEBOOK", help="is run first if it has no outputs")
+    add(
+        "notebook",
+        metavar="NOTEBOOK",
+        help="runs first if nothing shows its outputs",
+    )
     add("page", metavar="FILE.html", type=Path, help="works without Python and without a network")
 
     add = command("site", _site, "the workbook as pages, with its sliders", results=True)
@@ -147,47 +156,35 @@ def _run(args) -> int:
     chosen = list(dict.fromkeys(map(notebooks.find, args.notebooks))) or notebooks.numbered()
     if not chosen:
         raise BadInput("no notebooks here; give the path of one")
-    folders = _model_folders(args.results, args.model)
-    plans = {
-        folder: many_runs.make_plan(chosen, args.pairs + ([] if model is None else [f"model={model}"]))
-        for folder, model in folders.items()
-    }
-    for folder in folders:
+    plans = many_runs.make_plans(chosen, args.pairs, args.results, args.model)
+    for folder in plans:
         check_index(folder)
         for notebook in chosen:
             notebook_run.prepare(folder / notebook.stem)
     codes = [_run_into(folder, plan, args.workers) for folder, plan in plans.items()]
-    if len(folders) > 1:
+    if len(plans) > 1:
         from nokenlab.pages.side_by_side import write_side_by_side  # nbconvert comes with it
 
-        print(f"side by side: {write_side_by_side(args.results, [folder.name for folder in folders])}")
+        print(f"side by side: {write_side_by_side(args.results, [folder.name for folder in plans])}")
     return max(codes)
-
-
-def _model_folders(results: Path, models: list[str]) -> dict[Path, str | None]:
-    """The folder of the results of each model: `results` itself for none or one, else one there for each."""
-    if len(models) < 2:
-        return {results: models[0] if models else None}
-    folders = {results / Path(model).resolve().name: model for model in models}
-    if len(folders) < len(models):
-        raise BadInput(f"two of the models have one name, and would share a folder: {short(models)}")
-    return folders
 
 
 def _run_into(results: Path, plan: dict[Path, dict], workers: int | None) -> int:
     """Run the notebooks of a plan into `results`: 0 when all ran."""
+    from tqdm import tqdm
+
     from nokenlab.pages.results_page import write_index
     from nokenlab.runs import machine, many_runs
 
     workers = workers or machine.workers_here(plan)
     print(machine.in_words(plan, workers), flush=True)
-    done = []
-    try:
-        for notebook in many_runs.run_many(plan, results.resolve(), workers, _complain):
-            done.append(notebook)
-    finally:  # also after Ctrl-C
-        page = write_index(results) if done else None
-    if page:
+    done, first = [], set(list(plan)[: many_runs.FIRST])
+    for notebook in many_runs.run_many(plan, results.resolve(), workers, _complain):
+        done.append(notebook)
+        page = write_index(results)
+        if notebook in first and first <= set(done) and len(done) < len(plan):
+            tqdm.write(f"the first {len(first)} ran; look at {page} meanwhile")
+    if done:
         _say(changed_runs(results))
         print(f"{len(done)} of {len(plan)} notebooks ran; look at {page}")
     return 0 if len(done) == len(plan) else 1
@@ -217,7 +214,10 @@ def _sweep(args) -> int:
 def _export(args) -> int:
     from nokenlab.pages.export import export_page  # nbconvert comes with it
 
-    print(export_page(notebooks.find(args.notebook), args.page))
+    notebook = notebooks.find(args.notebook)
+    if executed := executed_copy(notebook, MINE):
+        _say([f"as it ran into {executed.parent}; `nokenlab run {notebook.stem}` runs it again"], "note")
+    print(export_page(executed or notebook, args.page))
     return 0
 
 
@@ -230,9 +230,8 @@ def _site(args) -> int:
 
     index, remarks = site.write_site(args.folder, args.results, write_live)
     if args.live:
-        server = f"`python -m http.server -d {args.folder}`"
-        remarks.append(f"the live page requires a web server: {server}, then /live/ there")
-    _say(changed_runs(args.results) + remarks)
+        remarks.append(f"live page: `python -m http.server -d {args.folder}`, then localhost:8000/live")
+    _say(changed_runs(args.results) + remarks, "note")
     print(index)
     return 0
 

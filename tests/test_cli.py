@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 import nokenlab
 from nokenlab.cli import main
 from nokenlab.runs import many_runs, notebooks
+from nokenlab.runs.provenance import executed_copy
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def runs(monkeypatch):
 
     def run_many(plan, results, workers, complain):
         made.extend((notebook.stem, parameters) for notebook, parameters in plan.items())
-        results.mkdir(exist_ok=True)
+        results.mkdir(parents=True, exist_ok=True)
         return list(plan)
 
     monkeypatch.setattr(many_runs, "run_many", run_many)
@@ -77,7 +79,7 @@ def test_all_notebooks_if_none_is_named(place, runs):
 def test_each_of_several_models_has_a_folder_and_one_page_shows_them(place, runs, capsys):
     assert main(["run", "02", "--model", "default", "--model", "some/other"]) == 0
     assert [parameters["model"] for _, parameters in runs] == ["default", "some/other"]
-    assert sorted(path.name for path in (place / "results").iterdir()) == [
+    assert sorted(path.name for path in (place / "results" / "mine").iterdir()) == [
         "default",
         "other",
         "side-by-side.html",
@@ -144,6 +146,26 @@ def test_no_notebooks(tmp_path, monkeypatch, capsys):
     assert "no notebooks here" in capsys.readouterr().err
 
 
+def test_an_unknown_command_has_a_hint_and_long_lists_are_not_cut(place, capsys):
+    assert main(["exprot", "01", "x.html"]) == 2
+    assert "no command 'exprot'; did you mean 'export'? there are: list, run" in capsys.readouterr().err
+    for number in range(3, 18):
+        notebook(place / "notebooks", f"{number:02}-notebook", "1")
+    assert main(["export", "99", "x.html"]) == 2
+    assert capsys.readouterr().err == "nokenlab: no notebook '99'; `nokenlab list` shows all 17\n"
+
+
+def test_what_can_be_read_is_told_while_the_rest_runs(place, runs, monkeypatch, capsys):
+    monkeypatch.setattr(many_runs, "FIRST", 1)
+    assert main(["run"]) == 0
+    page = Path("results", "mine", "README.md")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"the first 1 ran; look at {page} meanwhile",
+        f"2 of 2 notebooks ran; look at {page}",
+    ]
+    assert page.is_file()
+
+
 def test_bad_usage_exits_with_2():
     for words in (["bogus"], [], ["run", "--bogus"], ["run", "--results", ""]):
         assert exit_code(*words) == 2
@@ -159,8 +181,7 @@ def test_one_failing_notebook_does_not_stop_the_others(place, capsys):
     assert begin.startswith("notebooks: 2, at a time: ") and "threads of each: " in begin
     assert end == "1 of 2 notebooks ran; look at out/README.md"
     assert names(place / "out") == ["01-one", "README.md"]
-    page = (place / "out" / "README.md").read_text()
-    assert "nokenlab run 01-one\n" in page and r"| 1 | a \| b | 0.333333 | &lt;script&gt;" in page
+    assert "nokenlab run 01-one\n" in (place / "out" / "README.md").read_text()
 
 
 def test_traceback_is_for_developers(place, capsys, monkeypatch):
@@ -201,3 +222,14 @@ def test_export(tmp_path, capsys):
     assert main(["export", str(source), str(tmp_path / "page.txt")]) == 2
     assert main(["export", str(source), str(tmp_path / "no" / "page.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_export_takes_what_ran_while_it_is_of_the_same_notebook(place, capsys, monkeypatch):
+    assert main(["run", "01"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("nokenlab.pages.export.run_notebook", lambda *_: pytest.fail("it ran again"))
+        assert main(["export", "01", "page.html"]) == 0
+    assert "0.333333" in Path("page.html").read_text()
+    assert "note: as it ran into results/mine/01-one; `nokenlab run 01-one` runs" in capsys.readouterr().err
+    source = notebook(place / "notebooks", "01-one", "print(6 * 7)")
+    assert executed_copy(source, Path("results", "mine")) is None

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import nbformat
 from jinja2 import Environment, FileSystemLoader, pass_context
@@ -23,10 +24,17 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 NewAddress = Callable[[str], str | None]  # of a link; None: only the text of the link is shown
 
 
+def leads_outside(link: str) -> bool:
+    """Whether a link leads to another site, or within its own page."""
+    url = urlsplit(link)
+    return url.scheme in ("http", "https", "mailto") or not (url.scheme or url.netloc or url.path)
+
+
 def export_page(notebook: Path, page: Path) -> Path:
     """Write a notebook as the HTML file `page` and return its path. One without outputs is run first.
 
-    Raises BadInput where `page` cannot be written, and RunFailed as `run_notebook` does.
+    Links to files become text: those who get the page do not have them. Raises BadInput where `page` cannot
+    be written, and RunFailed as `run_notebook` does.
     """
     page = Path(page).resolve()
     _check_page(page)
@@ -36,7 +44,7 @@ def export_page(notebook: Path, page: Path) -> Path:
         with tempfile.TemporaryDirectory() as folder:
             run_notebook(notebook, {}, Path(folder) / notebook.stem)
             nb = nbformat.read(Path(folder) / notebook.stem / notebook.name, as_version=4)
-    body = notebook_html(nb, Path(notebook).parent)
+    body = notebook_html(nb, Path(notebook).parent, lambda link: link if leads_outside(link) else None)
     write_atomically(page, page_html(notebook.stem, body).encode())
     return page
 

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from nokenlab.pages.export import NewAddress
+from nokenlab.pages.export import NewAddress, leads_outside
 
 TEXT = {".yaml", ".yml", ".py", ".md", ".txt", ".toml"}  # shown as pages; other files are copied
 
@@ -34,8 +34,8 @@ class Links:
 
     def _address(self, page: str, folder: Path, link: str) -> str | None:
         url = urlsplit(link)
-        if url.scheme in ("http", "https", "mailto") or not (url.scheme or url.netloc or url.path):
-            return link  # to another site, or within the page
+        if leads_outside(link):
+            return link
         address = None
         if not (url.scheme or url.netloc):
             address = self._file_address((folder / unquote(url.path)).resolve())

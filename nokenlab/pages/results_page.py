@@ -1,24 +1,27 @@
-"""README.md of a results folder: the first rows of every table and every figure of the runs in it."""
+"""README.md of a results folder: the findings, then a sentence, a figure and links for each run in it."""
 
-import csv
 import html
 import json
+import os
 import re
 import unicodedata
 from pathlib import Path
 from urllib.parse import quote
 
-from nokenlab.errors import BadInput
+from nokenlab.errors import BadInput, cut
+from nokenlab.runs import notebooks
 from nokenlab.runs.files import reporting_damage, write_atomically
 from nokenlab.runs.provenance import RUN_JSON, changed_files
 
 WRITTEN_BY = "<!-- Written by `nokenlab run`"
 NOTICE = f"{WRITTEN_BY}, which overwrites changes that are made here. -->"
-INTRO = (
-    "What the notebooks wrote: the first rows of every table, and every figure. "
-    "The command below a title runs that notebook again."
-)
-ROWS, WIDTH = 8, 80  # of a table: its first rows; characters of a cell
+DOCUMENTS = {  # of the results: their titles, what they tell, and the commands that write them
+    "findings.md": ("Findings", "each claim with its verdict and its numbers", "nokenlab findings"),
+    "bench/README.md": ("Bench", "how fast nokens are answered, beside others", "make bench"),
+}
+COVER = "cover"  # the tag of the cell whose figure stands for its notebook
+FIGURE = re.compile(r"""figure\(.*["']([A-Za-z0-9_-]+)["']\)""")  # the name that a cell gives to its figure
+WIDTH = 80  # characters of a cell of a table
 
 
 def check_index(results: Path) -> None:
@@ -34,61 +37,71 @@ def write_index(results: Path) -> Path:
     Raises BadInput for a damaged file of a run.
     """
     results = Path(results)
-    records = {path.parent: _record(path) for path in sorted(results.glob(f"[!.]*/{RUN_JSON}"))}
-    contents = [f"- [{escape(record['title'])}](#{quote(folder.name)})" for folder, record in records.items()]
-    sections = [_section(folder, record) for folder, record in records.items()]
+    parts = [NOTICE, "# Results"]
+    for name, path in documents(results).items():
+        address = quote(Path(os.path.relpath(path, results)).as_posix())
+        title, about, _ = DOCUMENTS[name]
+        parts.append(f"**[{title}]({address})**: {about}.")
+    parts += [_section(path.parent) for path in sorted(results.glob(f"[!.]*/{RUN_JSON}"))]
     page = results / "README.md"
-    text = "\n\n".join([NOTICE, "# Results", INTRO, "\n".join(contents), *sections])
-    write_atomically(page, f"{text}\n".encode())
+    write_atomically(page, "\n\n".join(parts).encode() + b"\n")
     return page
 
 
-def _record(path: Path) -> dict:
-    with reporting_damage(path):
-        return {"title": path.parent.name, "command": ""} | json.loads(path.read_text("utf-8"))
+def documents(results: Path) -> dict[str, Path]:
+    """The file of each of DOCUMENTS that `results` has, or else the repository."""
+    folders = (notebooks.ROOT / "results", Path(results))
+    return {name: folder / name for folder in folders for name in DOCUMENTS if (folder / name).is_file()}
 
 
-def _section(folder: Path, record: dict) -> str:
+def question(cells: list[dict]) -> str:
+    """The first paragraph of a notebook below its title, as plain text; "" without one."""
+    markdown = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
+    for paragraph in markdown[0].split("\n\n") if markdown else []:
+        if not paragraph.lstrip().startswith("#"):
+            return " ".join(paragraph.strip().strip("*_").split())
+    return ""
+
+
+def best_figure(folder: Path, cells: list[dict]) -> Path | None:
+    """The figure of a run that its notebook tags "cover", else the first by name; None without figures."""
+    for cell in cells:
+        match = FIGURE.search(cell["source"]) if COVER in cell["metadata"].get("tags", []) else None
+        if match and (path := folder / f"{match[1]}.png").is_file():
+            return path
+    return min(folder.glob("*.png"), default=None)
+
+
+def _section(folder: Path) -> str:
     """The part of the page about one run."""
-    address = quote(folder.name)
+    with reporting_damage(folder / RUN_JSON):
+        record = {"title": folder.name, "command": ""} | json.loads((folder / RUN_JSON).read_text("utf-8"))
+        changed = changed_files(record, folder, RUN_JSON)
+    address, executed = quote(folder.name), folder / f"{folder.name}.ipynb"
 
-    def links(pattern: str) -> list[str]:
+    def links(pattern: str) -> str:
         paths = sorted(folder.glob(pattern))
-        return [f"[{escape(path.name)}]({address}/{quote(path.name)})" for path in paths]
+        return " · ".join(f"[{escape(path.name)}]({address}/{quote(path.name)})" for path in paths)
 
     parts = [f'<a id="{address}"></a>\n\n## {escape(record["title"])}']
-    parts.append(f"```sh\n{_one_line(record['command'])}\n```")
-    with reporting_damage(folder / RUN_JSON):
-        changed = changed_files(record, folder, RUN_JSON)
+    cells = notebooks.cells(executed) if executed.is_file() and not changed else []
+    if asked := question(cells):
+        parts.append(f"*{escape(asked, 400)}*")
     if changed:
-        names = escape(", ".join(changed))
-        parts.append(f"**Changed since this run: {names}**. The command above writes it again.")
-    if lab := record.get("lab"):
-        settings = [f"{key} {lab[key]}" for key in ("revision", "device", "dtype") if lab.get(key)]
-        parts.append(f"**{escape(str(lab.get('model')))}** · {escape(', '.join(settings))}")
-    parts.append(" · ".join([*links("*.ipynb"), *links(RUN_JSON)]))
-    parts += [f"!{link}" for link in links("*.png")]
-    if sounds := links("*.wav"):
-        parts.append("Sounds: " + " · ".join(sounds))
-    parts += [_table(path) for path in sorted(folder.glob("*.csv"))]
+        parts.append(f"**Changed since this run: {escape(', '.join(changed))}**; run it again.")
+    if figure := best_figure(folder, cells):
+        parts.append(f'<img alt="{figure.stem}" src="{address}/{quote(figure.name)}" width="480">')
+    model = escape(str((record.get("lab") or {}).get("model", "no model")))
+    kinds = {"Notebook": "*.ipynb", "Tables": "*.csv", "Figures": "*.png", "Sounds": "*.wav", "Run": RUN_JSON}
+    lines = [f"{kind}: {links(pattern)}" for kind, pattern in kinds.items() if links(pattern)]
+    parts.append("<br>\n".join(lines) + f" ({model})")
+    parts.append(f"```sh\n{_one_line(record['command'])}\n```")
     return "\n\n".join(parts)
 
 
-def _table(path: Path) -> str:
-    """The first rows of a CSV file as a Markdown table."""
-    with reporting_damage(path), path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    size = f"{len(rows)} rows" if len(rows) <= ROWS else f"the first {ROWS} of {len(rows)} rows"
-    address = f"{quote(path.parent.name)}/{quote(path.name)}"
-    lines = [map(escape, header), ["---"] * len(header), *(map(escape, row) for row in rows[:ROWS])]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"**[{escape(path.name)}]({address})**, {size}\n\n{table}"
-
-
-def escape(text: str) -> str:
-    """`text` as one short line that Markdown and HTML show unchanged."""
-    text = _one_line(text)
-    text = text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+def escape(text: str, most: int = WIDTH) -> str:
+    """`text` as one line of at most `most` characters that Markdown and HTML show unchanged."""
+    text = cut(_one_line(text), most)
     text = re.sub(r"^ +| +$", lambda spaces: "␣" * len(spaces[0]), text)  # a token may be " world"
     text = html.escape(text, quote=False)
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text).replace("$", "&#36;")

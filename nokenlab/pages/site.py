@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,16 +13,13 @@ import nbformat
 from nokenlab.errors import BadInput
 from nokenlab.pages.export import markdown_html, notebook_html, page_html, render
 from nokenlab.pages.links import Links
+from nokenlab.pages.results_page import DOCUMENTS, best_figure, documents, question
 from nokenlab.runs import notebooks
 from nokenlab.runs.files import replacing, reporting_damage, to_json
 
 FILE_LIST = "site.json"  # names the files of a site, which a new site may replace
 LIVE = "live"  # the folder of the live page
-CARD_SHAPE, CARD_WIDTH = 3 / 2, 640  # of the pictures in the index: width by height, width in pixels
-DOCUMENTS = {  # of the results: their titles, and the commands that write them
-    "findings.md": ("Findings", "nokenlab findings"),
-    "bench/README.md": ("Bench", "make bench"),
-}
+CARD_WIDTH = 640  # pixels, of the pictures in the index
 
 
 @dataclass
@@ -51,7 +47,7 @@ def write_site(
     folder, results = Path(folder).resolve(), Path(results).resolve()
     runs = sorted(path for path in results.glob("[!.]*/*.ipynb") if path.stem == path.parent.name)
     if not (runs or write_live):
-        raise BadInput(f"no executed notebooks in {results}; `make run` first")
+        raise BadInput(f"no executed notebooks in {results}; `make run` first, or `--results results`")
     _check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing(folder) as new:
@@ -85,9 +81,9 @@ def _missing(runs: list[Path], results: Path) -> list[str]:
     executed = {run.stem for run in runs}
     missing = [path.stem for path in notebooks.numbered() if path.stem not in executed]
     lines = [f"not run yet, so without a page: {', '.join(missing)}"] if missing else []
-    for name, (title, command) in DOCUMENTS.items():
-        if not (results / name).is_file():
-            lines.append(f"no {title} page yet: `{command}` writes it")
+    for name in DOCUMENTS.keys() - documents(results):
+        title, _, command = DOCUMENTS[name]
+        lines.append(f"no {title} page yet: `{command}` writes it")
     return lines
 
 
@@ -96,13 +92,13 @@ def _write_pages(new: Path, runs: list[Path], results: Path) -> list[str]:
     source = next((path.parent for path in notebooks.numbered()), Path("notebooks")).resolve()
     links = Links(_page_names(runs, results, source), results, source.parent)
     stories = [_story(run, source, links) for run in runs]
-    documents = [_document(results / name, links) for name in DOCUMENTS if (results / name).is_file()]
+    papers = [_document(name, path, links) for name, path in documents(results).items()]
     body = render("index.html", pages=stories, live=(new / LIVE).exists())
     sequence = [Page("index.html", "nokenlab", body), *stories]
-    menu = [(page.name, page.title) for page in (sequence[0], *documents)]
+    menu = [(page.name, page.title) for page in (sequence[0], *papers)]
     for page, before, after in zip(sequence, [None, *sequence], [*sequence[1:], None], strict=False):
         _write(new, page, menu, before=before, after=after)
-    for page in [*documents, *(_text_page(name, path) for name, path in links.texts.items())]:
+    for page in [*papers, *(_text_page(name, path) for name, path in links.texts.items())]:
         _write(new, page, menu)
     for name, path in links.copies.items():
         (new / name).parent.mkdir(parents=True, exist_ok=True)
@@ -117,18 +113,17 @@ def _page_names(runs: list[Path], results: Path, source: Path) -> dict[Path, str
     pages = {path: f"{run.stem}.html" for run in runs for path in (run, source / run.name)}
     for folder in (results, source.parent / "results"):
         pages[folder / "README.md"] = "index.html"
-        for name, (title, _) in DOCUMENTS.items():
-            if (results / name).is_file():
-                pages[folder / name] = f"{title.lower()}.html"
+        for name in documents(results):
+            pages[folder / name] = f"{DOCUMENTS[name][0].lower()}.html"
     return pages
 
 
 def _story(path: Path, source: Path, links: Links) -> Page:
     """The page of an executed notebook."""
     name, title = f"{path.stem}.html", notebooks.title(path)  # BadInput for a damaged notebook
-    nb = nbformat.read(path, as_version=4)
+    nb, cells = nbformat.read(path, as_version=4), notebooks.cells(path)
     body = notebook_html(nb, source, links.of_page(name, source))
-    return Page(name, title, body, _run(path.parent, links), _question(path), _picture(path.parent))
+    return Page(name, title, body, _run(path.parent, links), question(cells), _picture(path.parent, cells))
 
 
 def _run(folder: Path, links: Links) -> dict:
@@ -145,37 +140,24 @@ def _run(folder: Path, links: Links) -> dict:
     }
 
 
-def _question(path: Path) -> str:
-    """The first paragraph of a notebook below its title, as plain text; "" without one."""
-    markdown = [cell["source"] for cell in notebooks.cells(path) if cell["cell_type"] == "markdown"]
-    for paragraph in markdown[0].split("\n\n") if markdown else []:
-        if not paragraph.lstrip().startswith("#"):
-            return " ".join(paragraph.strip().strip("*_").split())
-    return ""
-
-
-def _picture(folder: Path) -> dict | None:
-    """The figure of a run that fits a card of the index best: its name, and its address as a small PNG."""
+def _picture(folder: Path, cells: list[dict]) -> dict | None:
+    """The best figure of a run for a card of the index: its name, and its address as a small PNG."""
     from PIL import Image
 
-    misfit = {}
-    for path in sorted(folder.glob("*.png")):
-        with reporting_damage(path), Image.open(path) as image:
-            misfit[path] = abs(math.log(image.width / image.height / CARD_SHAPE))
-    if not misfit:
+    figure, png = best_figure(folder, cells), io.BytesIO()
+    if figure is None:
         return None
-    best, png = min(misfit, key=misfit.get), io.BytesIO()
-    with reporting_damage(best), Image.open(best) as image:
+    with reporting_damage(figure), Image.open(figure) as image:
         small = image.convert("RGB")
     small.thumbnail((CARD_WIDTH, CARD_WIDTH))
     small.quantize(128).save(png, "PNG", optimize=True)
     address = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
-    return {"name": best.stem, "address": address}
+    return {"name": figure.stem, "address": address}
 
 
-def _document(path: Path, links: Links) -> Page:
-    """The page of one of DOCUMENTS."""
-    title, _ = DOCUMENTS[path.relative_to(links.results).as_posix()]
+def _document(document: str, path: Path, links: Links) -> Page:
+    """The page of one of DOCUMENTS, the file `path`."""
+    title = DOCUMENTS[document][0]
     name = f"{title.lower()}.html"
     html = markdown_html(path.read_text("utf-8"), path.parent, links.of_page(name, path.parent))
     return Page(name, title, f'<div class="prose">{html}</div>')

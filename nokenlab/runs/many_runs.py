@@ -1,6 +1,6 @@
 """Notebooks run several at a time, with one progress bar for all of them."""
 
-import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +16,9 @@ from nokenlab.runs.kernels import KernelPool
 from nokenlab.runs.notebook_run import run_notebook
 from nokenlab.runs.notebooks import cells
 from nokenlab.runs.parameters import check, parse, read
-from nokenlab.runs.provenance import RUN_JSON
+from nokenlab.runs.provenance import last_seconds
 
+FIRST = 5  # notebooks of a plan that run before the others: where a reader begins
 BAR = "{desc} {bar:20} {n_fmt}/{total_fmt} cells, {elapsed}{postfix}"
 
 
@@ -51,21 +52,34 @@ def make_plan(chosen: list[Path], pairs: list[str]) -> dict[Path, dict]:
     return plan
 
 
+def make_plans(
+    chosen: list[Path], pairs: list[str], results: Path, models: list[str]
+) -> dict[Path, dict[Path, dict]]:
+    """The plan for each folder of results: `results` itself, or one there for each of several models."""
+    folders = {results: [f"model={model}" for model in models]}
+    if len(models) > 1:
+        folders = {results / Path(model).resolve().name: [f"model={model}"] for model in models}
+        if len(folders) < len(models):
+            raise BadInput(f"two of the models have one name, and would share a folder: {short(models)}")
+    return {folder: make_plan(chosen, pairs + of_model) for folder, of_model in folders.items()}
+
+
 def run_many(
     plan: dict[Path, dict], results: Path, workers: int, complain: Callable[[Exception], object]
 ) -> Iterator[Path]:
     """Run each notebook of `plan` with its checked parameters into `results`/its name, `workers` at a time.
 
-    Those that took longest the last time come first. Yields each notebook when its results are in place;
-    `complain` is called with the error of one that failed. Leaving early, as Ctrl-C does, ends those that
-    run. A run has no limit: the bar says how long a cell has been running, which may be stopped.
+    The first five come first; of them, and of the others, those that took longest the last time. Yields each
+    notebook when its results are in place; `complain` is called with the error of one that failed, whose
+    cells stay open in the bar. Leaving early, as Ctrl-C does, ends those that run. A run has no limit: the
+    bar says how long a cell has been running, which may be stopped.
     """
-    order = sorted(plan, key=lambda notebook: -_seconds(results / notebook.stem))
-    cells_left = {notebook: len(cells(notebook)) for notebook in plan}
-    for notebook, given in plan.items():
-        if given:
-            cells_left[notebook] += 1  # papermill's cell of parameters
-    total = sum(cells_left.values())
+    seconds = {notebook: last_seconds(notebook, results) for notebook in plan}
+    first = list(plan)[:FIRST]
+    order = sorted(plan, key=lambda notebook: (notebook not in first, -seconds[notebook]))
+    # with values of parameters papermill adds a cell
+    count = {notebook: len(cells(notebook)) + bool(given) for notebook, given in plan.items()}
+    total, cells_left = sum(count.values()), dict(count)
     cell_began: dict[Path, float] = {}  # of each notebook that runs
 
     def run(notebook: Path) -> dict:
@@ -91,18 +105,20 @@ def run_many(
             ended, _ = wait(futures, timeout=1, return_when=FIRST_COMPLETED)
             for future in ended:
                 notebook = futures.pop(future)
-                cells_left[notebook] = 0
                 cell_began.pop(notebook, None)
                 if error := future.exception():
+                    cells_left[notebook] = max(cells_left[notebook], 1)  # the last that began did not end
                     bar.clear()
                     complain(_explained(error, notebook, results))
                 else:
+                    cells_left[notebook] = 0
                     line = f"{notebook.stem:<24} {future.result()['seconds']:6.1f} s"
                     tqdm.write(line, file=sys.stderr)
                     yield notebook
             bar.n = total - sum(cells_left.values())
             if cell_began:
-                bar.set_postfix_str(_running(cell_began), refresh=False)
+                estimate = _time_left(bar.format_dict["elapsed"], seconds, cells_left, count)
+                bar.set_postfix_str(estimate + _running(cell_began), refresh=False)
             bar.refresh()
 
 
@@ -129,9 +145,13 @@ def _model(notebook: Path, given: dict) -> str | None:
     return given.get("model", parameter.default) if parameter else None
 
 
-def _seconds(folder: Path) -> float:
-    """What a notebook took the last time; infinity if that is unknown: it may take long."""
-    try:
-        return float(json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return float("inf")
+def _time_left(elapsed: float, seconds: dict, cells_left: dict, count: dict) -> str:
+    """How long the rest may take, in words; "" before a notebook has ended, and where one has never run.
+
+    The `seconds` of the last time, perhaps on another machine, say how much of the work is done.
+    """
+    work = sum(seconds.values())
+    if work == math.inf or all(cells_left.values()):
+        return ""
+    done = sum(seconds[notebook] * (1 - cells_left[notebook] / count[notebook]) for notebook in seconds)
+    return f"about {max(math.ceil(elapsed * (work / done - 1) / 60), 1)} min left, "

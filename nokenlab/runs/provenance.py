@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,6 +87,39 @@ def git_state() -> dict:
         return {"commit": None, "dirty": None}
     changes = git("status", "--porcelain", "--", ".", ":!results")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
+
+
+def last_seconds(notebook: Path, results: Path) -> float:
+    """What a run of a notebook took the last time, in `results` or in the repository's; inf if unknown."""
+    for _, record in _last_runs(notebook, results):
+        seconds = record.get("seconds")
+        if isinstance(seconds, int | float) and 0 < seconds < math.inf:
+            return seconds
+    return math.inf
+
+
+def executed_copy(notebook: Path, results: Path) -> Path | None:
+    """A notebook as it ran with its own parameters, in `results` or in the repository's.
+
+    None unless the notebook is the same now, and what the run wrote.
+    """
+    notebook = notebook.resolve()
+    for folder, record in _last_runs(notebook, results):
+        same = record.get("sha256") == _hash(notebook) and record.get("command") == command(notebook, {})
+        if same and not changed_files(record, folder, RUN_JSON):
+            return folder / notebook.name
+    return None
+
+
+def _last_runs(notebook: Path, results: Path) -> Iterator[tuple[Path, dict]]:
+    """The folders with runs of a notebook, the newest results first, and what their run.json says."""
+    for folder in (results / notebook.stem, ROOT / "results" / notebook.stem):
+        try:
+            record = json.loads((folder / RUN_JSON).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(record, dict):
+            yield folder, record
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

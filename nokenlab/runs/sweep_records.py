@@ -1,13 +1,14 @@
 """Whether a run of a sweep is done: there is a valid record, its files are unchanged, it is not stale."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
 from nokenlab.errors import cut
 from nokenlab.runs import freshness
 from nokenlab.runs.files import to_json
-from nokenlab.runs.provenance import RUN_JSON, changed_files, sealed
+from nokenlab.runs.provenance import changed_files, last_seconds, sealed
 from nokenlab.runs.sweep_file import Run, Sweep
 
 RECORD = "sweep.json"  # in the folder of each run
@@ -66,11 +67,9 @@ class Records:
         line = f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do"
         durations = [r["seconds"] for r in self.by_identity.values() if r["status"] == "done"]
         if not durations:
-            try:
-                path = results / sweep.notebook.stem / RUN_JSON
-                durations = [float(json.loads(path.read_text(encoding="utf-8"))["seconds"])]
-            except (OSError, ValueError, KeyError, TypeError):
-                return f"{line}; duration unknown: none has been run yet"
+            durations = [last_seconds(sweep.notebook, results)]
+        if durations == [math.inf]:
+            return f"{line}; duration unknown: none has been run yet"
         seconds = sum(durations) / len(durations)
         return f"{line}; about {seconds * todo / workers / 60:.1f} min ({seconds:.1f} s per run)"
 

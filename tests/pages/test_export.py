@@ -30,6 +30,14 @@ def test_outputs_are_taken_as_they_are(executed, tmp_path):
     assert '<p id="mine">42</p>' in text and "<title>note</title>" in text
 
 
+def test_links_that_lead_nowhere_become_text(executed, tmp_path):
+    nb = nbformat.read(executed, as_version=4)
+    nb.cells.append(new_markdown_cell("[next](02-b.ipynb), [a site](https://example.org), [below](#x)"))
+    nbformat.write(nb, executed)
+    text = export_page(executed, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert '<p>next, <a href="https://example.org">a site</a>, <a href="#x">below</a></p>' in text
+
+
 def test_a_notebook_without_outputs_is_run_first(tmp_path):
     source = notebook(tmp_path, "story", TABLE)
     before = source.read_bytes()

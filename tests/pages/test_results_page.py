@@ -3,12 +3,15 @@
 import io
 import json
 
+import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nokenlab.errors import BadInput
 from nokenlab.pages.results_page import NOTICE, check_index, escape, write_index
+from nokenlab.runs import notebooks
 
 
 def run_folder(results, name, **run):
@@ -18,34 +21,35 @@ def run_folder(results, name, **run):
     return folder
 
 
-def test_index_shows_what_lies_there(tmp_path):
+def test_index_shows_what_lies_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path / "nowhere")
     lab = {"model": "toy", "revision": "r1", "device": "cpu", "dtype": "float32", "threads": 1}
     folder = run_folder(tmp_path, "01-one", title="One | <b>", lab=lab, command="nokenlab run 01-one")
     run_folder(tmp_path, ".02-two.1.new")
     (tmp_path / "sweeps").mkdir()
-    (folder / "t t.csv").write_text("n,text\n" + "".join(f'{n},"<script>|\n`x`"\n' for n in range(20)))
-    (folder / "f.png").write_bytes(b"")
-    (folder / "01-one.ipynb").write_text("")
+    for name in ("t t.csv", "a.png", "f.png"):
+        (folder / name).write_bytes(b"")
+    cover = new_code_cell('out.figure(draw(table), "f")', metadata={"tags": ["cover"]})
+    text = new_markdown_cell("# One\n\n*Is <x> | y?*\n\nMore.")
+    nbformat.write(new_notebook(cells=[text, cover]), folder / "01-one.ipynb")
+    (tmp_path / "findings.md").write_text("# Findings")
     page = write_index(tmp_path).read_text()
     check_index(tmp_path)  # our own may be replaced
     assert page.startswith(NOTICE) and write_index(tmp_path).read_text() == page
     assert "## One | &lt;b&gt;".replace("|", r"\|") in page
     assert "```sh\nnokenlab run 01-one\n```" in page
-    assert "**toy** · revision r1, device cpu, dtype float32" in page
-    assert "[01-one.ipynb](01-one/01-one.ipynb) · [run.json](01-one/run.json)" in page
-    assert "![f.png](01-one/f.png)" in page
-    assert "**[t t.csv](01-one/t%20t.csv)**, the first 8 of 20 rows\n\n| n | text |\n| --- | --- |" in page
-    assert r"| 7 | &lt;script&gt;\|↵\`x\` |" in page and "| 8 |" not in page
+    assert page.index("**[Findings](findings.md)**") < page.index("## One") and "[Bench]" not in page
+    assert r"*Is &lt;x&gt; \| y?*" in page and "More." not in page
+    assert "Notebook: [01-one.ipynb](01-one/01-one.ipynb)<br>" in page and "run.json) (toy)" in page
+    assert "Tables: [t t.csv](01-one/t%20t.csv)<br>" in page
+    assert page.count("<img") == 1 and '<img alt="f" src="01-one/f.png"' in page
     assert "two" not in page and "sweeps" not in page
 
 
-def test_index_takes_odd_files(tmp_path):
+def test_index_of_a_notebook_without_a_cover_and_of_a_damaged_run(tmp_path):
     folder = run_folder(tmp_path, "01-one")
-    (folder / "empty.csv").write_text("")
-    (folder / "head.csv").write_text("a,b\n")
-    (folder / "ragged.csv").write_text("a,b\n1\n2,3,4\n")
-    page = write_index(tmp_path).read_text()
-    assert "| a | b |\n| --- | --- |\n\n" in page and "| 2 | 3 | 4 |" in page
+    (folder / "z.png").write_bytes(b"")
+    assert 'src="01-one/z.png"' in write_index(tmp_path).read_text()
     (folder / "run.json").write_text("{")
     with pytest.raises(BadInput, match="run 01-one again"):
         write_index(tmp_path)

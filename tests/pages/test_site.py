@@ -41,8 +41,8 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "tool.py").write_text("def tool(): ...\n")
     (results / "01-a" / "run.json").write_text('{"command": "run <1>", "lab": {"model": "toy"}}')
     (results / "01-a" / "some.csv").write_text("a,b\n1,2\n")
-    Image.new("RGB", (900, 100), "red").save(results / "01-a" / "long.png")
-    Image.new("RGB", (900, 600), "blue").save(results / "01-a" / "shapely.png")
+    Image.new("RGB", (900, 100), "red").save(results / "01-a" / "a.png")
+    Image.new("RGB", (900, 600), "blue").save(results / "01-a" / "b.png")
     (results / "findings.md").write_text(FINDINGS)
     (results / "findings.csv").write_text("x\n")
     (results / "bench").mkdir()
@@ -68,7 +68,7 @@ def test_the_index_has_a_picture_and_the_question_of_each_run(made):
     page, _ = made
     (first, second) = re.findall("<li>.*?</li>", page("index.html"), re.DOTALL)
     assert '<a href="01-a.html">01 · &lt;A&gt;</a>' in first and "<p>What is &lt; a?</p>" in first
-    assert 'alt="figure: shapely" src="data:image/png' in first
+    assert 'alt="figure: a" src="data:image/png' in first
     assert "02 · B" in second and "<p>And b?</p>" in second and "<img" not in second
 
 
@@ -159,15 +159,14 @@ def test_the_command_reports_the_index_or_what_to_do(project, capsys):
     assert cli.main(["site", folder, "--results", str(project / "results")]) == 0
     out = capsys.readouterr()
     assert out.out == f"{project / 'site' / 'index.html'}\n"
-    assert out.err.splitlines()[0] == "nokenlab: not run yet, so without a page: 03-c"
+    assert out.err.splitlines()[0] == "note: not run yet, so without a page: 03-c"
 
 
-@pytest.mark.parametrize("name", ["01-one.ipynb", "run.json", "rows.csv", "dot.png"])
+@pytest.mark.parametrize("name", ["01-one.ipynb", "run.json", "dot.png"])
 def test_a_damaged_file_of_a_run_is_named(tmp_path, name):
     run = tmp_path / "results" / "01-one"
     written(run / "01-one.ipynb", "# One")
     (run / "run.json").write_text("{}")
-    (run / "rows.csv").write_text("a\n1\n")
     Image.effect_noise((40, 40), 50).save(run / "dot.png")
 
     def pages():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from helpers.small_notebooks import FIGURE, TABLE, names, notebook
 from helpers.sweeps import processes, wait_for
 
-from nokenlab.runs import kernels
+from nokenlab.runs import kernels, many_runs
 from nokenlab.runs.many_runs import run_many
 from nokenlab.runs.notebook_run import prepare
 
@@ -60,15 +61,18 @@ def test_the_same_bytes_for_any_number_of_workers_and_without_forks(plan, tmp_pa
     assert plain == {path: first[path] for path in plain}
 
 
-def test_one_that_fails_or_dies_leaves_the_others_and_its_earlier_results(plan, tmp_path):
+def test_one_that_fails_or_dies_leaves_the_others_and_its_earlier_results(plan, tmp_path, capsys):
     results = tmp_path / "results"
     run(plan, results, 2)
     before = written(results)
     cells = {"one": "raise ValueError('no')", "three": "import os; os.kill(os.getpid(), 9)"}
     for name, cell in cells.items():
         notebook(tmp_path, name, cell)
+    capsys.readouterr()
     ran, complaints = run(plan, results, 2)
     assert (ran, len(complaints)) == (["two"], 2), complaints
+    bars = re.findall(r"(\d+)/(\d+) cells", capsys.readouterr().err)
+    assert int(bars[-1][0]) < int(bars[-1][1])
     assert written(results) == before
     failed, died = sorted(complaints, key=str)
     assert str(failed).startswith("one: ValueError: no (executed notebook: ") and failed.executed.is_file()
@@ -92,10 +96,15 @@ def test_ctrl_c_keeps_what_ended_and_leaves_no_process(plan, tmp_path):
     wait_for(lambda: not processes(tmp_path))
 
 
-def test_the_longest_of_the_last_time_comes_first_and_before_it_what_nobody_knows(plan, tmp_path):
+def test_the_longest_of_the_last_time_comes_first_and_before_it_what_nobody_knows(
+    plan, tmp_path, monkeypatch, capsys
+):
     prepare(tmp_path / "results" / "three")
     for name, seconds in {"one": 1, "two": 5}.items():
         (tmp_path / "results" / name).mkdir(parents=True)
         (tmp_path / "results" / name / "run.json").write_text(json.dumps({"seconds": seconds}))
     order = [path.stem for path in run_many(plan, tmp_path / "results", 1, pytest.fail)]
     assert order == ["three", "two", "one"]
+    monkeypatch.setattr(many_runs, "FIRST", 1)
+    order = [path.stem for path in run_many(plan, tmp_path / "results", 1, pytest.fail)]
+    assert order[0] == "one" and re.search(r"about \d+ min left, ", capsys.readouterr().err)

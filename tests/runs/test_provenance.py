@@ -118,6 +118,6 @@ def test_the_commands_say_it(results, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(many_runs, "run_many", lambda plan, *_: iter(plan))
     (results / "story" / "words.csv").write_text("a\n")
     other = notebook(tmp_path, "other", "print(1)")
-    for words in (["run", str(other)], ["site", str(tmp_path / "site")]):
+    for begin, *words in (["nokenlab", "run", str(other)], ["note", "site", str(tmp_path / "site")]):
         assert main([*words, "--results", str(results)]) == 0
-        assert f"nokenlab: {CHANGED}words.csv; run story again\n" in capsys.readouterr().err
+        assert f"{begin}: {CHANGED}words.csv; run story again\n" in capsys.readouterr().err
