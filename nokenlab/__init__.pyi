@@ -1,7 +1,8 @@
 """The public names and their modules; `__init__.py` loads each when it is first used."""
 
 from . import constraints as constraints
-from .decode.loop import Step as Step
+from .decode.step import State as State
+from .decode.step import Step as Step
 from .interpolation import lerp as lerp
 from .interpolation import slerp as slerp
 from .lab import Lab as Lab

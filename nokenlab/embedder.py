@@ -119,12 +119,14 @@ class Embedder:
             }
         )
 
-    def embed(self, text: str, chat: bool = False) -> Tensor:
+    def embed(self, text: str, chat: bool = False, behind: bool = False) -> Tensor:
         """The embeddings of a text, (1, tokens, width), on the model's device. `chat` as in `ids`.
 
-        Raises ValueError for a text with an unfilled `<noken>`, and for one without a token.
+        With `behind` it continues another, as in `ids_behind`. Raises ValueError for a text with an unfilled
+        `<noken>`, and for one without a token.
         """
-        ids = self.ids(text, chat)
+        check_text(text, "the prompt")
+        ids = self.ids_behind(text) if behind else self.ids(text, chat)
         if NOKEN in text:
             raise ValueError(f"{short(text)} has an unfilled {NOKEN}; fill it: nl.fill(lab, prompt, vectors)")
         if not len(ids):

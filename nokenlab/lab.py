@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 
 import torch
@@ -14,8 +14,9 @@ from nokenlab.decode import loop
 from nokenlab.decode.hidden_states import states
 from nokenlab.decode.kv_cache import PlainDecoders
 from nokenlab.decode.padding import Prompts, as_rows, batch, row_seeds
+from nokenlab.decode.step import State, Step
 from nokenlab.embedder import Embedder
-from nokenlab.errors import check_count, short
+from nokenlab.errors import check_count, check_text, short
 from nokenlab.models import memory
 from nokenlab.models.families import rope_switch
 
@@ -54,54 +55,78 @@ class Lab(Embedder):
 
     def sample(
         self,
-        prompts: Prompts,
+        prompts: Prompts | None = None,
         max_new_tokens: int = 20,
         *,
         seeds: int | Sequence[int] | None = None,
         processors: Sequence = (),
         feed: loop.Feed | None = None,
-    ) -> Iterator[loop.Step]:
+        hidden: bool = False,
+        stop: Sequence[str] = (),
+        state: State | None = None,
+    ) -> Iterator[Step]:
         """Token by token, all rows at once: yields a `Step` with ids, probabilities and what is fed next.
 
         Greedy without `seeds`; with them row i is drawn at random by a generator seeded by seeds[i] (a single
         number n means n, n + 1, …). `processors` are transformers' logits processors; `feed(step)` may
-        return vectors (running, width) to feed next. See `loop.sample`. Raises ValueError for a prompt
-        that is empty, too long or has an unfilled `<noken>`.
+        return vectors to feed next, (running, width), or k in turn, (running, k, width). With `hidden` steps
+        have `step.hidden`. A row ends once its new text has one of the texts in `stop`. With `state`, the
+        `step.state()` of an earlier run, that run goes on, after `prompts` if there are any: as many as rows
+        of that step, or one for all, equally long. `hidden`, `state` and k vectors at once take the plain
+        decode step, with `fast` too. See `loop.sample`. Raises ValueError for a prompt that is empty, too
+        long or has an unfilled `<noken>`.
         """
-        embeddings, mask = self.batch(prompts)
-        self.check_room(embeddings.shape[1], max_new_tokens)
+        if state is None:
+            embeddings, mask = self.batch(prompts)
+            batch, tokens = embeddings.shape[:2]
+        else:
+            embeddings, mask = self._continuation(prompts, state), None
+            batch, tokens = state.batch, state.tokens + (0 if embeddings is None else embeddings.shape[1])
+        self.check_room(tokens, max_new_tokens)
+        ends = partial(self._ends, _checked_stop(stop), 0 if state is None else state.ids.shape[1])
         steps = loop.sample(
             self.decoders,
             embeddings,
             mask,
             max_new_tokens=max_new_tokens,
             eos_ids=self.eos_ids,
-            seeds=row_seeds(seeds, len(embeddings)),
+            seeds=row_seeds(seeds, batch),
             processors=processors,
             feed=feed,
+            hidden=hidden,
+            ends=ends if stop else None,
+            spare=self.context and self.context - tokens - max_new_tokens,
+            state=state,
         )
         return self.locked(steps)
 
     def generate(
         self,
-        prompts: Prompts,
+        prompts: Prompts | None = None,
         max_new_tokens: int = 20,
         *,
         seeds: int | Sequence[int] | None = None,
         processors: Sequence = (),
         feed: loop.Feed | None = None,
+        hidden: bool = False,
+        stop: Sequence[str] = (),
+        state: State | None = None,
         batch_size: int | None = None,
         progress: bool = False,
     ) -> list[str]:
-        """The new text of each row, up to its end-of-sequence token. Arguments as in `sample`.
+        """The new text of each row, up to its end-of-sequence token or the first text of `stop` in it.
 
-        Rows run in batches of `batch_size`, by default `rows_at_once`; a batch that memory does not hold is
-        halved. `feed` gets the rows of one batch at a time. With `progress` a bar on the standard error
-        output counts rows, and new tokens per second.
+        Arguments as in `sample`. Rows run in batches of `batch_size`, by default `rows_at_once`; a batch that
+        memory does not hold is halved; the rows of a `state` are one batch. `feed` gets the rows of one batch
+        at a time. With `progress` a bar on the standard error output counts rows, and new tokens per second.
         """
-        hooks = {"processors": processors, "feed": feed}
-        ids = self._new_ids(prompts, max_new_tokens, seeds, batch_size, progress, **hooks)
-        return [self.new_text(row) for row in ids]
+        hooks = {"processors": processors, "feed": feed, "hidden": hidden, "stop": stop}
+        if state is None:
+            ids = self._new_ids(prompts, max_new_tokens, seeds, batch_size, progress, **hooks)
+        else:
+            steps = self.sample(prompts, max_new_tokens, seeds=seeds, state=state, **hooks)
+            ids = loop.new_ids(steps, state.batch)
+        return [_before(self.new_text(row), stop) for row in ids]
 
     def greedy_ids(self, prompts: Prompts, max_new_tokens: int = 20) -> list[list[int]]:
         """The new ids of each row by greedy decoding, its end-of-sequence token included."""
@@ -189,7 +214,26 @@ class Lab(Embedder):
         """What a result depends on: that of `Embedder`, and rows_at_once."""
         return super().provenance() | {"rows_at_once": self.rows_at_once}
 
-    def locked(self, steps: Iterator[loop.Step]) -> Iterator[loop.Step]:
+    def _continuation(self, prompts: Prompts | None, state: State) -> Tensor | None:
+        """What comes after a state, (running, tokens, width), or None."""
+        if not isinstance(state, State) or state.decoder.model is not self.model:
+            what = "of another model" if isinstance(state, State) else short(state)
+            raise ValueError(f"state must be step.state() of a step of {self.name}, got one {what}")
+        if prompts is None:
+            return None
+        rows = as_rows(prompts, partial(self.embed, behind=True))
+        embeddings, mask = batch(rows, state.fed[0, :0])
+        if len(embeddings) not in (1, len(state.rows)) or not mask.all():
+            right = f"one for all {len(state.rows)} rows, or one for each, equally long"
+            raise ValueError(f"prompts after a state must be {right}; got {tuple(mask.shape)}")
+        return embeddings.expand(len(state.rows), -1, -1)
+
+    def _ends(self, stop: Sequence[str], first: int, ids: Tensor) -> Tensor:
+        """Which rows of new ids (running, new) have one of the texts in theirs from index `first`."""
+        texts = map(self.new_text, ids[:, first:].tolist())
+        return torch.tensor([any(end in text for end in stop) for text in texts])
+
+    def locked(self, steps: Iterator[Step]) -> Iterator[Step]:
         """The same steps, each computed while the lock is held."""
         while True:
             with self.lock:
@@ -197,3 +241,17 @@ class Lab(Embedder):
             if step is None:
                 return
             yield step
+
+
+def _checked_stop(stop: Sequence[str]) -> Sequence[str]:
+    """ValueError unless `stop` is a list of texts."""
+    if isinstance(stop, str) or not isinstance(stop, Sequence):
+        raise ValueError(f"stop must be a list of texts, such as [{short(stop)}]")
+    for text in stop:
+        check_text(text, "a text of stop")
+    return stop
+
+
+def _before(text: str, stop: Sequence[str]) -> str:
+    """A text up to the first of the texts in `stop`."""
+    return text[: min((text.find(end) for end in stop if end in text), default=None)]

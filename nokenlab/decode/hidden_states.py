@@ -1,5 +1,7 @@
-"""Hidden states: what enters each layer of a model while it reads a prompt."""
+"""Hidden states: what enters each layer of a model while it reads a prompt, and its head."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -44,6 +46,20 @@ def states(model, embeddings: Tensor) -> Tensor:
             f"hidden states are NaN or infinite, first what enters layer {int(finite.int().argmin())}"
         )
     return states_of_layers
+
+
+@contextmanager
+def head_inputs(model) -> Iterator[list[Tensor]]:
+    """In this context the list gets what each pass gives the head: states after the last norm,
+    (batch, positions, width)."""
+    states: list[Tensor] = []
+    hook = model.get_output_embeddings().register_forward_pre_hook(
+        lambda head, inputs: states.append(inputs[0])
+    )
+    try:
+        yield states
+    finally:
+        hook.remove()
 
 
 def first(output: Tensor | tuple) -> Tensor:

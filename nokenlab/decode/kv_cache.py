@@ -1,11 +1,11 @@
 """The KV cache of a batch: it grows with each token, rows that end leave it, branches share it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from nokenlab.decode.forward import last_logits, prefill
 
@@ -26,18 +26,46 @@ class PlainDecoder:
         return logits
 
     def advance(self, rows: Tensor, embeddings: Tensor) -> Tensor:
-        """Feed embeddings (running, width) to these rows; the others leave the cache. The next logits."""
+        """Feed embeddings (running, width) or (running, k, width) to these rows; others leave the cache.
+
+        The next logits, (running, vocab).
+        """
+        self._keep(rows)
+        fed = embeddings if embeddings.dim() == 3 else embeddings[:, None]
+        new = fed.shape[1]
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), new)], dim=-1)
+        positions = self.positions + torch.arange(new, device=self.positions.device)
+        logits, self.past = last_logits(self.model, fed, self.mask, positions, self.past)
+        self.positions = self.positions + new
+        return logits
+
+    def plain(self, rows: Tensor) -> "PlainDecoder":
+        """A plain decoder that goes on from here with these rows; this one may go on too."""
+        other = copy(self)
+        other.past = copied(self.past)
+        other._keep(rows)
+        return other
+
+    def _keep(self, rows: Tensor) -> None:
+        """Let all rows but these leave the cache."""
         if len(rows) < len(self.rows):
             running = torch.isin(self.rows, rows).nonzero().squeeze(1).cpu()  # layers may be on many GPUs
             self.past.batch_select_indices(running)
             self.rows, self.mask, self.positions = rows, self.mask[running], self.positions[running]
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(rows), 1)], dim=-1)
-        logits, self.past = last_logits(self.model, embeddings[:, None], self.mask, self.positions, self.past)
-        self.positions = self.positions + 1
-        return logits
 
     def release(self) -> None:
         """Called at the end; a plain decoder has nothing to give back."""
+
+
+def plain_decoder(model: PreTrainedModel, layers: Iterable, mask: Tensor, rows: Tensor) -> PlainDecoder:
+    """A plain decoder that goes on from keys and values (rows, heads, tokens, size) of each layer, which are
+    copied; `mask` is (rows, tokens)."""
+    decoder = PlainDecoder(model)
+    decoder.mask, decoder.rows, decoder.positions = mask, rows, mask.sum(-1, keepdim=True)
+    decoder.past = DynamicCache(config=model.config)
+    for number, (keys, values) in enumerate(layers):
+        decoder.past.update(keys.clone(), values.clone(), number)
+    return decoder
 
 
 class PlainDecoders:

@@ -14,7 +14,7 @@ from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
 from nokenlab.decode.forward import last_logits, prefill
-from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders
+from nokenlab.decode.kv_cache import PlainDecoder, PlainDecoders, plain_decoder
 from nokenlab.fast.compiled_layers import is_hooked
 from nokenlab.models import memory
 from nokenlab.models.families import step_can_be_captured
@@ -145,6 +145,12 @@ class CapturedStep:
             self._step()
         self.last = self.logits
         return self.logits.clone() if all_run else self.logits[rows]
+
+    def plain(self, rows: Tensor) -> PlainDecoder:
+        """A plain decoder that goes on from here with these rows."""
+        end = int(self.end)
+        layers = ((layer.keys[rows, :, :end], layer.values[rows, :, :end]) for layer in self.cache.layers)
+        return plain_decoder(self.model, layers, (self.mask[rows, 0, 0, :end] == 0).long(), rows)
 
     def release(self) -> None:
         """Give it back, so that the next call of this shape need not capture again."""

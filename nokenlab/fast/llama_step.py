@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nokenlab.decode.forward import prefill
-from nokenlab.decode.kv_cache import PlainDecoder
+from nokenlab.decode.kv_cache import PlainDecoder, plain_decoder
 from nokenlab.fast import llama_kernel
 from nokenlab.fast.joined_linears import llama_linears
 from nokenlab.fast.llama_kernel import LlamaWeights, PackedMatrices
@@ -127,3 +127,8 @@ class LlamaStep(PlainDecoder):
             llama_kernel.step(self.weights, keys, values, self.end, rotation, hidden, logits[0].numpy())
         self.end += 1
         return logits
+
+    def plain(self, rows: Tensor) -> PlainDecoder:
+        """A plain decoder that goes on from here."""
+        layers = zip(self.keys[:, None, :, : self.end], self.values[:, None, :, : self.end], strict=True)
+        return plain_decoder(self.model, layers, torch.ones(1, self.end, dtype=torch.long), rows)

@@ -1,5 +1,7 @@
 """The decode loop against Hugging Face `generate`, and against itself in other batches."""
 
+import copy
+
 import pytest
 import torch
 from helpers.tiny_models import tiny_lab, tiny_tokenizer
@@ -200,6 +202,73 @@ def keep_none(ids, scores):
 def test_a_wrong_processor_is_named_with_its_step(tiny, processor, message, seeds):
     with pytest.raises(ValueError, match=message):
         tiny.generate("The", 3, seeds=seeds, processors=[TemperatureLogitsWarper(2.0), processor])
+
+
+@pytest.mark.parametrize("options", [{}, {"seeds": 3, "processors": [TopKLogitsWarper(20)]}])
+def test_a_run_goes_on_from_a_state_as_if_it_had_never_stopped(tiny, options):
+    """Padded rows, one of which has ended; a later step of the first run changes nothing."""
+    ends = list(tiny.sample(PROMPTS, 3, **options))[2].ids[1].item()
+    view = nl.Lab(copy.copy(tiny.model), tiny.tokenizer, tiny.name)
+    view.model.generation_config = copy.copy(tiny.model.generation_config)
+    view.model.generation_config.eos_token_id = ends
+    all_steps, states = [], []
+    for step in view.sample(PROMPTS, 9, **options):
+        all_steps.append(step)
+        states += [step.state()] if step.index < 5 else []
+    for state in states[::2]:
+        later = list(view.sample(state=state, max_new_tokens=9 - state.ids.shape[1], **options))
+        for ours, theirs in zip(later, all_steps[-len(later) :], strict=True):
+            assert ours.index == theirs.index and ours.rows.tolist() == theirs.rows.tolist()
+            assert ours.ids.tolist() == theirs.ids.tolist()
+            torch.testing.assert_close(ours.logits, theirs.logits, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="the run has left step 4"):
+        all_steps[4].state()
+
+
+def test_a_text_and_vectors_come_after_a_state(tiny):
+    """After what the run would have fed next: the chosen token, or k nokens set in its place."""
+    phrase = nl.random_nokens(tiny.width, range(3), norm=5.0)[None]  # (1, 3, width)
+    for set_nokens in (False, True):
+        step = next(run := tiny.sample(PROMPTS[1], 4))
+        step.embeddings = phrase if set_nokens else step.embeddings
+        state = step.state()
+        fed = step.embeddings.reshape(1, -1, tiny.width)
+        for behind in (" is a color", phrase):
+            x = tiny.embed(behind, behind=True) if isinstance(behind, str) else behind
+            by_hand = torch.cat([tiny.embed(PROMPTS[1]), fed, x], dim=1)
+            ours = next(tiny.sample(behind, 1, state=state))
+            torch.testing.assert_close(ours.logits, tiny.logits(by_hand), rtol=1e-3, atol=1e-3)
+            assert ours.index == 1
+        assert tiny.generate(behind, 4, state=state) == tiny.generate(by_hand, 4)
+        run.close()
+
+
+def test_k_vectors_fed_at_once_are_those_fed_in_turn(tiny):
+    phrase = nl.random_nokens(tiny.width, range(12), norm=5.0).view(4, 3, -1)
+    at_once = tiny.sample(PROMPTS, 3, feed=lambda step: phrase[step.rows] if step.index == 0 else None)
+    in_turn = list(tiny.sample(PROMPTS, 5, feed=lambda step: [*phrase.unbind(1), None, None][step.index]))
+    for ours, theirs in zip(at_once, (in_turn[0], *in_turn[3:]), strict=True):
+        torch.testing.assert_close(ours.logits, theirs.logits, rtol=1e-3, atol=1e-3)
+
+
+def test_hidden_states_make_the_logits(any_lab):
+    head = any_lab.model.get_output_embeddings()
+    for step in any_lab.sample(PROMPTS, 3, hidden=True, feed=lambda step: step.hidden):
+        assert step.hidden.shape == (4, any_lab.width)
+        assert torch.equal(step.embeddings, step.hidden)
+        with torch.no_grad():
+            torch.testing.assert_close(head(step.hidden), step.logits, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="called with hidden=True"):
+        any_lab.generate(PROMPTS[0], 2, feed=lambda step: step.hidden)
+
+
+def test_a_row_ends_at_the_first_stop_text_which_may_span_tokens(tiny):
+    texts = tiny.generate(PROMPTS, 12)
+    stop = [texts[0][4:7], texts[2][3:5]]  # characters, wherever tokens begin
+    wanted = [text[: min((text.find(end) for end in stop if end in text), default=None)] for text in texts]
+    assert tiny.generate(PROMPTS, 12, stop=stop) == wanted
+    *_, step = tiny.sample(PROMPTS, 12, stop=stop)
+    assert not {0, 2} & set(step.rows.tolist())  # they have left
 
 
 def test_of_a_step_the_embeddings_alone_can_be_set(tiny):

@@ -107,6 +107,25 @@ def test_open_samplings_do_not_share_a_step(small, monkeypatch):
         assert [pair[row].ids.item() for pair in together] == wanted[: len(together)]
 
 
+def test_a_fixed_step_goes_on_as_a_plain_one(small, monkeypatch):
+    """From a state, and where k vectors are fed at once, after a row has left."""
+    phrase = nl.random_nokens(small.width, range(6), norm=3.0).view(3, 2, -1).to(DEVICE)
+    monkeypatch.setattr(type(small), "eos_ids", [next(small.sample(TEXTS, 1)).ids[0].item()])
+    logits, states = [], []
+    for decoders in (PlainDecoders(small.model), StepPool(small.model, trace=True)):
+        monkeypatch.setattr(small, "decoders", decoders)
+        for step in small.sample(TEXTS, 5, feed=lambda step: phrase[step.rows] if step.index == 2 else None):
+            states += [step.state()] if step.index == 1 else []
+        logits.append(step.logits)
+    for state in states:
+        *_, step = small.sample(
+            state=state, max_new_tokens=3, feed=lambda step: phrase[step.rows] if step.index == 2 else None
+        )
+        logits.append(step.logits)
+    for other in logits[1:]:
+        torch.testing.assert_close(other / logits[0].std(), logits[0] / logits[0].std(), rtol=1e-3, atol=1e-3)
+
+
 def test_rows_leave_a_fixed_step_when_they_leave_a_plain_one(small):
     x = nl.replace(small.embed(TEXTS[0]), 1, nl.random_nokens(small.width, range(6), norm=3.0).to(DEVICE))
     any_token = {"seeds": range(6), "processors": [TemperatureLogitsWarper(1e6)]}

@@ -98,6 +98,12 @@ def test_a_step_gives_the_plain_logits(plain, fast, padding):
 
 def test_texts_of_one_row_are_the_plain_ones(plain, fast):
     prompt = "Red is a color that " * 4
+    phrase = nl.random_nokens(plain.width, range(2), norm=3.0)[None]
+    feeds = {"feed": lambda step: phrase if step.index == 2 else None}
+    assert fast.generate([prompt], 12, **feeds) == plain.generate([prompt], 12, **feeds)
+    *_, state = (step.state() for step in fast.sample([prompt], 4))
+    steps = fast.sample(state=state, max_new_tokens=8)
+    assert [step.ids.item() for step in steps] == plain.greedy_ids([prompt], 12)[0][4:]
     assert fast.generate([prompt], 12) == plain.generate([prompt], 12)
     assert fast.generate([prompt], 12, seeds=[3]) == plain.generate([prompt], 12, seeds=[3])
 

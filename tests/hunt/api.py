@@ -75,7 +75,7 @@ def raises(*_, **__):
 
 def cases() -> list[Case]:
     """All that is tried: each is a function of a lab."""
-    return [*_vectors(), *_seeds(), *_texts(), *_numbers(), *_hooks(), *_music()]
+    return [*_vectors(), *_seeds(), *_texts(), *_numbers(), *_hooks(), *_states(), *_music()]
 
 
 def _vectors() -> list[Case]:
@@ -252,7 +252,58 @@ def _hooks() -> list[Case]:
             "what is fed must be",
         ),
         Case("a feed that is none", lambda lab: lab.generate(PROMPT, 3, feed=3), "feed must be"),
+        Case(
+            "a feed of no vectors",
+            lambda lab: lab.generate(PROMPT, 3, feed=none_at_once),
+            "what is fed must be",
+        ),
+        Case("more vectors than fit", lambda lab: lab.generate(PROMPT, 3, feed=many_at_once), "at most"),
+        Case("hidden states not asked for", lambda lab: lab.generate(PROMPT, 3, feed=hidden), "hidden=True"),
+        *(
+            Case(f"stop={stop!r}", lambda lab, stop=stop: lab.generate(PROMPT, 3, stop=stop), "stop")
+            for stop in ("", "\n", [""], [3], 3, ["\ud800"])
+        ),
     ]
+
+
+def hidden(step):
+    """A feed of hidden states."""
+    return step.hidden
+
+
+def none_at_once(step):
+    """A feed of k = 0 vectors."""
+    return step.embeddings[:, None][:, :0]
+
+
+def many_at_once(step):
+    """A feed of more vectors than any context has room for."""
+    return step.embeddings[:, None].expand(-1, 10_000, -1)
+
+
+def _states() -> list[Case]:
+    def state(lab, rows=1):
+        return next(lab.sample([PROMPT] * rows, 2)).state()
+
+    bad = {
+        "of another lab": (lambda lab: lab.generate(state=state(small_lab())), "another model"),
+        "a step": (lambda lab: lab.generate(state=next(lab.sample(PROMPT, 2))), "must be step.state"),
+        "3": (lambda lab: lab.generate(state=3), "must be step.state"),
+        "and a text too many": (
+            lambda lab: lab.generate(["a", "b", "c"], state=state(lab, 2)),
+            "one for each",
+        ),
+        "and texts of two lengths": (
+            lambda lab: lab.generate(["a", " is the first"], state=state(lab, 2)),
+            "equally long",
+        ),
+        "and an empty text": (lambda lab: lab.generate("", state=state(lab)), "the prompt is empty"),
+        "and <noken>": (lambda lab: lab.generate("<noken>", state=state(lab)), "fill it"),
+        "and another width": (lambda lab: lab.generate(torch.ones(1, 1, W + 1), state=state(lab)), "must be"),
+        "and too many tokens": (lambda lab: lab.generate(max_new_tokens=999, state=state(lab)), "at most"),
+        "and too many seeds": (lambda lab: lab.generate(seeds=[1, 2], state=state(lab)), "one seed per row"),
+    }
+    return [Case(f"a state {name}", tried, says) for name, (tried, says) in bad.items()]
 
 
 def _music() -> list[Case]:

@@ -51,6 +51,8 @@ def same(spread: nl.Lab, whole: nl.Lab) -> None:
     torch.testing.assert_close(spread.logits(rows), whole.logits(rows))
     assert spread.generate(rows, 8, seeds=1) == whole.generate(rows, 8, seeds=1)
     assert spread.generate(rows, 8, batch_size=2) == whole.generate(rows, 8)
+    step, other = (next(lab.sample(rows, 2, hidden=True)) for lab in (spread, whole))
+    torch.testing.assert_close(step.hidden, other.hidden)
 
 
 def test_layers_on_the_cpu_and_on_disk(eight_layers, room, folders, capsys):
