@@ -28,9 +28,11 @@ def draw(sweep: Sweep, table: pd.DataFrame) -> Figure | None:
         for i, value in enumerate(group.unique()):
             means = numbers[group == value].groupby(x).mean().dropna()
             look = {"color": OKABE_ITO[i], "marker": MARKERS[i % len(MARKERS)]}
-            ax.plot(means.index, means, label=wrap(value, 90, 1), **look)
-        ax.set_ylabel(wrap(f"mean of {name}", 28))
+            ax.plot(means.index, means, label=wrap(value.strip('[]"'), 90, 1), **look)
+        of, _, column = name.rpartition(".")
+        ax.set_ylabel(wrap(f"mean {column} in {of}.csv" if of else f"mean {column}", 28))
     ax.set_xlabel(shown(axis))
+    ax.set_xticks(x.unique() if x.nunique() <= LINES else ax.get_xticks())
     fig.axes[0].set_title(wrap(f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}", 80))
     if groups:
         lines, labels = ax.get_legend_handles_labels()

@@ -14,15 +14,19 @@ LOOK = {RELATED: (OKABE_ITO[0], MARKERS[0]), UNRELATED: (OKABE_ITO[1], MARKERS[1
 def contrast_curves(points: pd.DataFrame, most: int = 4) -> Figure:
     """The contrast along the line for the first pairs, related and not; dotted is log-linear."""
     pairs = list(points["pair"].unique())[:most]
-    fig, axes = figure(3 * len(pairs) + 0.5, 3.4, columns=len(pairs), squeeze=False)
-    for ax, pair in zip(axes[0], pairs, strict=True):
+    rows = -(-len(pairs) // 2)
+    fig, axes = figure(9.8, 3.4 * rows + 0.4, rows=rows, columns=2, squeeze=False, sharex=True)
+    for ax, pair in zip(axes.flat, pairs, strict=False):
         for of, (colour, marker) in LOOK.items():
             curve = points[(points["pair"] == pair) & (points["way"] == "lerp") & (points["of"] == of)]
-            ax.plot(curve["p"], curve["contrast"], f"{marker}-", color=colour, markersize=3, label=of)
+            ax.plot(curve["p"], curve["contrast"], f"{marker}-", color=colour, markersize=5, label=of)
             ax.plot(curve["p"], curve["line"], ":", color=colour, linewidth=1.2)
         ax.axhline(0, color="0.7", linewidth=0.8)
-        ax.set(xlabel="p", title=shown(cut(pair, 28)))
-    axes[0, 0].set_ylabel("contrast, nats")
+        ax.set_title(shown(cut(pair, 60)), fontsize=11)
+    for ax in axes.flat[len(pairs) :]:
+        ax.axis("off")
+    fig.supxlabel("p, the weight of the second word (dotted: outputs mixed log-linearly)", fontsize=10)
+    fig.supylabel("contrast of the two colors or kinds, nats", fontsize=10)
     legend_outside(fig, list(axes[0]), 2)
     return fig
 

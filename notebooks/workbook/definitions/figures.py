@@ -1,5 +1,6 @@
 """Figures of notebook 08. Prompts are never pooled: each has a panel or a line of its own."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,44 +14,45 @@ REAL = "real token"  # has no radius, and is a dashed line
 
 
 def theme_panels(frequencies: pd.DataFrame, most: int = 5) -> Figure:
-    """Share of definitions with a theme against the radius: one column per prompt, one row per kind of noken.
+    """Share of definitions with a theme, darker for more: one column per prompt, one row per theme.
 
-    From a `frequencies` table; the most frequent themes of the first kind. Bars are 95 % intervals over
-    nokens, dashed lines the shares among real tokens. No radius 0, where all nokens are equal.
+    From a `frequencies` table. In a panel a row is a kind of noken, a column a radius; the last row is the
+    real tokens' share. The most frequent themes of the first kind. No radius 0, where all nokens are equal.
     """
     frequencies = frequencies[frequencies["radius"] != 0]
-    prompts, kinds = frequencies["prompt"].unique(), frequencies["kind"].unique()
+    prompts, kinds = frequencies["prompt"].unique(), list(frequencies["kind"].unique())
     first = frequencies[frequencies["kind"] == kinds[0]]
     themes = first.groupby("theme", sort=False)["hits"].sum().nlargest(most).index
-    kinds = [kind for kind in kinds if kind != REAL]
-    size = max(10, 5 * len(prompts)), 0.8 + 2.3 * len(kinds)
-    fig, axes = figure(*size, rows=len(kinds), columns=len(prompts), sharey=True, squeeze=False)
-    for column, prompt in zip(axes.T, prompts, strict=True):
-        of_prompt = frequencies[frequencies["prompt"] == prompt]
-        tokens = of_prompt[of_prompt["kind"] == REAL]
-        for ax, kind in zip(column, kinds, strict=True):
-            rows = of_prompt[of_prompt["kind"] == kind]
-            _theme_lines(ax, rows, tokens, themes)
-            ax.set_title(f"{kind}: {rows['n_units'].max()} nokens a radius", fontsize=10)
-            ax.set_ylim(-0.02, 1.02)
-        column[0].set_title(f"{wrap(prompt, 60)}\n{column[0].get_title()}", fontsize=10)
-    fig.supylabel("share of definitions", fontsize=10)
-    dashed = f" (dashed: {tokens['n_units'].max()} real tokens)" if len(tokens) else ""
-    fig.supxlabel(RADIUS + dashed, fontsize=10)
-    legend_outside(fig, axes.flat[:1], columns=3)
+    kinds = sorted(kinds, key=lambda kind: kind == REAL)
+    size = max(10, 5 * len(prompts)), 0.9 + (0.45 + 0.21 * len(kinds)) * len(themes)
+    fig, axes = figure(*size, rows=len(themes), columns=len(prompts), sharex=True, sharey=True, squeeze=False)
+    for row, theme in zip(axes, themes, strict=True):
+        for ax, prompt in zip(row, prompts, strict=True):
+            chosen = (frequencies["theme"] == theme) & (frequencies["prompt"] == prompt)
+            image = _theme_map(ax, frequencies[chosen], kinds)
+            ax.set_title(shown(theme), fontsize=10, loc="left", fontweight="bold")
+    for ax, prompt in zip(axes[0], prompts, strict=True):
+        ax.set_title(f"{wrap(prompt, 60)}\n\n{ax.get_title(loc='left')}", loc="left")
+    fig.supxlabel(RADIUS, fontsize=10)
+    label = f"share of definitions ({first['n_units'].max()} nokens a cell)"
+    fig.colorbar(image, ax=axes, label=label, shrink=0.5)
     return fig
 
 
-def _theme_lines(ax: Axes, frequencies: pd.DataFrame, tokens: pd.DataFrame, themes: pd.Index) -> None:
-    """One line per theme, of one kind of noken in one prompt; dashed: its share among real tokens."""
-    for i, theme in enumerate(themes):
-        rows = frequencies[frequencies["theme"] == theme].sort_values("radius")
-        x, bars = _beside(len(rows), i, len(themes)), reach(rows, "share")
-        look = {"linewidth": 1.5, "elinewidth": 0.8, "label": shown(theme)}
-        ax.errorbar(x, rows["share"], bars, **_marked(OKABE_ITO, i), **look)
-        for share in tokens[tokens["theme"] == theme]["share"]:
-            ax.axhline(share, color=OKABE_ITO[i], linestyle="--", linewidth=1)
-    ticks_in_medians(ax, rows["radius"], rows["medians"])
+def _theme_map(ax: Axes, rows: pd.DataFrame, kinds: list[str]):
+    """The share of one theme in one prompt, kinds by radii, with its numbers; the image."""
+    radii = rows.dropna(subset="radius").drop_duplicates("radius").sort_values("radius")
+    shares = rows.dropna(subset="radius").pivot(index="kind", columns="radius", values="share").reindex(kinds)
+    if REAL in kinds:
+        shares.loc[REAL] = rows.loc[rows["kind"] == REAL, "share"].mean()
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for y, x in np.ndindex(shares.shape):
+        share = shares.iloc[y, x]
+        look = {"ha": "center", "va": "center", "fontsize": 8, "color": "white" if share > 0.6 else "0.2"}
+        ax.text(x, y, f"{share:.0%}", **look)
+    ticks_in_medians(ax, radii["radius"], radii["medians"])
+    ax.set_yticks(range(len(kinds)), kinds, fontsize=8)
+    return image
 
 
 def change_lines(probed: pd.DataFrame) -> Figure:

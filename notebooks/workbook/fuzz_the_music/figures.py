@@ -9,44 +9,58 @@ from torch import Tensor
 
 from nokenlab.palette import OKABE_ITO
 from workbook.fuzz_the_music import sound
-from workbook.style import figure, wrap
+from workbook.style import figure, legend_outside, wrap
+
+LABELS = {
+    "true token": "the word itself",
+    "article": "a noken, as in the article",
+    "token norm": "a noken at a token's length",
+    "real token": "a real token",
+    "other luck": "the word itself, other luck",
+}
 
 
-def picture(clips: Tensor, labels: Sequence[str], rate: int) -> Figure:
-    """Each clip (clips, samples) in a row: its waveform on the left, its spectrogram on the right."""
-    fig, axes = figure(10, 0.5 + 1.15 * len(clips), rows=len(clips), columns=2, sharex=True, squeeze=False)
-    seconds = np.arange(clips.shape[1]) / rate
-    loudest = max(clips.abs().max().item(), 1e-6)
+def picture(clips: Tensor, scales: Sequence[str], rate: int) -> Figure:
+    """Each clip (clips, samples) in a row: its spectrogram, and its mean spectrum beside the first clip's.
+
+    `scales` are those of a `fuzz` table.
+    """
+    size = 10, 0.7 + 1.5 * len(clips)
+    look = {"sharex": "col", "sharey": "col", "squeeze": False, "width_ratios": [3, 2]}
+    fig, axes = figure(*size, rows=len(clips), columns=2, **look)
     spectrograms = sound.decibels(sound.spectra(clips)).numpy()  # (clips, frequencies, moments)
-    top = np.quantile(spectrograms, 0.999)
-    look = {"origin": "lower", "aspect": "auto", "cmap": "cividis", "vmin": top - 60, "vmax": top}
-    look["extent"] = (0, seconds[-1], 0, rate / 2000)
-    for (left, right), clip, label, spectrogram in zip(axes, clips, labels, spectrograms, strict=True):
-        left.plot(seconds, clip, color=OKABE_ITO[0], linewidth=0.4)
-        left.set(ylim=(-loudest, loudest), yticks=[-loudest, 0, loudest], xlim=(0, seconds[-1]))
-        left.yaxis.set_major_formatter("{x:.2f}")
-        left.set_title(wrap(label, 62, lines=1), loc="left", fontsize=9)
-        image = right.imshow(spectrogram, **look)
-        left.set_ylabel("height", fontsize=8)
-        right.set_ylabel("kHz", fontsize=8)
-    for ax in axes.flat:
-        ax.tick_params(labelsize=8)
-    for ax in axes[-1]:
-        ax.set_xlabel("seconds", fontsize=9)
-    fig.colorbar(image, ax=axes[:, 1], label="power, dB", shrink=min(1, 3 / len(clips)))
+    low, high = np.quantile(spectrograms, [0.05, 0.999])
+    extent = (0, clips.shape[1] / rate, 0, rate / 2000)
+    shades = {"origin": "lower", "aspect": "auto", "cmap": "cividis", "vmin": low, "vmax": high}
+    spectra = spectrograms.mean(axis=2)  # (clips, frequencies)
+    frequencies = np.linspace(0, rate / 2000, spectra.shape[1])  # kHz
+    for number, ((left, right), scale) in enumerate(zip(axes, scales, strict=True)):
+        image = left.imshow(spectrograms[number], extent=extent, **shades)
+        left.set_title(wrap(LABELS.get(scale, scale), 62, lines=1), loc="left", fontsize=10)
+        left.set_ylabel("kHz", fontsize=9)
+        right.plot(frequencies, spectra[0], color="0.6", linewidth=2)
+        if number:
+            right.plot(frequencies, spectra[number], color=OKABE_ITO[0], linewidth=0.8)
+        right.set_ylabel("dB", fontsize=9)
+    axes[0, 1].set_title("mean spectrum (grey: the first clip's)", loc="left", fontsize=10)
+    axes[-1, 0].set_xlabel("seconds", fontsize=9)
+    axes[-1, 1].set_xlabel("kHz", fontsize=9)
+    fig.colorbar(image, ax=axes[:, 0], label="power, dB", shrink=min(1, 3 / len(clips)))
     return fig
 
 
-def along(table: pd.DataFrame) -> Figure:
-    """Distance and spectral centroid along p, from a `blend` table."""
-    fig, (left, right) = figure(10, 3.2, columns=2)
-    left.plot(table["p"], table["distance"], "o-", color=OKABE_ITO[0])
-    left.set(ylabel="distance from p = 0 (dB)")
-    left.set_title("How far the sound moves", loc="left")
-    right.plot(table["p"], table["centroid"], "o-", color=OKABE_ITO[1])
-    right.set(ylabel="spectral centroid (Hz)")
-    right.set_title("How bright it is", loc="left")
-    for ax in (left, right):
-        ax.set(xlabel="p  (0 is the first prompt, 1 the second)")
-    left.set_ylim(bottom=0)
+def along(blends: pd.DataFrame, fuzz: pd.DataFrame) -> Figure:
+    """Distance and spectral centroid along p, from a `blend` table; both from 0.
+
+    The band is what other seeds of the generator do to the first prompt, from a `fuzz` table.
+    """
+    fig, axes = figure(10, 3.4, columns=2)
+    luck = fuzz[fuzz["scale"] == "other luck"]
+    columns = {"distance": "distance from p = 0, dB", "centroid": "spectral centroid, Hz: how bright"}
+    for ax, (column, label) in zip(axes, columns.items(), strict=True):
+        ax.axhspan(luck[column].min(), luck[column].max(), color="0.85", label="the first prompt, other luck")
+        ax.plot(blends["p"], blends[column], "o-", color=OKABE_ITO[0], label="the blend")
+        ax.set(xlabel="p: 0 is the first prompt, 1 the second", ylabel=label)
+        ax.set_ylim(0, 1.15 * max(blends[column].max(), luck[column].max()))
+    legend_outside(fig, [axes[0]], 2)
     return fig

@@ -45,10 +45,13 @@ def precision_by_layer(shares: pd.DataFrame) -> Figure:
 
 
 def _panel(ax: Axes, shares: pd.DataFrame, lens: pd.DataFrame) -> None:
-    layer = shares["layer"]
+    layer, never = shares["layer"], [NAMES[control] for control in NAMES if not shares[control].any()]
     for number, (control, label) in enumerate(NAMES.items(), 1):
         look = {"color": OKABE_ITO[number], "marker": MARKERS[number], "markersize": 4, "linewidth": 0.9}
-        ax.plot(layer, shares[control], label=label, **look)
+        if label not in never:
+            ax.plot(layer, shares[control], label=label, **look)
+    look = {"ha": "right", "va": "top", "fontsize": 8, "color": "0.3", "transform": ax.transAxes}
+    ax.text(0.98, 0.98, "\n".join(["never first:", *never] if never else []), **look)
     ax.plot(lens["layer"], lens["state"], "--", color="black", linewidth=1.5, label="logit lens")
     hits = (shares["state"] * shares["words"]).round()
     low, high = zip(*map(wilson, hits, shares["words"]), strict=True)

@@ -6,13 +6,13 @@ from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
 from workbook.learned_nokens.tables import ABSURD, DEFINITION
-from workbook.style import MARKERS, figure, legend_outside
+from workbook.style import figure, legend_outside
 
 TOKENS = {  # labels of real tokens in the noken's place
-    "nll_nearest": "nearest to\nthe noken",
-    "nll_ranked": "best by\ngradient",
-    "nll_word": "the word\nmeant",
-    "nll_random": "random",
+    "nll_nearest": "the nearest token",
+    "nll_ranked": "the best token by gradient",
+    "nll_word": "the word meant",
+    "nll_random": "a random token",
 }
 FILLS = {DEFINITION: "full", ABSURD: "none"}
 COLOURS = {DEFINITION: OKABE_ITO[0], ABSURD: OKABE_ITO[5]}
@@ -48,50 +48,34 @@ def curves(history: pd.DataFrame) -> Figure:
     return fig
 
 
-def nll_against_distance(table: pd.DataFrame) -> Figure:
-    """Nll against the distance from the nearest token, of a `compared` table; real tokens at the left.
+def nll_dots(table: pd.DataFrame) -> Figure:
+    """The nll of learned nokens, and of real tokens in their place, of a `compared` table: one row for each.
 
-    Above in the prompts that were learned in, below in those that were not. A dot is a noken, its mean over
-    prompts; a hollow one is for an absurd text. At the left a dot is a target, and a bar their median.
+    A dot is a target and a start, its mean over the prompts of a panel; a hollow one is for an absurd text;
+    the line is the median. With a constraint stands its nokens' median distance from the nearest token.
     """
     parts = [(rows, PROMPTS[seen]) for seen, rows in table.groupby("seen", sort=False)]
-    look = {"sharey": True, "squeeze": False, "width_ratios": [2, 3]}
-    fig, axes = figure(11, 3.7 * len(parts), rows=len(parts), columns=2, **look)
-    for (left, right), (rows, prompts) in zip(axes, parts, strict=True):
-        _tokens(left, rows)
-        _nokens(right, rows)
-        left.set_ylabel(f"{NLL}\nin prompts {prompts}")
-    axes[0, 0].set_ylim(bottom=0)  # of all, once all is drawn
-    axes[0, 0].set_title("real tokens in its place")
-    axes[0, 1].set_title("learned nokens")
-    axes[-1, 1].set_xlabel("distance from the nearest token")
-    legend_outside(fig, list(axes[:, 1]), 5)
+    height = 0.9 + 0.42 * (len(TOKENS) + table["constraint"].nunique())
+    fig, axes = figure(10, height, columns=len(parts), sharex=True, sharey=True, squeeze=False)
+    for ax, (rows, prompts) in zip(axes[0], parts, strict=True):
+        names = []
+        for number, (name, group) in enumerate(rows.groupby("constraint", sort=False)):
+            _dots(ax, number, group, "nll", OKABE_ITO[0])
+            names.append(f"noken, {name} ({group['distance'].median():.1f} from a token)")
+        first = rows[rows["constraint"] == rows["constraint"].iloc[0]]  # nearest to its nokens
+        for number, column in enumerate(TOKENS, len(names)):
+            _dots(ax, number, first, column, "0.4")
+        ax.set_title(f"in prompts {prompts}", fontsize=10)
+    axes[0, 0].set_yticks(range(len(names) + len(TOKENS)), [*names, *TOKENS.values()], fontsize=9)
+    axes[0, 0].set_ylim(len(names) + len(TOKENS) - 0.5, -0.5)
+    axes[0, 0].set_xlim(left=0)
+    fig.supxlabel(f"{NLL}: further left is said better (hollow: absurd texts)", fontsize=10)
     return fig
 
 
-def _tokens(ax: Axes, rows: pd.DataFrame) -> None:
-    first = rows[
-        rows["constraint"] == rows["constraint"].iloc[0]
-    ]  # the nearest tokens are those of its nokens
-    means = first.groupby(["kind", "target"], sort=False)[list(TOKENS)].mean().reset_index()
-    offset = 0.3 * (means.index / max(len(means) - 1, 1) - 0.5)
-    for column, name in enumerate(TOKENS):
-        for kind, fill in FILLS.items():
-            of_kind = means["kind"] == kind
-            x = column + offset[of_kind]
-            ax.plot(x, means[name][of_kind], "o", color="0.5", markersize=5, fillstyle=fill)
-        ax.hlines(means[name].median(), column - 0.3, column + 0.3, color="black", linewidth=2)
-    ax.set_xticks(range(len(TOKENS)), TOKENS.values(), fontsize=9)
-    ax.set_xlim(-0.6, len(TOKENS) - 0.4)
-
-
-def _nokens(ax: Axes, rows: pd.DataFrame) -> None:
-    for number, (name, group) in enumerate(rows.groupby("constraint", sort=False)):
-        means = group.groupby(["kind", "target", "start"], as_index=False)[["distance", "nll"]].mean()
-        look = {"color": OKABE_ITO[number % 7], "marker": MARKERS[number % 7], "linestyle": ""}
-        for kind, fill in FILLS.items():
-            of_kind = means[means["kind"] == kind]
-            if len(of_kind):
-                label = name if kind == DEFINITION else f"{name}, absurd"
-                ax.plot(of_kind["distance"], of_kind["nll"], fillstyle=fill, label=label, **look)
-    ax.set_xlim(left=-0.2)
+def _dots(ax: Axes, y: int, rows: pd.DataFrame, column: str, colour: str) -> None:
+    means = rows.groupby(["kind", "target", "start"], as_index=False)[column].mean()
+    for kind, fill in FILLS.items():
+        x = means.loc[means["kind"] == kind, column]
+        ax.plot(x, [y] * len(x), "o", color=colour, markersize=6, fillstyle=fill)
+    ax.vlines(means[column].median(), y - 0.3, y + 0.3, color=colour, linewidth=2)

@@ -62,7 +62,8 @@ def difference_lines(against: pd.DataFrame) -> Figure:
         ax.errorbar(x, rows["difference"], reach(rows, "difference"), label=shown(family), **look)
     ax.axhline(0, color=COLOURS[0], linestyle=":", label="words")
     _noise_axis(ax, "x", against["magnitude"])
-    ax.set(xlabel=NOISE, ylabel="share kept, less words' share\n(bars: 95 %, over subjects)")
+    bars = "bars: 95 %, over subjects" if against["low"].notna().any() else "too few subjects for intervals"
+    ax.set(xlabel=NOISE, ylabel=f"share kept, less words' share\n({bars})")
     legend_outside(fig, [ax], 7)
     return fig
 

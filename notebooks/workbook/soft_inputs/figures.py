@@ -8,9 +8,7 @@ from workbook.soft_inputs.soft_prompts import ALONE, PASS, TOKENS, VECTORS
 from workbook.soft_inputs.tables import GREEDY, METHODS
 from workbook.style import MARKERS, figure, legend_outside, shown
 
-LOOKS = dict(zip(METHODS, zip(OKABE_ITO, MARKERS, strict=False), strict=False)) | {GREEDY: ("black", "X")}
 COLOURS = {ALONE: "black", VECTORS: OKABE_ITO[0], TOKENS: OKABE_ITO[1]}
-DASHES = ("-", "--", ":", "-.")
 
 
 def top1_against_marginal(table: pd.DataFrame) -> Figure:
@@ -37,47 +35,50 @@ def top1_against_marginal(table: pd.DataFrame) -> Figure:
 
 
 def along_the_texts(steps: pd.DataFrame) -> Figure:
-    """Entropy of each step, and the share of texts with greedy's token at it: one line per method."""
-    fig, (left, right) = figure(9, 3.6, columns=2, sharex=True)
-    for method, rows in steps.groupby("method", sort=False):
-        means = rows.groupby("step")[["entropy", "same"]].mean()
-        colour, mark = LOOKS[method]
-        look = {"color": colour, "linewidth": 1.4, "marker": mark, "markersize": 4}
-        look |= {"markevery": max(1, len(means) // 6), "label": method}
-        left.plot(means.index, means["entropy"], **look)
-        right.plot(means.index, means["same"], **look)
-    left.set(xlabel="step", ylabel="entropy, bits", ylim=(0, None))
-    right.set(xlabel="step", ylabel="share that is greedy's token", ylim=(-0.02, 1.02))
-    legend_outside(fig, [left], 4)
+    """Entropy of each step, a mean over texts: one panel per method, greedy's in grey behind it."""
+    means = steps.groupby(["method", "step"])["entropy"].mean()
+    fig, axes = figure(9.6, 4.8, rows=2, columns=3, sharex=True, sharey=True)
+    for ax, method in zip(axes.flat, METHODS, strict=True):
+        ax.plot(means[GREEDY], color="0.6", linewidth=1.4, label=GREEDY)
+        ax.plot(means[method], color=OKABE_ITO[0], linewidth=2, label="the method")
+        same = steps.loc[steps["method"] == method, "same"].mean()
+        ax.set_title(f"{method}: {same:.0%} greedy's tokens", fontsize=10)
+    axes[0, 0].set_ylim(bottom=0)
+    fig.supxlabel("step", fontsize=10)
+    fig.supylabel("entropy, bits", fontsize=10)
+    legend_outside(fig, [axes[0, 0]], 2)
     return fig
 
 
 def pass_at_k(table: pd.DataFrame) -> Figure:
-    """Mean pass@k of the tasks of each frame, one line per condition; below the first token's entropy.
+    """Mean pass@k of the tasks of each frame, and the first token's entropy: one row per condition.
 
-    `table` is that of `answer_tasks`.
+    `table` is that of `answer_tasks`. Above a condition's dots run from one sample to the most; below a small
+    dot is a task, the line their mean.
     """
     frames = list(table["frame"].unique())
     ks = [k for k in PASS if table[f"pass_{k}"].notna().all()]
-    fig, axes = figure(2.8 * len(frames) + 1.5, 6, rows=2, columns=len(frames), squeeze=False, sharey="row")
+    size = 2.8 * len(frames) + 1.5, 6
+    fig, axes = figure(*size, rows=2, columns=len(frames), squeeze=False, sharex="row", sharey=True)
     for (upper, lower), frame in zip(axes.T, frames, strict=True):
         conditions = table[table["frame"] == frame].groupby(["kind", "k", "temperature"], sort=False)
-        seen = dict.fromkeys(COLOURS, 0)  # conditions of each kind so far
-        for x, ((kind, k, temperature), rows) in enumerate(conditions):
-            name = f"temperature {temperature:g} alone" if kind == ALONE else f"{kind}, {k}"
-            mark, dash = MARKERS[seen[kind] % len(MARKERS)], DASHES[seen[kind] % len(DASHES)]
-            seen[kind] += 1
+        names = [_condition(*condition) for condition, _ in conditions]
+        for y, ((kind, _, _), rows) in enumerate(conditions):
             means = rows[[f"pass_{k}" for k in ks]].mean()
-            look = {"color": COLOURS[kind], "marker": mark}
-            upper.plot(ks, means, linestyle=dash, label=name, markersize=5, **look)
-            lower.plot([x] * len(rows), rows["entropy"], linestyle="", markersize=3, alpha=0.4, **look)
-            lower.hlines(rows["entropy"].mean(), x - 0.35, x + 0.35, color=COLOURS[kind], linewidth=2)
-        upper.set_xscale("log", base=2)
-        upper.set_xticks(ks, map(str, ks))
-        upper.set(title=shown(frame), xlabel="k samples", ylim=(-0.02, 1.02))
-        lower.set_xticks([])
-    axes[0, 0].set_ylabel("pass@k, mean of tasks")
-    axes[1, 0].set_ylabel("entropy of the first token, bits")
-    axes[1, 0].set_ylim(bottom=0)
-    legend_outside(fig, list(axes[0]), 3)
+            upper.plot(means, [y] * len(ks), color=COLOURS[kind], linewidth=1)
+            for x, k, mark in zip(means, ks, MARKERS, strict=False):
+                upper.plot(x, y, mark, color=COLOURS[kind], markersize=6, alpha=0.7, label=f"k = {k}")
+            entropy = rows["entropy"]
+            lower.plot(entropy, [y] * len(rows), "o", color=COLOURS[kind], markersize=3, alpha=0.4)
+            lower.vlines(entropy.mean(), y - 0.3, y + 0.3, color=COLOURS[kind], linewidth=2)
+        upper.set(title=shown(frame), xlabel="pass@k, mean of tasks", xlim=(-0.04, 1.04))
+        lower.set_xlabel("entropy of the first token, bits")
+        upper.set_yticks(range(len(names)), names)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    axes[1, 0].set_xlim(left=0)
+    legend_outside(fig, [axes[0, 0]], len(ks))
     return fig
+
+
+def _condition(kind: str, k: int, temperature: float) -> str:
+    return f"temperature {temperature:g} alone" if kind == ALONE else f"{kind}, {k}"

@@ -81,27 +81,29 @@ def side_by_side(maps: dict[str, pd.DataFrame], plane: Plane) -> Figure:
     return fig
 
 
-def count_lines(counted: pd.DataFrame) -> Figure:
+def count_bars(counted: pd.DataFrame) -> Figure:
     """Territories, those that no edge touches, and the corners' share, of a `compared` table and its nulls.
 
-    A thin line is a triple, from its words to its nulls; the dots are their means.
+    Bars are means over the triples of words; a small line is a triple.
     """
     values = {
         "territories": "territories",
-        "inner": "that no edge touches",
-        "own": "share of the triangle with a corner's own answer",
+        "inner": "territories that no edge touches",
+        "own": "share with a corner's own answer",
     }
-    fig, axes = figure(12, 3.6, columns=len(values), sharey=True)
+    fig, axes = figure(12, 3.4, columns=len(values), sharey=True)
     for ax, (value, label) in zip(axes, values.items(), strict=True):
         each = counted.pivot_table(index="of", columns="triple", values=value, sort=False)
-        ax.plot(each, range(len(each)), color=OKABE_ITO[4], linewidth=0.9, alpha=0.6)
-        mean = each.mean(axis=1)
-        ax.plot(mean, range(len(each)), "o-", color=OKABE_ITO[0], linewidth=2.5)
-        for y, x in enumerate(mean):
-            ax.annotate(f"{x:.3g}", (x, y), (6, 6), textcoords="offset points", path_effects=HALO)
-        ax.set(xlabel=label, ylim=(len(each) - 0.6, -0.6))
-        ax.set_xlim(left=0)
-        ax.set_yticks(range(len(each)), each.index)
+        mean, y = each.mean(axis=1), range(len(each))
+        ax.barh(y, mean, color=[OKABE_ITO[0], *["0.75"] * (len(each) - 1)], height=0.6)
+        if each.shape[1] > 1:
+            ax.plot(each, y, "|", color=LINE, markersize=9, alpha=0.6)
+        for position, x in enumerate(mean):
+            ax.annotate(f"{x:.3g}", (x, position), (5, 0), textcoords="offset points", va="center")
+        ax.set(title=label, ylim=(len(each) - 0.5, -0.5))
+        ax.set_xlim(0, max(each.max(axis=None), 0.1) * 1.15)
+        ax.xaxis.get_major_locator().set_params(integer=value != "own")
+        ax.set_yticks(y, each.index)
     return fig
 
 

@@ -21,6 +21,7 @@ def points(pairs=("a, b", "c, d")):
 def test_a_panel_is_a_pair_on_the_line(tmp_path):
     fig = drawn(figures.contrast_curves(points()), tmp_path)
     assert [ax.get_title() for ax in fig.axes] == ["a, b", "c, d"]
+    assert len(figures.contrast_curves(points(["a, b", "c, d", "e, f"])).axes) == 4
     assert list(fig.axes[0].lines[0].get_ydata()) == [1, 0, -1]
     assert list(fig.axes[0].lines[2].get_ydata()) == [1.3, 0.3, -0.7]
 

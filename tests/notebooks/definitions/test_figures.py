@@ -1,7 +1,6 @@
 """Figures of definitions against the radius say what their tables say."""
 
 import pandas as pd
-import pytest
 
 from workbook.definitions import figures
 
@@ -32,19 +31,15 @@ def test_a_panel_a_kind_and_prompt_has_the_most_frequent_themes_of_the_first():
     ]
     names = ["prompt", "kind", "theme", "radius", "medians", "n_units", "hits", "share", "low", "high"]
     fig = figures.theme_panels(pd.DataFrame(rows, columns=names), most=2)
-    counted = "10 nokens a radius"
-    assert [ax.get_title() for ax in fig.axes] == [
-        f"A <noken>\nraw: {counted}",
-        f"The <noken>\nraw: {counted}",
-        *[f"origin: {counted}"] * 2,
-    ]
-    assert legend(fig) == ["a person", r"costs \$5"]
-    assert "10 real tokens" in fig.get_supxlabel()
-    heights, bars = lines(fig.axes[1])["a person"]
-    assert heights == [0.4] * 2 and bars == [pytest.approx((0.2, 0.8))] * 2  # not where all are one
-    dashed = [line.get_ydata()[0] for line in fig.axes[1].lines if line.get_linestyle() == "--"]
-    assert dashed == [0.4, 0.2]
-    assert [t.get_text() for t in fig.axes[0].get_xticklabels()] == ["2\n0.87", "100\n43"]
+    titles = [ax.get_title(loc="left") for ax in fig.axes[:4]]
+    assert titles == ["A <noken>\n\na person", "The <noken>\n\na person", *[r"costs \$5"] * 2]
+    for ax, share in zip(fig.axes[:4], (0.4, 0.4, 0.2, 0.2), strict=True):
+        cells = ax.images[0].get_array()
+        assert cells.shape == (3, 2) and (cells == share).all()  # kinds, radii: not where all are one
+    kinds = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert kinds == ["raw", "origin", "real token"] and len(fig.axes[0].texts) == 6
+    assert [t.get_text() for t in fig.axes[2].get_xticklabels()] == ["2\n0.87", "100\n43"]
+    assert "10 nokens" in fig.axes[4].get_ylabel()
 
 
 def test_change_is_drawn_as_medians_with_quartiles_each_prompt_apart():

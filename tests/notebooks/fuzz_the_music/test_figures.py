@@ -4,6 +4,7 @@ import io
 import math
 
 import pandas as pd
+import pytest
 import torch
 
 from workbook.fuzz_the_music import figures, sound
@@ -16,22 +17,28 @@ def tone(hertz, loudness=0.5):
 
 def test_a_figure_has_a_row_a_clip():
     clips = torch.stack([tone(440), tone(2000, loudness=0.25)])
-    fig = figures.picture(clips, ["a $x", "b"], 8000)
-    waves, images = fig.axes[:4:2], fig.axes[1:4:2]
-    assert [wave.get_title(loc="left") for wave in waves] == [r"a \$x", "b"] and len(fig.axes) == 5
-    assert [max(wave.lines[0].get_ydata()) for wave in waves] == [0.5, 0.25]
-    for image, clip, hertz in zip(images, clips, (440, 2000), strict=True):
+    fig = figures.picture(clips, ["true token", "b $x"], 8000)
+    images, spectra = fig.axes[:4:2], fig.axes[1:4:2]
+    assert [image.get_title(loc="left") for image in images] == ["the word itself", r"b \$x"]
+    assert len(fig.axes) == 5 and [len(ax.lines) for ax in spectra] == [1, 2]  # the first is the reference
+    for image, ax, clip, hertz in zip(images, spectra, clips, (440, 2000), strict=True):
         heard = image.images[0].get_array()  # (frequencies, moments)
         assert (heard == sound.decibels(sound.spectra(clip[None]))[0].numpy()).all()
-        assert abs(heard.mean(axis=1).argmax() * 4000 / (len(heard) - 1) - hertz) < 8
+        kilohertz, power = ax.lines[-1].get_data()
+        assert abs(kilohertz[power.argmax()] * 1000 - hertz) < 8
     fig.savefig(io.BytesIO())
 
 
-def test_measures_along_p():
-    table = pd.DataFrame(
+def test_measures_along_p_beside_other_luck():
+    blends = pd.DataFrame(
         {"p": [0.0, 0.5, 1.0], "distance": [0.0, 2.0, 3.0], "centroid": [900.0, 950.0, 990.0]}
     )
-    fig = figures.along(table)
-    lines = [ax.lines[0].get_ydata().tolist() for ax in fig.axes]
-    assert lines == [table["distance"].tolist(), table["centroid"].tolist()]
+    fuzz = pd.DataFrame(
+        {"scale": ["article", "other luck"], "distance": [9.0, 1.0], "centroid": [1.0, 800.0]}
+    )
+    fig = figures.along(blends, fuzz)
+    for ax, column, luck in zip(fig.axes, ("distance", "centroid"), (1, 800), strict=True):
+        assert ax.lines[0].get_ydata().tolist() == blends[column].tolist()
+        band = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+        assert (band.y0, band.y1) == pytest.approx((luck, luck)) and ax.get_ylim()[0] == 0
     fig.savefig(io.BytesIO())

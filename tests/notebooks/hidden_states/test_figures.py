@@ -28,7 +28,13 @@ def test_each_carrier_has_a_row_and_each_reading_a_panel(tmp_path):
     assert len(fig.axes) == 6
     lines = {line.get_label(): list(line.get_ydata()) for line in fig.axes[0].lines}
     assert lines["the word's state"] == lines["logit lens"] == [1, 0, 0]
-    assert [lines[name] for name in figures.NAMES.values()] == [[0, 0, 0]] * 4
+    assert not set(lines) & set(figures.NAMES.values())
+    assert words(fig)[0] == "\n".join(["never first:", *figures.NAMES.values()])
+    shares.loc[shares["layer"] == 2, "random"] = 0.5
+    (line,) = [
+        line for line in figures.precision_by_layer(shares).axes[0].lines if "random" in line.get_label()
+    ]
+    assert list(line.get_ydata()) == [0, 0, 0.5]
 
 
 def test_what_a_word_says_is_bold_where_it_is_the_word(tmp_path):

@@ -1,4 +1,4 @@
-"""Figures of learned nokens: one line per noken, tokens at the left, nokens at their distance."""
+"""Figures of learned nokens: one line per noken while it learns, one row for each that says the target."""
 
 import pandas as pd
 import pytest
@@ -47,24 +47,27 @@ def test_one_curve_is_the_losses(tmp_path):
     assert list(line.get_ydata()) == [3, 1]
 
 
-def test_nokens_stand_at_their_distance_and_tokens_at_the_left(tmp_path):
-    fig = drawn(figures.nll_against_distance(compared()), tmp_path)
-    left, right = fig.axes[:2]
-    at = {(x, y) for line in right.lines for x, y in zip(*line.get_data(), strict=True)}
-    assert at == {(3, 0.5), (3, 1.5), (4, 1.5), (4, 2.5)}
-    assert {line.get_fillstyle() for line in right.lines} == {"full", "none"}
-    seen = [y for line in left.lines for y in line.get_ydata() if y == y]
-    assert sorted(seen) == [1, 2, 2, 4, 4, 5, 5]  # one word is meant
-    assert left.get_ylim()[0] == 0 and left.get_ylim()[1] > 5
-    named = ["free", "free, absurd", "pinned", "pinned, absurd"]
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == named
+def test_nokens_and_the_tokens_in_their_place_have_a_row_each(tmp_path):
+    ax = drawn(figures.nll_dots(compared()), tmp_path).axes[0]
+    at = {y: [] for y in range(6)}
+    for line in ax.lines:
+        for x, y in zip(*line.get_data(), strict=True):
+            at[y] += [x] if x == x else []
+    assert at == {0: [0.5, 1.5], 1: [1.5, 2.5], 2: [4, 4], 3: [2, 2], 4: [1], 5: [5, 5]}  # one word is meant
+    assert {line.get_fillstyle() for line in ax.lines} == {"full", "none"}
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    assert labels[:3] == [
+        "noken, free (3.0 from a token)",
+        "noken, pinned (4.0 from a token)",
+        "the nearest token",
+    ]
 
 
 @pytest.mark.parametrize("changes", [{"texts": [" a."]}, {"constraints": ["free"]}, {"prompts": ["one"]}])
 def test_little_is_drawn_too(tmp_path, changes):
-    drawn(figures.nll_against_distance(compared(**changes)), tmp_path)
+    drawn(figures.nll_dots(compared(**changes)), tmp_path)
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_any_text_is_drawn(tmp_path, text):
-    drawn(figures.nll_against_distance(compared(texts=[text, f"{text}!"])), tmp_path)
+    drawn(figures.nll_dots(compared(texts=[text, f"{text}!"])), tmp_path)

@@ -39,26 +39,27 @@ def test_a_dot_is_a_prefix(tmp_path):
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["one", "two"]
 
 
-def test_lines_are_means_of_texts(tmp_path):
+def test_lines_are_means_of_texts_beside_greedy(tmp_path):
     rows = [
-        {"method": method, "step": step, "entropy": text + step, "same": method == "greedy"}
-        for method in ("greedy", "soft")
+        {"method": method, "step": step, "entropy": text + step + number, "same": method == "greedy"}
+        for number, method in enumerate(["greedy", *METHODS])
         for text in (1, 3)
         for step in (0, 1)
     ]
-    left, right = drawn(figures.along_the_texts(pd.DataFrame(rows)), tmp_path).axes
-    assert [list(line.get_ydata()) for line in left.lines] == [[2, 3], [2, 3]]
-    assert [list(line.get_ydata()) for line in right.lines] == [[1, 1], [0, 0]]
+    first, second, *_ = drawn(figures.along_the_texts(pd.DataFrame(rows)), tmp_path).axes
+    assert [list(line.get_ydata()) for line in first.lines] == [[2, 3], [3, 4]]
+    assert [list(line.get_ydata()) for line in second.lines] == [[2, 3], [4, 5]]
+    assert first.get_title() == "soft: 0% greedy's tokens"
 
 
-def test_a_line_is_a_condition_and_a_dot_a_task(tmp_path):
+def test_a_row_is_a_condition_and_a_dot_a_task(tmp_path):
     fig = drawn(figures.pass_at_k(answered()), tmp_path)
     upper, lower = fig.axes[0], fig.axes[2]
-    assert [list(line.get_xdata()) for line in upper.lines] == [[1, 2, 4, 8]] * 4
-    assert {tuple(line.get_ydata()) for line in upper.lines} == {(0.375,) * 4}
-    assert [list(line.get_ydata()) for line in lower.lines] == [[2, 3], [3, 4], [4, 5], [5, 6]]
+    assert [list(line.get_xdata()) for line in upper.lines[::5]] == [[0.375] * 4] * 4
+    assert [list(line.get_xdata()) for line in lower.lines] == [[2, 3], [3, 4], [4, 5], [5, 6]]
     labels = ["temperature 1 alone", "temperature 1.5 alone", "random vectors, 4", "random tokens, 4"]
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == labels
+    assert [text.get_text() for text in upper.get_yticklabels()] == labels
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == [f"k = {k}" for k in (1, 2, 4, 8)]
 
 
 @pytest.mark.parametrize("text", AWKWARD)

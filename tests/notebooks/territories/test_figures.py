@@ -101,14 +101,17 @@ def test_the_same_text_has_one_letter_in_all_triangles(tmp_path):
     assert sorted(begins) == ["says A", "says B", "says C"]
 
 
-def test_counts_have_one_line_per_triple_and_their_mean(tmp_path):
+def test_counts_have_a_bar_for_the_mean_and_a_mark_per_triple(tmp_path):
     rows = [
         (t, of, n, n - 1, 0.5)
         for t, m in (("a, b, c", 0), ("d, e, f", 2))
         for n, of in enumerate("xyz", m + 1)
     ]
     table = pd.DataFrame(rows, columns=["triple", "of", "territories", "inner", "own"])
-    axes = drawn(figures.count_lines(table), tmp_path).axes
-    assert [list(line.get_xdata()) for line in axes[0].lines] == [[1, 2, 3], [3, 4, 5], [2, 3, 4]]
+    axes = drawn(figures.count_bars(table), tmp_path).axes
+    assert [bar.get_width() for bar in axes[0].patches] == [2, 3, 4]
+    assert [list(line.get_xdata()) for line in axes[0].lines] == [[1, 2, 3], [3, 4, 5]]
     assert [text.get_text() for text in axes[1].texts] == ["1", "2", "3"]
     assert [text.get_text() for text in axes[0].get_yticklabels()] == ["x", "y", "z"]
+    one = drawn(figures.count_bars(table[table["triple"] == "a, b, c"]), tmp_path)
+    assert not one.axes[0].lines
