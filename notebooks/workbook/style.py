@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -13,12 +14,14 @@ from unicodedata import east_asian_width
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from nokenlab.palette import OKABE_ITO
 from nokenlab.spelling import spelled
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+BLACK_FIRST = [OKABE_ITO[i] for i in (7, 0, 1, 2, 3, 5, 4)]
 MARKERS = "os^Dv*X"  # one shape per colour, so that colour is never the only sign
 NOTO = {  # for letters that Matplotlib's DejaVu does not have: font -> package and file
     "Noto Sans CJK JP": ("noto_cjk_sans_jp_regular", "NotoSansCJKjp-Regular.otf"),
@@ -53,10 +56,32 @@ def figure(width: float, height: float, *, rows: int = 1, columns: int = 1, **sh
     return fig, axes
 
 
-def legend_outside(fig: Figure, axes: list[Axes], columns: int, where: str = "upper center") -> None:
-    """One legend for several axes, outside of them; equal labels once, with their first handle."""
+def panels(
+    table: pd.DataFrame, by: str, width: float, height: float, columns: int = 0, margin: float = 0, **shared
+) -> tuple[Figure, list[tuple[Axes, str, pd.DataFrame]]]:
+    """A figure with one panel for each value of the column `by`: axes, value and rows of each.
+
+    In inches: width of the figure, height of a row of panels, and margin above all rows. columns: panels side
+    by side, 0 for all.
+    """
+    groups = list(table.groupby(by, sort=False))
+    columns = min(columns or len(groups), len(groups))
+    rows = -(-len(groups) // columns)
+    fig, axes = figure(width, height * rows + margin, rows=rows, columns=columns, squeeze=False, **shared)
+    for ax in axes.flat[len(groups) :]:
+        ax.axis("off")
+    return fig, [(ax, *group) for ax, group in zip(axes.flat, groups, strict=False)]
+
+
+def line_look(number: int, colours: Sequence[str] = OKABE_ITO, **more) -> dict:
+    """The colour and the marker of the line of this number, and what more is given."""
+    return {"color": colours[number % len(colours)], "marker": MARKERS[number % len(MARKERS)]} | more
+
+
+def legend_outside(fig: Figure, columns: int, where: str = "upper center") -> None:
+    """One legend for all axes, outside of them; equal labels once, with their first handle."""
     handles = {}
-    for ax in axes:
+    for ax in fig.axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     look = {"loc": f"outside {where}", "ncols": columns, "fontsize": 9, "frameon": False}

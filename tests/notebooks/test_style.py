@@ -39,7 +39,7 @@ def test_a_legend_shows_each_label_once():
     for ax in axes:
         ax.plot([0, 1], label="both")
     axes[1].plot([1, 0], label="second")
-    style.legend_outside(fig, axes, columns=2)
+    style.legend_outside(fig, columns=2)
     assert [text.get_text() for text in fig.legends[0].get_texts()] == ["both", "second"]
 
 

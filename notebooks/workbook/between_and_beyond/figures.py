@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
 from workbook.between_and_beyond.tables import MIXED, WORDS
-from workbook.style import MARKERS, figure, legend_outside, shown, ticks_in_medians
+from workbook.style import figure, legend_outside, line_look, panels, shown, ticks_in_medians
 
 
 def turn_lines(table: pd.DataFrame) -> Figure:
@@ -14,12 +14,8 @@ def turn_lines(table: pd.DataFrame) -> Figure:
     From an `along_pairs` table. A thin line is a pair of words, the thick one their median.
     """
     table = table[table["of"] == WORDS]
-    interpolations = list(table.groupby("way", sort=False))
-    columns = min(len(interpolations), 3)
-    rows = -(-len(interpolations) // columns)
-    fig, axes = figure(10, 3.4 * rows, rows=rows, columns=columns, sharex=True, sharey=True, squeeze=False)
-    panels, spare = axes.flat[: len(interpolations)], axes.flat[len(interpolations) :]
-    for ax, (interpolation, curves) in zip(panels, interpolations, strict=True):
+    fig, by_interpolation = panels(table, "way", 10, 3.4, columns=3, sharex=True, sharey=True)
+    for ax, interpolation, curves in by_interpolation:
         for _, curve in curves.groupby(["a", "b"]):
             ax.plot(curve["p"], curve["to_b"], color=OKABE_ITO[4], linewidth=0.9, alpha=0.8)
         median = curves.groupby("p")["to_b"].median()
@@ -27,13 +23,11 @@ def turn_lines(table: pd.DataFrame) -> Figure:
         ax.plot([0, 1], [0, 1], color="black", linestyle=":", linewidth=1, label="in step with p")
         ax.axhline(0.5, color="0.7", linewidth=0.8, zorder=0)
         ax.set_title(interpolation, fontsize=10)
-    for ax in spare:
-        ax.axis("off")
-    for ax in panels[-columns:]:
+    for ax, *_ in by_interpolation[-3:]:  # also above a place without a panel
         ax.tick_params(labelbottom=True)
     fig.supxlabel("p  (0 is word a, 1 is word b)", fontsize=10)
     fig.supylabel("KL to a / (KL to a + KL to b)", fontsize=10)
-    panels[0].legend(fontsize=8, loc="upper left")
+    fig.axes[0].legend(fontsize=8, loc="upper left")
     return fig
 
 
@@ -46,13 +40,12 @@ def turn_dots(turned: pd.DataFrame) -> Figure:
     for i, (interpolation, rows) in enumerate(interpolations):
         at = rows.set_index("pair")["turn"]
         y = [row + 0.7 * ((i + 0.5) / len(interpolations) - 0.5) for row in range(len(pairs))]
-        look = {"color": OKABE_ITO[i % 8], "markersize": 5, "label": interpolation}
-        ax.plot(at[pairs], y, MARKERS[i % 7], **look)
+        ax.plot(at[pairs], y, **line_look(i, linestyle="", markersize=5, label=interpolation))
     ax.axvline(0.5, color="0.6", linestyle=":")
     ax.set_yticks(range(len(pairs)), [shown(pair) for pair in pairs], fontsize=9)
     ax.set(xlim=(0, 1), ylim=(len(pairs) - 0.4, -0.6))
     ax.set_xlabel("p where the next token is as far from a as from b")
-    legend_outside(fig, [ax], columns=5)
+    legend_outside(fig, columns=5)
     return fig
 
 
@@ -67,9 +60,8 @@ def width_lines(turned: pd.DataFrame) -> Figure:
     fig, ax = figure(7, 4)
     ax.plot(names, widths, color=OKABE_ITO[4], linewidth=1, alpha=0.6)
     median = widths.median(axis=1)
-    ax.plot(
-        names, median, "o-", color=OKABE_ITO[0], linewidth=2.5, label=f"median of {widths.shape[1]} pairs"
-    )
+    look = {"color": OKABE_ITO[0], "linewidth": 2.5, "label": f"median of {widths.shape[1]} pairs"}
+    ax.plot(names, median, "o-", **look)
     for x, y in enumerate(median):
         look = {"color": OKABE_ITO[0], "ha": "center", "bbox": {"color": "white", "alpha": 0.8, "pad": 1}}
         ax.annotate(f"{y:.3g}", (x, y), (0, 14), textcoords="offset points", **look)
@@ -87,14 +79,12 @@ def ray_lines(rays: pd.DataFrame) -> Figure:
     for ax, (value, label) in zip(axes, labels.items(), strict=True):
         for i, (word, ray) in enumerate(rays.groupby("word", sort=False)):
             x = [scales.index(scale) for scale in ray["scale"]]
-            look = {"color": OKABE_ITO[i % 8], "marker": MARKERS[i % 7], "markersize": 5}
-            ax.plot(x, ray[value], label=shown(word), **look)
+            ax.plot(x, ray[value], **line_look(i, markersize=5, label=shown(word)))
         ticks_in_medians(ax, scales, medians)
         if 1.0 in scales:
             ax.axvline(scales.index(1.0), color="0.6", linestyle=":", zorder=0)
-        ax.set_ylabel(label)
-        ax.set_ylim(bottom=0)
+        ax.set(ylabel=label, ylim=(0, None))
     below = "scale: 0 is the centroid, 1 the token (below: in distances of the median token)"
     fig.supxlabel(below, fontsize=10)
-    legend_outside(fig, axes[:1], columns=8)
+    legend_outside(fig, columns=8)
     return fig

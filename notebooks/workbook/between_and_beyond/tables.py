@@ -6,7 +6,6 @@ Nulls for the interpolations between two words: their outputs mixed, and pairs o
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -16,8 +15,9 @@ from nokenlab.interpolation import INTERPOLATIONS, between, lerp
 from nokenlab.lab import Lab
 from nokenlab.measures import kl, next_token
 from nokenlab.prompt import fill, word_vector
-from workbook.claims.statistics import wilson
+from workbook.claims.statistics import share_interval
 from workbook.definitions.tables import first_sentence
+from workbook.pull_of_tokens.tables import transition
 from workbook.word_lists import word_groups
 
 PAIRS = Path(__file__).parent / "pairs.txt"
@@ -84,12 +84,7 @@ def random_pairs(lab: Lab, count: int, seed: int = 0) -> list[tuple[int, int]]:
 
 
 def _along(
-    lab: Lab,
-    ends: Tensor,
-    prompt: str,
-    p: list[float],
-    interpolations: Sequence[str],
-    mixtures: Sequence[str],
+    lab: Lab, ends: Tensor, prompt: str, p: list[float], interpolations: Sequence, mixtures: Sequence
 ) -> pd.DataFrame:
     """Interpolations and mixtures between two vectors, ends (2, width); columns as in `along_pairs`."""
     c = lab.space.centroid.cpu()
@@ -131,16 +126,16 @@ def turns(table: pd.DataFrame) -> pd.DataFrame:
     for (prompt, of, a, b, name), curve in table.groupby(["prompt", "of", "a", "b", "way"], sort=False):
         curve = curve.sort_values("p")
         ends = curve.iloc[[0, -1]]
-        turn, crossings, width = _turn(curve["p"].to_numpy(), curve["to_b"].to_numpy(copy=True))
+        crossings, width = transition(curve["p"], curve["to_b"])
         rows.append(
             {
                 "prompt": prompt,
                 "of": of,
                 "pair": f"{a}, {b}",
                 "way": name,
-                "turn": turn,
-                "crossings": crossings,
-                "once": crossings == 1,
+                "turn": crossings[0],
+                "crossings": len(crossings),
+                "once": len(crossings) == 1,
                 "width": width,
                 "apart": curve["kl_b"].iloc[0],
                 "same_end": ends["next_token"].nunique() == 1,
@@ -149,17 +144,6 @@ def turns(table: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).astype({"third": "boolean"})  # which may be missing
-
-
-def _turn(p: np.ndarray, to_b: np.ndarray) -> tuple[float, int, float]:
-    """The turn, crossings and width of a curve; see `turns`."""
-    to_b[[0, -1]] = 0, 1  # also if the ends have the same distribution
-    over = to_b >= 0.5
-    first = int(over.argmax())
-    step = (0.5 - to_b[first - 1]) / (to_b[first] - to_b[first - 1])
-    turn = p[first - 1] + step * (p[first] - p[first - 1])
-    start, end = p[np.nonzero(to_b < 0.1)[0].max()], p[np.nonzero(to_b > 0.9)[0].min()]
-    return turn, int((over[1:] != over[:-1]).sum()), max(end - start, 0.0)
 
 
 def turn_summary(turned: pd.DataFrame) -> pd.DataFrame:
@@ -173,10 +157,8 @@ def turn_summary(turned: pd.DataFrame) -> pd.DataFrame:
     table = groups.agg(pairs=("pair", "size"), turn=("turn", "median"))
     table["low"], table["high"] = groups["turn"].quantile(0.25), groups["turn"].quantile(0.75)
     table["width"], table["once"] = groups["width"].median(), groups["once"].sum()
-    intervals = [wilson(once, pairs) for once, pairs in zip(table["once"], table["pairs"], strict=True)]
-    table[["once_low", "once_high"]] = intervals
-    table["same_end"] = groups["same_end"].sum()
-    table["third"] = groups["third"].sum(min_count=1)
+    table[["once_low", "once_high"]] = list(map(share_interval, table["once"], table["pairs"]))
+    table["same_end"], table["third"] = groups["same_end"].sum(), groups["third"].sum(min_count=1)
     return table.reset_index()
 
 

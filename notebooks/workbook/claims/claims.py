@@ -206,7 +206,7 @@ def _bootstrapped(statistic: Callable, *columns: np.ndarray) -> Answer:
 def _mean(claim: Claim, rows: pd.DataFrame) -> Answer:
     (values,) = _values(claim, rows, claim.a)
     if statistics.yes_or_no(values):
-        return Answer(len(values), values.mean(), *statistics.wilson(values.sum(), len(values)))
+        return Answer(len(values), values.mean(), *statistics.share_interval(values.sum(), len(values)))
     return _bootstrapped(np.mean, values)
 
 
@@ -219,25 +219,22 @@ def _tested_mean(claim: Claim, rows: pd.DataFrame) -> Answer:
 def _paired_difference(claim: Claim, rows: pd.DataFrame) -> Answer:
     a, b = _values(claim, rows, claim.a, claim.b)
     if statistics.yes_or_no(a, b) and (a == b).all():  # no unit differs: the share that could
-        reach = statistics.wilson(0, len(a))[1]
+        reach = statistics.share_interval(0, len(a))[1]
         return Answer(len(a), 0.0, -reach, reach)
     return _bootstrapped(np.mean, a - b)
 
 
-def _paired_ratio(claim: Claim, rows: pd.DataFrame) -> Answer:
-    return _bootstrapped(statistics.ratio_of_means, *_values(claim, rows, claim.a, claim.b))
-
-
-def _ratio_of_columns(claim: Claim, rows: pd.DataFrame) -> Answer:
-    return _bootstrapped(statistics.ratio_of_means, *_values(claim, rows, claim.a))
+def _ratio(claim: Claim, rows: pd.DataFrame) -> Answer:
+    sides = [claim.a, claim.b] if claim.statistic == "paired ratio" else [claim.a]
+    return _bootstrapped(statistics.ratio_of_means, *_values(claim, rows, *sides))
 
 
 def _sign_test(claim: Claim, rows: pd.DataFrame) -> Answer:
     left, right = _values(claim, rows, claim.a)
-    below, above = (left < right).sum(), (left > right).sum()
-    if not below + above:
+    below, count = (left < right).sum(), (left != right).sum()  # ties are left out
+    if not count:
         return Answer(0)
-    return Answer(below + above, below / (below + above), *statistics.sign_test(below, above))
+    return Answer(count, below / count, *statistics.share_interval(below, count, "exact"))
 
 
 def _difference_of_groups(claim: Claim, rows: pd.DataFrame) -> Answer:
@@ -277,8 +274,8 @@ STATISTICS = {
     "mean": _mean,  # of units in rows a; of 0 and 1 it is a share
     "tested mean": _tested_mean,  # the same, with p against the rule's bound, for Holm's correction of many
     "paired difference": _paired_difference,  # the mean, over units, of rows a less rows b
-    "paired ratio": _paired_ratio,  # of the mean of rows a to that of rows b, of the same units
-    "ratio of columns": _ratio_of_columns,  # of their means
+    "paired ratio": _ratio,  # of the mean of rows a to that of rows b, of the same units
+    "ratio of columns": _ratio,  # of their means
     "sign test": _sign_test,  # the share of units, ties left out, whose first column is the smaller one
     "difference of groups": _difference_of_groups,  # the mean of units in rows a less that of others in b
     "rank correlation": _rank_correlation,  # Spearman's, of two columns

@@ -17,29 +17,7 @@ from workbook.claims.statistics import FEWEST
 
 WITHDRAWN = "claims/withdrawn.yaml"
 NOT_RUN = "not run yet"
-INTRO = f"""\
-<!-- Written by `nokenlab findings`, which overwrites changes made by hand. -->
-
-# Findings
-
-What the notebooks claim, and what the rows of their sweeps answer. All of it is about one small model,
-SmolLM2-135M-Instruct with 4-bit weights, and about it **alone**. The question, unit, null and rule of each
-claim were written into [`notebooks/workbook`](../notebooks/workbook) before the run that answers it;
-answers and verdicts are computed, not typed.
-
-- A **unit** is one fact: a seed, a word, a pair of words. However many rows a unit has, they are averaged
-  first. *n* is the number of units (of both groups, where two are compared).
-- **Low to high** is a 95 % interval: units are resampled 2,000 times (5,000 for correlations). Where each
-  unit is a yes or a no it is Wilson's, and Newcombe's for two groups; for a sign test it is the exact one.
-  Fewer than {FEWEST} units to resample have no interval.
-- **{HOLDS}**: the complete interval meets the rule. **{FAILS}**: no part of it does. **{UNDECIDED}**: a
-  part of it does, or there is no interval, or Holm's p of a correlation or of a tested mean is 0.05 or
-  more. Holm's p is corrected for all of them, in all prompts of a sweep together. Other intervals are not
-  corrected for the number of claims.
-- Each **prompt**, or whatever the first column of a table has, is answered separately; they are never pooled.
-
-All numbers: [findings.csv](findings.csv). [`tests/recount_findings.py`](../tests/recount_findings.py)
-computes each of them again from the saved rows, with pandas and SciPy alone."""
+INTRO = Path(__file__).with_name("intro.txt")
 
 
 class Withdrawn(NamedTuple):
@@ -109,7 +87,8 @@ def markdown(asked: list[Claim], withdrawn: list[Withdrawn], table: pd.DataFrame
     verdicts = {claim.claim: _verdict(rows.get(claim.claim)) for claim in asked}
     contents = ["| notebook | claim | verdict |", "| --- | --- | --- |"]
     contents += [f"| {c.notebook} | {_link(c.claim)} | {verdicts[c.claim]} |" for c in asked]
-    parts = [INTRO, "\n".join(contents)]
+    names = {"HOLDS": HOLDS, "FAILS": FAILS, "UNDECIDED": UNDECIDED, "FEWEST": FEWEST}
+    parts = [INTRO.read_text(encoding="utf-8").strip().format(**names), "\n".join(contents)]
     for (notebook, sweep), of_sweep in groupby(asked, lambda claim: (claim.notebook, claim.sweep)):
         home = notebook if notebook[0].isdigit() else "../notebooks/sweeps"  # only numbered ones have results
         parts.append(f"## [{notebook}]({home}/{notebook}.ipynb)")

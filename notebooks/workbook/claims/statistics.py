@@ -8,34 +8,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-FEWEST = (
-    10  # units an interval needs: with fewer, a 95 % bootstrap interval has the truth in it in under 90 %
-)
+FEWEST = 10  # units an interval needs: with fewer, a 95 % bootstrap interval misses the truth in over 10 %
 NAN = float("nan")
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
+def share_interval(hits: int, count: int, method: str = "wilson") -> tuple[float, float]:
     """Wilson's 95 % interval of the share behind `hits` out of `count`: low, high, within 0 to 1.
 
-    It is reliable for small counts too, and for none or all. ValueError if `hits` is not from 0 to `count`,
-    or `count` is 0. Source: E. B. Wilson, "Probable inference", 1927.
+    It is reliable for small counts too, and for none or all. method "exact": that of Clopper and Pearson; the
+    two-sided sign test has p < 0.05 if 0.5 is outside of it. ValueError if `hits` is not from 0 to `count`,
+    or `count` is 0. Sources: E. B. Wilson, "Probable inference", 1927; C. Clopper and E. Pearson, "The use of
+    confidence or fiducial limits illustrated in the case of the binomial", 1934.
     """
     if not 0 <= hits <= count or count < 1:
         raise ValueError(f"hits must be from 0 to count, and count at least 1; got {hits} out of {count}")
-    low, high = stats.binomtest(int(hits), int(count)).proportion_ci(method="wilson")
-    return float(low), float(high)
-
-
-def sign_test(below: int, above: int) -> tuple[float, float]:
-    """The exact 95 % interval of the share below / (below + above): low, high. NaN if both are 0.
-
-    `below` counts pairs whose first value is the smaller one, `above` the others; ties are left out. The
-    two-sided sign test has p < 0.05 if 0.5 is outside. Source: C. Clopper and E. Pearson, "The use of
-    confidence or fiducial limits illustrated in the case of the binomial", 1934.
-    """
-    if not below + above:
-        return NAN, NAN
-    low, high = stats.binomtest(int(below), int(below + above)).proportion_ci(method="exact")
+    low, high = stats.binomtest(int(hits), int(count)).proportion_ci(method=method)
     return float(low), float(high)
 
 
@@ -46,7 +33,7 @@ def newcombe(a_hits: int, a_count: int, b_hits: int, b_count: int) -> tuple[floa
     method 10: the distances to the ends of both Wilson intervals, combined as the sides of a right angle.
     """
     a, b = a_hits / a_count, b_hits / b_count
-    (a_low, a_high), (b_low, b_high) = wilson(a_hits, a_count), wilson(b_hits, b_count)
+    (a_low, a_high), (b_low, b_high) = share_interval(a_hits, a_count), share_interval(b_hits, b_count)
     return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
 
 

@@ -37,7 +37,7 @@ def horizon_dots(table: pd.DataFrame) -> Figure:
         ax.set_xticks(range(len(groups)), names, fontsize=8)
         ax.set(ylabel=label, ylim=(0, None))
     axes[0].axhline(PUBLISHED, color="0.5", linestyle=":", label="published: 29 tokens, two samples")
-    legend_outside(fig, [axes[0]], 4)
+    legend_outside(fig, 4)
     return fig
 
 
@@ -50,7 +50,7 @@ def growth_lines(growth: Sequence[tuple[int, int, int]], kinds: Sequence[str]) -
         look = {"color": COLOURS[kind], "linestyle": LINES[kind], "linewidth": 1.1, "alpha": 0.8}
         ax.step(x, y, where="post", label=kind, **look)
     ax.set(xlabel="moves", ylabel="tokens recited", xlim=(0, None), ylim=(0, None))
-    legend_outside(fig, [ax], 3)
+    legend_outside(fig, 3)
     return fig
 
 
@@ -73,7 +73,7 @@ def elsewhere_dots(table: pd.DataFrame) -> Figure:
     axes[0].set(ylabel=f"first {FIRST} tokens of its text,\nnats a token", ylim=(0, None))
     axes[1].set(ylabel="KL from the prompt\nwithout it, bits", yscale="log")
     axes[1].set_xticks(range(len(prompts)), [wrap(prompt, 28) for prompt in prompts], fontsize=8)
-    legend_outside(fig, [axes[0]], 2)
+    legend_outside(fig, 2)
     return fig
 
 

@@ -13,7 +13,7 @@ from nokenlab.errors import cut
 from nokenlab.palette import OKABE_ITO
 from workbook.definition_tree.counts import greedy
 from workbook.definition_tree.tables import COMPLETE, DEEP, ENDED, GOES_ON, STOP, UNLIKELY
-from workbook.style import ScriptFigure, figure, legend_outside, shown
+from workbook.style import ScriptFigure, legend_outside, panels, shown
 
 _ROW, _GAP, _PAGE = 0.23, 0.4, 10.0  # inches: between rows, between columns (at least), the page's width
 _TOP, _BOTTOM, _END = 0.8, 0.45, 0.75  # inches: above the first row, below the last, behind the last column
@@ -63,10 +63,10 @@ def mass_bars(depths: pd.DataFrame) -> Figure:
 
     A part that is under half a percent everywhere is left out.
     """
-    subjects = list(depths["subject"].unique())[:8]
-    fig, ((*panels,),) = figure(10, 3.8, columns=len(subjects), sharey=True, squeeze=False)
-    for ax, name in zip(panels, subjects, strict=True):
-        rows, bottom = depths[depths["subject"] == name], 0
+    drawn = depths[depths["subject"].isin(depths["subject"].unique()[:8])]
+    fig, by_subject = panels(drawn, "subject", 10, 3.8, sharey=True)
+    for ax, name, rows in by_subject:
+        bottom = 0
         for part, (label, colour, hatch) in _PARTS.items():
             if depths[part].max() > 0.005:
                 look = {"color": colour, "hatch": hatch, "edgecolor": "0.3", "linewidth": 0.5}
@@ -74,9 +74,9 @@ def mass_bars(depths: pd.DataFrame) -> Figure:
                 bottom = bottom + rows[part]
         ax.set_title(shown(name), fontsize=10)
         ax.xaxis.get_major_locator().set_params(integer=True)
-    panels[0].set_ylabel("share of the probability")
+    fig.axes[0].set_ylabel("share of the probability")
     fig.supxlabel("tokens of the definition so far", fontsize=10)
-    legend_outside(fig, panels[:1], 4)
+    legend_outside(fig, 4)
     return fig
 
 

@@ -16,7 +16,7 @@ from nokenlab.measures import next_token
 from nokenlab.nokens import random_nokens, rescale, shell
 from nokenlab.prompt import NOKEN, fill, word_vector
 from workbook import scale
-from workbook.claims.statistics import bootstrap, ratio_of_means, wilson
+from workbook.claims.statistics import bootstrap, ratio_of_means, share_interval
 from workbook.definitions.themes import NONE, column
 
 PROMPTS = (f"A typical definition of '{NOKEN}' would be '", f"A typical definition of {NOKEN} is")
@@ -180,29 +180,16 @@ def frequencies(table: pd.DataFrame, themes: Sequence[str]) -> pd.DataFrame:
     The unit is one noken or token. Columns: prompt, kind, theme ("none of these" too), radius, medians, unit,
     n_units, hits, share, low, high (Wilson 95 %).
     """
-    rows = []
-    for (prompt, kind, radius), group in table.groupby(
-        ["prompt", "kind", "radius"], sort=False, dropna=False
-    ):
-        count, unit = len(group), "token" if kind == REAL else "noken"
+    rows, keys = [], ["prompt", "kind", "radius"]
+    for (prompt, kind, radius), group in table.groupby(keys, sort=False, dropna=False):
+        unit, count = "token" if kind == REAL else "noken", len(group)
         for theme in [*themes, NONE]:
+            row = {"prompt": prompt, "kind": kind, "theme": theme, "radius": radius}
+            row |= {"medians": group["medians"].iloc[0], "unit": unit, "n_units": count}
             hits = int(group[column(theme)].sum())
-            subject = prompt, kind, theme, radius, group["medians"].iloc[0], unit, count
-            rows.append((*subject, hits, hits / count, *wilson(hits, count)))
-    names = [
-        "prompt",
-        "kind",
-        "theme",
-        "radius",
-        "medians",
-        "unit",
-        "n_units",
-        "hits",
-        "share",
-        "low",
-        "high",
-    ]
-    return pd.DataFrame(rows, columns=names)
+            low, high = share_interval(hits, count)
+            rows.append(row | {"hits": hits, "share": hits / count, "low": low, "high": high})
+    return pd.DataFrame(rows)
 
 
 def survival(probed: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
-from workbook.style import figure, wrap
+from workbook.style import figure, panels, wrap
 
 
 def variance_lines(components: pd.DataFrame) -> Figure:
@@ -15,13 +15,14 @@ def variance_lines(components: pd.DataFrame) -> Figure:
     even = {"color": "black", "linestyle": "--", "label": "a round cloud"}
     left.loglog(x, 100 * components["share"].clip(lower=1e-9), **tokens)
     left.axhline(100 / width, **even)
-    left.set(xlabel="principal direction, widest first", ylabel="share of the variance, %")
-    left.set_title("Each direction by itself")
+    left.set(xlabel="principal direction, widest first", title="Each direction by itself")
     right.plot(x, 100 * components["cumulative"], **tokens)
     right.plot([0, width], [0, 100], **even)
     half = int((components["cumulative"] < 0.5).sum()) + 1
     right.plot([half], [50], "o", color=OKABE_ITO[5], label=f"half of the variance: {half} of {width}")
-    right.set(xlabel="how many directions", ylabel="share of the variance, %", title="All up to here")
+    right.set(xlabel="how many directions", title="All up to here")
+    for ax in (left, right):
+        ax.set_ylabel("share of the variance, %")
     left.legend(fontsize=9)
     right.legend(fontsize=9, loc="lower right")
     return fig
@@ -37,8 +38,8 @@ def cosine_bars(cosines: pd.DataFrame) -> Figure:
         ax.hist(rows["cosine"], label=f"{of}: mean {mean:.2f}", **bars, **look)
         ax.axvline(mean, linewidth=0.8, **look)
     ax.set(xlabel="cosine of two random tokens (0 is a right angle)", ylabel="pairs")
-    ax.set_xlim(cosines["cosine"].min() - 0.05, cosines["cosine"].max() + 0.05)
-    ax.set_title("How alike two random tokens point")
+    ends = cosines["cosine"].min() - 0.05, cosines["cosine"].max() + 0.05
+    ax.set(xlim=ends, title="How alike two random tokens point")
     ax.legend(fontsize=9)
     return fig
 
@@ -48,10 +49,8 @@ def repeat_dots(matched: pd.DataFrame) -> Figure:
 
     From a `matched` table.
     """
-    prompts = list(matched.groupby("prompt", sort=False))
-    rows = (len(prompts) + 1) // 2
-    fig, axes = figure(10, 0.6 + 2.7 * rows, rows=rows, columns=2, sharex=True, sharey=True, squeeze=False)
-    for ax, (prompt, tokens) in zip(axes.flat, prompts, strict=False):
+    fig, by_prompt = panels(matched, "prompt", 10, 2.7, columns=2, margin=0.6, sharex=True, sharey=True)
+    for ax, prompt, tokens in by_prompt:
         for i, (of, group) in enumerate(tokens.groupby("of", sort=False)):
             label = f"{of}: {int(group['repeated'].sum())} of {len(group)} repeated"
             look = {"color": OKABE_ITO[[5, 0][i]], "alpha": 0.75, "markersize": 6, "label": label}
@@ -59,8 +58,6 @@ def repeat_dots(matched: pd.DataFrame) -> Figure:
         ax.set_yscale("log")
         ax.set_title(wrap(prompt.split("\n")[-1], 62, lines=1), fontsize=10)
         ax.legend(fontsize=8)
-    for ax in axes[-1]:
-        ax.set_xlabel("distance to the middle of what was hardly trained")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("probability of saying it")
+        ax.set(xlabel="distance to the middle of what was hardly trained", ylabel="probability of saying it")
+        ax.label_outer()
     return fig

@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 from nokenlab.lab import Lab
 from nokenlab.prompt import NOKEN, fill
 from workbook import scale
-from workbook.claims.statistics import wilson
+from workbook.claims.statistics import share_interval
 from workbook.embeddings.tables import lengths
 
 # The first two ask for words with a space in front, the others for words without. They were chosen by how
@@ -275,6 +275,6 @@ def repeat_rates(table: pd.DataFrame) -> pd.DataFrame:
     for prompt, tokens in table.groupby("prompt", sort=False):
         for kind, group in tokens.groupby(["space", "of"]):
             hits = int(group["repeated"].sum())
-            rows.append((prompt, *kind, len(group), hits, *wilson(hits, len(group)), group["rank"].median()))
+            rows.append((prompt, *kind, len(group), hits, *share_interval(hits, len(group)), group["rank"].median()))
     columns = ["prompt", "space", "of", "asked", "repeated", "low", "high", "median_rank"]
     return pd.DataFrame(rows, columns=columns)

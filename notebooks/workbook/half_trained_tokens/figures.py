@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from nokenlab.palette import OKABE_ITO
 from workbook.half_trained_tokens.read_or_said import UNREAD
 from workbook.half_trained_tokens.tables import CANDIDATE, MATCHED
-from workbook.style import MARKERS, figure, legend_outside, wrap
+from workbook.style import MARKERS, figure, legend_outside, panels, wrap
 
 SAID = {  # columns of a `says` table: output row, and the input that stands before it
     "own_healthy": "healthy row, its own input",
@@ -16,6 +16,7 @@ SAID = {  # columns of a `says` table: output row, and the input that stands bef
     "other_glitch": "candidate's row, another's input",
     "healthy_in": "candidate's row, healthy input",
 }
+PANELS = {"width": 10, "height": 3, "columns": 2, "margin": 1}
 
 
 def precision_lines(precision: pd.DataFrame) -> Figure:
@@ -37,9 +38,9 @@ def read_dots(reads: pd.DataFrame, tokens: pd.DataFrame) -> Figure:
 
     `reads` and `tokens` are tables of these names; a ring marks candidates that are weakly verified.
     """
-    fig, panels = _panels(reads, sharey=True)
+    fig, by_prompt = panels(reads, "prompt", **PANELS, sharey=True)
     weak = tokens[(tokens["of"] == CANDIDATE) & (tokens["weak"] == 1)]["id"]
-    for ax, (prompt, rows) in panels:
+    for ax, prompt, rows in by_prompt:
         matched, candidates = (rows[rows["of"] == of] for of in (MATCHED, CANDIDATE))
         verified = candidates[candidates["id"].isin(weak)]
         look = {"markersize": 4, "alpha": 0.6}
@@ -50,7 +51,7 @@ def read_dots(reads: pd.DataFrame, tokens: pd.DataFrame) -> Figure:
         ax.axhline(limit, color="black", linestyle="--", label="5 % of the matched tokens' mean")
         ax.set(xscale="log", yscale="log", title=wrap(prompt, 55, lines=1))
         ax.set(xlabel="rank by the indicator", ylabel="KL between two inputs, bits")
-    legend_outside(fig, fig.axes[:1], 4)
+    legend_outside(fig, 4)
     return fig
 
 
@@ -63,23 +64,23 @@ def said_lines(says: pd.DataFrame) -> Figure:
     rows, which = says[says["weak"] == 1], "weakly verified candidates"
     if rows.empty:
         rows, which = says, "all candidates"
-    fig, panels = _panels(rows, sharex=True, sharey=True)
-    for ax, (prompt, pairs) in panels:
+    fig, by_prompt = panels(rows, "prompt", **PANELS, sharex=True, sharey=True)
+    for ax, prompt, pairs in by_prompt:
         share = [(number + 1) / len(pairs) for number in range(len(pairs))]
         for i, (name, label) in enumerate(SAID.items()):
             look = {"color": OKABE_ITO[[0, 5, 2, 3, 1, 7][i]], "marker": MARKERS[i], "markersize": 4}
             ax.step(pairs[name].sort_values(), share, where="post", label=label, markevery=0.2, **look)
         ax.set(xscale="log", title=wrap(prompt.split("\n")[-1], 55, lines=1))
         ax.set(xlabel="rank of the output row", ylabel="share of pairs")
-    legend_outside(fig, fig.axes[:1], 3)
+    legend_outside(fig, 3)
     fig.supxlabel(f"{rows['pair'].nunique()} pairs: {which} and their matched tokens", fontsize=9)
     return fig
 
 
 def walk_lines(walked: pd.DataFrame) -> Figure:
     """What is left of reading on the lines to two centres, from a `walk` table: one panel per prompt."""
-    fig, panels = _panels(walked, sharex=True, sharey=True)
-    for ax, (prompt, rows) in panels:
+    fig, by_prompt = panels(walked, "prompt", **PANELS, sharex=True, sharey=True)
+    for ax, prompt, rows in by_prompt:
         for i, (to, line) in enumerate(rows.groupby("to", sort=False)):
             low, middle, high = (line.groupby("alpha")["left"].quantile(q) for q in (0.25, 0.5, 0.75))
             colour = OKABE_ITO[[5, 0][i]]
@@ -90,16 +91,5 @@ def walk_lines(walked: pd.DataFrame) -> Figure:
         ax.axhline(UNREAD, color="black", linestyle="--", linewidth=1, label="5 %: unread")
         ax.set(ylim=(-0.05, 1.3), title=wrap(prompt, 55, lines=1))
         ax.set(xlabel="alpha, share of the way gone", ylabel="share of KL left")
-    legend_outside(fig, fig.axes[:1], 4)
+    legend_outside(fig, 4)
     return fig
-
-
-def _panels(table: pd.DataFrame, **shared):
-    """A figure, and (axes, (prompt, rows)) for each prompt of a table, at most two of them side by side."""
-    prompts = list(table.groupby("prompt", sort=False))
-    columns = min(len(prompts), 2)
-    lines = (len(prompts) + 1) // 2
-    fig, axes = figure(10, 1 + 3 * lines, rows=lines, columns=columns, squeeze=False, **shared)
-    for ax in axes.flat[len(prompts) :]:
-        ax.set_visible(False)
-    return fig, list(zip(axes.flat, prompts, strict=False))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from nokenlab.answers.blends import flips, letters
 from nokenlab.errors import cut
 from nokenlab.palette import OKABE_ITO
-from workbook.style import MARKERS, figure, legend_outside, shown, wrap
+from workbook.style import figure, legend_outside, line_look, panels, shown, wrap
 
 P = "p  (0 is the first prompt, 1 the second)"
 
@@ -78,24 +78,22 @@ def leading_lines(table: pd.DataFrame) -> Figure:
     Dotted lines mark where another token takes the lead, with their p.
     """
     order = list(table["id"].unique())  # a token has the same colour in all panels
-    tables = table.groupby("way", sort=False)
-    fig, axes = figure(10, 4, columns=len(tables), sharey=True, squeeze=False)
-    for ax, (interpolation, along) in zip(axes.flat, tables, strict=True):
+    fig, by_interpolation = panels(table, "way", 10, 4, sharey=True)
+    for ax, interpolation, along in by_interpolation:
         along = along.sort_values("p", ignore_index=True)
         for (id, token), line in along.groupby(["id", "token"], sort=False):
             i = order.index(id)
-            look = {"color": OKABE_ITO[i % 7], "marker": MARKERS[i % 7], "linestyle": "-" if i < 7 else "--"}
-            step = max(len(line) // 8, 1)
-            ax.plot(line["p"], line["probability"], markevery=step, label=shown(repr(token)), **look)
+            look = line_look(i, OKABE_ITO[:7], linestyle="-" if i < 7 else "--", label=shown(repr(token)))
+            ax.plot(line["p"], line["probability"], markevery=max(len(line) // 8, 1), **look)
         _mark_lead_changes(ax, along)
         after = along["after"].iloc[0]
-        where = (
-            f"after all have said\n{wrap(repr(after), 55, lines=2)}" if after else "right after the prompt"
-        )
+        where = "right after the prompt"
+        if after:
+            where = f"after all have said\n{wrap(repr(after), 55, lines=2)}"
         ax.set_title(f"{interpolation}: the next token {where}", fontsize=10)
         ax.set(xlabel=P)
-    axes[0, 0].set(ylabel="probability", ylim=(0, 1.12 * table["probability"].max()))
-    legend_outside(fig, axes.flat, 7 if len(order) <= 7 else 6, "lower center")
+    fig.axes[0].set(ylabel="probability", ylim=(0, 1.12 * table["probability"].max()))
+    legend_outside(fig, 7 if len(order) <= 7 else 6, "lower center")
     return fig
 
 
@@ -114,15 +112,13 @@ def norm_lines(table: pd.DataFrame) -> Figure:
 
     The nearest real token is written where it becomes the nearest.
     """
-    positions = table["position"].unique()[:3]
-    fig, axes = figure(10, 3.6, columns=len(positions), squeeze=False)
-    for ax, position in zip(axes.flat, positions, strict=True):
-        lines = table[table["position"] == position].groupby("way", sort=False)
-        for i, (interpolation, line) in enumerate(lines):
+    table = table[table["position"].isin(table["position"].unique()[:3])]
+    fig, by_position = panels(table, "position", 10, 3.6)
+    for ax, position, rows in by_position:
+        for i, (interpolation, line) in enumerate(rows.groupby("way", sort=False)):
             line, colour = line.sort_values("p"), OKABE_ITO[i]
-            ax.plot(
-                line["p"], line["norm"], ["-", "--"][i % 2], color=colour, label=interpolation, linewidth=2
-            )
+            look = {"color": colour, "linestyle": ["-", "--"][i % 2], "linewidth": 2}
+            ax.plot(line["p"], line["norm"], label=interpolation, **look)
             changes = line[line["id"] != line["id"].shift()]
             ax.plot(changes["p"], changes["norm"], "o", color=colour)
             labelled = changes if i == 0 else changes[1:]  # all lines start in one point
@@ -132,8 +128,8 @@ def norm_lines(table: pd.DataFrame) -> Figure:
         ax.set(xlabel=P)
         ax.set_title(f"position {position}; a dot: from here this token is the nearest", fontsize=10)
         ax.margins(0.08, 0.15)
-    axes[0, 0].set_ylabel("norm of the blended noken")
-    axes[0, 0].legend()
+    fig.axes[0].set_ylabel("norm of the blended noken")
+    fig.axes[0].legend()
     return fig
 
 

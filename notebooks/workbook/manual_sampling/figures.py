@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from nokenlab.errors import cut
 from nokenlab.palette import OKABE_ITO
-from workbook.style import figure, shown
+from workbook.style import figure, panels, shown
 
 
 def step_grid(table: pd.DataFrame) -> Figure:
@@ -41,14 +41,13 @@ def chosen_probability(table: pd.DataFrame) -> Figure:
 
     A dot is one seed's token; the line is the median over seeds.
     """
-    panels = table.groupby("how", sort=False)
-    fig, axes = figure(10, 3.4, columns=len(panels), sharey=True, squeeze=False)
-    for ax, (method, rows), colour in zip(axes.flat, panels, OKABE_ITO, strict=False):
+    fig, by_method = panels(table, "how", 10, 3.4, sharey=True)
+    for (ax, method, rows), colour in zip(by_method, OKABE_ITO, strict=False):
         ax.plot(rows["step"], rows["probability"], "o", color=colour, alpha=0.45, markersize=5)
         median = rows.groupby("step")["probability"].median()
         ax.plot(median.index, median, color="black", linewidth=2, label="median of the seeds")
         ax.set(xlabel="step", title=f"{method}: median {rows['probability'].median():.2f}", ylim=(0, 1.03))
         ax.xaxis.get_major_locator().set_params(integer=True)
-    axes[0, 0].set_ylabel("probability of the chosen token")
-    axes[0, 0].legend(fontsize=8)
+    fig.axes[0].set_ylabel("probability of the chosen token")
+    fig.axes[0].legend(fontsize=8)
     return fig

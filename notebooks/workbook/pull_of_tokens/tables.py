@@ -43,12 +43,11 @@ def progress(logits: Tensor, at_a: Tensor, at_b: Tensor) -> Tensor:
     return (mass - start) / (end - start).clamp_min(1e-9)
 
 
-def tip(p: Sequence[float], curve: Sequence[float]) -> tuple[float, float, int]:
-    """Where a curve of `progress` tips, the width of the transition, and how often it crosses one half.
+def transition(p: Sequence[float], curve: Sequence[float]) -> tuple[np.ndarray, float]:
+    """Where a curve from 0 to 1 crosses one half, (crossings,), and the width of the transition.
 
-    It tips midway between the first and the last crossing, each interpolated linearly between two points, so
-    the order of the two words does not matter. The width is from the last point below 0.1 to the first above
-    0.9.
+    Crossings are interpolated linearly between two points. The width is from the last point below 0.1 to the
+    first above 0.9.
     """
     p, curve = np.asarray(p), np.array(curve, dtype=float)
     curve[[0, -1]] = 0, 1  # also where both ends have the same distribution
@@ -57,7 +56,16 @@ def tip(p: Sequence[float], curve: Sequence[float]) -> tuple[float, float, int]:
     step = (0.5 - curve[before]) / (curve[before + 1] - curve[before])
     at = p[before] + step * (p[before + 1] - p[before])
     width = p[np.nonzero(curve > 0.9)[0].min()] - p[np.nonzero(curve < 0.1)[0].max()]
-    return float((at[0] + at[-1]) / 2), float(max(width, 0)), len(at)
+    return at, float(max(width, 0))
+
+
+def tip(p: Sequence[float], curve: Sequence[float]) -> tuple[float, float, int]:
+    """Where a curve of `progress` tips, the width of the transition, and how often it crosses one half.
+
+    It tips midway between the first and the last crossing, so the order of the two words does not matter.
+    """
+    at, width = transition(p, curve)
+    return float((at[0] + at[-1]) / 2), width, len(at)
 
 
 def tipping_points(lab: Lab, words: Sequence[str], prompt: str, points: int = 21) -> pd.DataFrame:

@@ -49,35 +49,30 @@ def token_frames(tokens: pd.DataFrame) -> Figure:
     return fig
 
 
-def _layout(tokens: pd.DataFrame) -> tuple[list[tuple[float, float, str]], list[_Frame]]:
+def _layout(table: pd.DataFrame) -> tuple[list[tuple[float, float, str]], list[_Frame]]:
     """Titles (left, top, text) and frames, in inches from the top left; texts flow like words."""
     titles, frames, x, y = [], [], 0.0, 0.0
-    for text, table in list(tokens.groupby("text", sort=False))[:30]:
-        title = _title(text, len(table))
-        table = table[:60]
-        spellings = [cut(spelled(token).replace(" ", "␣"), 50) for token in table["token"]]
+    for text, rows in list(table.groupby("text", sort=False))[:30]:
+        tokens = "1 token" if len(rows) == 1 else f"{len(rows)} tokens"
+        title = f"{wrap(repr(text), 80, 1)}  {tokens}" + (", the first 60" if len(rows) > 60 else "")
+        rows = rows[:60]
+        spellings = [cut(spelled(token).replace(" ", "␣"), 50) for token in rows["token"]]
         widths = [
             _LETTER * max(_columns(spelling), 0.8 * len(str(id))) + 0.14
-            for spelling, id in zip(spellings, table["id"], strict=True)
+            for spelling, id in zip(spellings, rows["id"], strict=True)
         ]
         total = max(sum(widths) + 0.07 * len(widths), 0.078 * _columns(title))
         if x and x + total > _PAGE:
             x, y = 0.0, y + 0.76
         titles.append((x, y, title))
         left, right = x, x + total
-        for i, (spelling, id, width) in enumerate(zip(spellings, table["id"], widths, strict=True)):
+        for i, (spelling, id, width) in enumerate(zip(spellings, rows["id"], widths, strict=True)):
             if left and left + width > _PAGE:
                 left, y, right = 0.0, y + 0.5, _PAGE  # nothing stands beside a text of several lines
             frames.append(_Frame(left, y + 0.2, width, spelling, id, OKABE_ITO[i % 6]))
             left += width + 0.07
         x = right + 0.25
     return titles, frames
-
-
-def _title(text: str, count: int) -> str:
-    tokens = "1 token" if count == 1 else f"{count} tokens"
-    limit = ", the first 60" if count > 60 else ""
-    return f"{wrap(repr(text), 80, 1)}  {tokens}{limit}"
 
 
 def _columns(text: str) -> int:

@@ -5,28 +5,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
-from workbook.claims.statistics import wilson
-from workbook.style import MARKERS, figure, legend_outside, shown
+from workbook.claims.statistics import share_interval
+from workbook.style import MARKERS, figure, legend_outside, line_look, panels, shown
 from workbook.word_with_a_use.tables import LEARNED, NOTHING, PLAIN, RANDOM, SHUFFLED
 
 FRAMES = {"learned in": "prompt of learning", "another": "another prompt"}  # for a column `frame`
-COLOURS = {
-    LEARNED: OKABE_ITO[0],
-    SHUFFLED: OKABE_ITO[1],
-    RANDOM: OKABE_ITO[7],
-    PLAIN: OKABE_ITO[2],
-    NOTHING: OKABE_ITO[3],
-}
+CONDITIONS = (LEARNED, SHUFFLED, RANDOM, PLAIN, NOTHING)
+COLOURS = {of: OKABE_ITO[number] for of, number in zip(CONDITIONS, (0, 1, 7, 2, 3), strict=True)}
 
 
 def learning_lines(table: pd.DataFrame) -> Figure:
     """The nll of the examples while nokens are learned: one line per behaviour of a `learn_words` table."""
     fig, ax = figure(10, 3.2)
     for i, (behaviour, rows) in enumerate(table.groupby("behaviour", sort=False)):
-        look = {"color": OKABE_ITO[i], "marker": MARKERS[i], "markersize": 3}
-        ax.plot(rows["step"], rows["nll"], label=shown(behaviour), **look)
+        ax.plot(rows["step"], rows["nll"], **line_look(i, markersize=3, label=shown(behaviour)))
     ax.set(xlabel="moves", ylabel="nats a token, over examples", ylim=(0, None))
-    legend_outside(fig, [ax], 4)
+    legend_outside(fig, 4)
     return fig
 
 
@@ -35,22 +29,22 @@ def use_bars(table: pd.DataFrame) -> Figure:
 
     One panel per behaviour, one group of bars per frame. Lines are Wilson's 95 % intervals over answers.
     """
-    behaviours, frames = table["behaviour"].unique(), table["frame"].unique()
-    fig, axes = figure(10, 3.8, columns=len(behaviours), sharey=True, squeeze=False)
-    for ax, behaviour in zip(axes[0], behaviours, strict=True):
-        groups = table[table["behaviour"] == behaviour].groupby(["frame", "of"])["shows"]
+    frames = table["frame"].unique()
+    fig, by_behaviour = panels(table, "behaviour", 10, 3.8, sharey=True)
+    for ax, behaviour, rows in by_behaviour:
+        groups = rows.groupby(["frame", "of"])["shows"]
         for group, frame in enumerate(frames):
             for i, (of, colour) in enumerate(COLOURS.items()):
                 values = groups.get_group((frame, of))
-                share, (low, high) = values.mean(), wilson(values.sum(), len(values))
+                share, (low, high) = values.mean(), share_interval(values.sum(), len(values))
                 x, bar = group + (i - 2) * 0.17, [[max(share - low, 0)], [max(high - share, 0)]]
                 ax.bar(x, share, 0.15, color=colour, label=of)
                 ax.errorbar(x, share, bar, color="0.4", capsize=2, linewidth=1)
         ax.set_xticks(range(len(frames)), [FRAMES[frame] for frame in frames], fontsize=8)
         ax.set_title(shown(behaviour), fontsize=10)
         ax.set_ylim(0, 1.05)
-    axes[0, 0].set_ylabel("share of answers that show it")
-    legend_outside(fig, [axes[0, 0]], 5)
+    fig.axes[0].set_ylabel("share of answers that show it")
+    legend_outside(fig, 5)
     return fig
 
 
@@ -61,9 +55,9 @@ def meant_dots(table: pd.DataFrame) -> Figure:
     behind the learned noken than behind a random one, or one of shuffled examples.
     """
     means = table.groupby(["behaviour", "word", "of"], sort=False)["nll"].mean().unstack()
-    fig, axes = figure(10, 4, columns=table["behaviour"].nunique(), sharex=True, sharey=True, squeeze=False)
+    fig, by_behaviour = panels(means, "behaviour", 10, 4, sharex=True, sharey=True)
     low, high = np.nanmin(means.to_numpy()) - 0.5, np.nanmax(means.to_numpy()) + 0.5
-    for ax, (behaviour, words) in zip(axes[0], means.groupby("behaviour", sort=False), strict=True):
+    for ax, behaviour, words in by_behaviour:
         for of, marker in ((RANDOM, MARKERS[0]), (SHUFFLED, MARKERS[1])):
             look = {"color": COLOURS[of], "label": f"beside: {of}", "markersize": 5}
             ax.plot(words[of], words[LEARNED], marker, **look)
@@ -72,7 +66,7 @@ def meant_dots(table: pd.DataFrame) -> Figure:
             ax.annotate(shown(word), at, (4, 2), textcoords="offset points", fontsize=7)
         ax.plot([low, high], [low, high], color="0.6", linestyle=":", label="the same")
         ax.set(xlim=(low, high), ylim=(low, high), title=shown(behaviour))
-    axes[0, 0].set_ylabel("behind the learned noken, nats")
+    fig.axes[0].set_ylabel("behind the learned noken, nats")
     fig.supxlabel("behind the other noken, nats", fontsize=10)
-    legend_outside(fig, [axes[0, 0]], 3)
+    legend_outside(fig, 3)
     return fig

@@ -183,9 +183,9 @@ def test_few_units_have_no_interval():
 def test_an_absence_says_what_it_rules_out():
     rows = rows_of(units=50).assign(no=0, always=1)
     absent = answer(rows, statistic="mean", value="no", rule="< 0.02")
-    assert (absent.low, absent.high) == statistics.wilson(0, 50) and absent.verdict == UNDECIDED
+    assert (absent.low, absent.high) == statistics.share_interval(0, 50) and absent.verdict == UNDECIDED
     same = answer(rows, value="always")
-    assert -same.low == same.high == statistics.wilson(0, 50)[1] and same.verdict == UNDECIDED
+    assert -same.low == same.high == statistics.share_interval(0, 50)[1] and same.verdict == UNDECIDED
     assert np.isnan(answer(rows.assign(x=3.5)).low)  # nothing differs, and it is no share: no interval
 
 
