@@ -51,7 +51,7 @@ oldest: setup
 bench: setup
 	@$(BIN)/nokenlab fetch
 ifeq ($(CASE),learning)
-	$(BIN)/python -m workbook.bench.learning --results "$(RESULTS)/bench/learning" $(if $(QUICK),--quick)
+	$(BIN)/python -m workbook.bench.learning --results "$(RESULTS)/bench" $(if $(QUICK),--quick)
 else
 	$(BIN)/python -m workbook.bench.decode --results "$(RESULTS)/bench" $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
 endif

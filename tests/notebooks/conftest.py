@@ -7,6 +7,11 @@ import nokenlab as nl
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory):
-    """A tiny random Llama whose tokenizer has about 400 tokens, so that all logits are quickly read."""
-    return nl.load(save_tiny("llama", tmp_path_factory.mktemp("llama")))
+def folder(tmp_path_factory):
+    """The folder of a tiny random Llama whose tokenizer has about 400 tokens: all logits are quickly read."""
+    return save_tiny("llama", tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def small(folder):
+    return nl.load(folder)

@@ -8,15 +8,14 @@ methods are timed in one process, in turn, on the same nokens, so that ratios ar
 import argparse
 import importlib.util
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
 from torch import Tensor
 from transformers import (
-    AutoModelForCausalLM,
     LogitsProcessorList,
     MinLengthLogitsProcessor,
     TemperatureLogitsWarper,
@@ -24,33 +23,45 @@ from transformers import (
 )
 
 import nokenlab as nl
-from nokenlab import loading
-from nokenlab.models import fitness, hub, packaged
-from nokenlab.runs.files import to_json, write_atomically
-from nokenlab.runs.provenance import versions
-from workbook.bench import memory
-from workbook.bench.cases import CASES, Case, nokens_in_prompt
+from nokenlab.models import packaged
+from workbook.bench import harness
 from workbook.bench.llama_cpp import MOST_ROWS, LlamaCpp
-from workbook.bench.pictures import memory_picture, picture
-from workbook.bench.timing import best_rate, seconds
+from workbook.bench.pictures import memory_picture, picture, save_picture
 
+PROMPT = "Red is a color that is often associated with"
 ARTICLE, HUGGING_FACE, LLAMA = "article's loop", "Hugging Face, batched", "llama.cpp, batched"
 PLAIN, FAST = "nokenlab", "nokenlab, fast=True"
 COMPARED, BATCHES = 64, (64, 7, 1)  # nokens whose texts are compared, in batches of so many
-QUICK_SIZES = (1, 32)
+QUICK_SIZES = [1, 32]
+PEAK_COUNTS = [100, 1000, 10_000]  # nokens answered by a new process, whose peak of memory is measured
 COPIED_BYTES = 2**28  # far more than a cache holds
 Method = Callable[[Tensor, int], object]  # of prompts (rows, tokens, width) and how many new tokens
 
 
+class Case(NamedTuple):
+    """Tokens of the prompt, by any tokenizer; position of its noken; new tokens; sizes of batches."""
+
+    tokens: int
+    position: int
+    new_tokens: int
+    sizes: list[int]
+
+
+CASES = {"short": Case(9, 0, 20, [1, 10, 32, 128, 512]), "long": Case(126, 5, 100, [1, 10, 32])}
+
+
+def nokens_in_prompt(lab: nl.Lab, count: int, case: Case) -> Tensor:
+    """The prompt with another noken in each row: (count, tokens, width)."""
+    prompt = lab.embed(" ".join([PROMPT] * case.tokens))[:, : case.tokens]
+    nokens = nl.random_nokens(lab.width, range(count), norm=lab.space.median_norm)
+    return nl.replace(prompt, case.position, nokens)
+
+
+@torch.no_grad()
 def article_loop(lab: nl.Lab, rows: Tensor, new_tokens: int) -> None:
     """The article's `embsampler`, one noken after the other, with its processors."""
-    processors = LogitsProcessorList(
-        [
-            MinLengthLogitsProcessor(15, lab.tokenizer.eos_token_id, device=lab.device),
-            TopKLogitsWarper(1),
-            TemperatureLogitsWarper(0.01),
-        ]
-    )
+    shortest = MinLengthLogitsProcessor(15, lab.tokenizer.eos_token_id, device=lab.device)
+    processors = LogitsProcessorList([shortest, TopKLogitsWarper(1), TemperatureLogitsWarper(0.01)])
     embed = lab.model.get_input_embeddings()
     for x in rows.split(1):
         past, mask = None, torch.ones(x.shape[:2], dtype=torch.long, device=lab.device)
@@ -84,10 +95,11 @@ def bounds(lab: nl.Lab, case: Case) -> dict[str, float]:
     body = weights - embedding  # the prompt needs no vocabulary product, a new token needs one
     new = case.new_tokens
     operations = 2 * (body * (case.tokens - 1 + new) + embedding * new) / new
-    rate = best_rate(lab)
+    rate = harness.best_rate(lab)
     source = torch.ones(COPIED_BYTES, dtype=torch.uint8, device=lab.device)
     target = torch.empty_like(source)
-    bandwidth = 2 * COPIED_BYTES / seconds(lambda: target.copy_(source), lab)[1]  # read and written
+    copied = harness.seconds(lambda: target.copy_(source), lab)[1]
+    bandwidth = 2 * COPIED_BYTES / copied  # read and written
     return {"arithmetic": rate / operations, "memory, a row": bandwidth / (weights * lab.dtype.itemsize)}
 
 
@@ -97,30 +109,27 @@ def bench(lab: nl.Lab, methods: dict[str, Method], case: Case, sizes: list[int])
 
     The article's loop is one noken at a time whatever the size. What memory does not hold has no row.
     """
+    dtype = str(lab.dtype).removeprefix("torch.")
+    print(f"\n{dtype}")
+    table = harness.rates(lab, _runs(lab, methods, case, sizes), "tokens")
+    table = table.rename(columns={"rows": "nokens", "rate": "tokens_per_second"})
+    article = table[table["way"] == ARTICLE]["tokens_per_second"].median()
+    table.insert(3, "times_article", table["tokens_per_second"] / article)
+    table.insert(0, "dtype", dtype)
+    return table
+
+
+def _runs(
+    lab: nl.Lab, methods: dict[str, Method], case: Case, sizes: list[int]
+) -> Iterator[tuple[str, int, float, Callable]]:
     prompts = nokens_in_prompt(lab, max(sizes), case)
-    dtype, rows = str(lab.dtype).removeprefix("torch."), []
     for size in sizes:
         for name, method in methods.items():
             if name == LLAMA and size > MOST_ROWS:
                 continue
             count = 1 if name == ARTICLE else size
-            repeats = 1 if size > 128 and lab.device.type == "cpu" else 3
             lab.decoders.forget()  # of the method before
-            try:
-                with torch.no_grad():
-                    run = partial(method, prompts[:count], case.new_tokens)
-                    first, median = seconds(run, lab, repeats)
-            except torch.OutOfMemoryError:
-                torch.cuda.empty_cache()
-                print(f"{dtype}  {name:<22} {size:>5} nokens  do not fit into memory", flush=True)
-                continue
-            rate = count * case.new_tokens / median
-            rows.append((dtype, name, size, rate, first))
-            print(f"{dtype}  {name:<22} {size:>5} nokens  {rate:8.1f} tokens/s", flush=True)
-    table = pd.DataFrame(rows, columns=["dtype", "way", "nokens", "tokens_per_second", "first_seconds"])
-    article = table[table["way"] == ARTICLE]["tokens_per_second"].median()
-    table.insert(4, "times_article", table["tokens_per_second"] / article)
-    return table
+            yield name, size, count * case.new_tokens, partial(method, prompts[:count], case.new_tokens)
 
 
 def agreement(labs: dict[str, nl.Lab], llama: LlamaCpp | None, case: Case) -> pd.DataFrame:
@@ -128,21 +137,25 @@ def agreement(labs: dict[str, nl.Lab], llama: LlamaCpp | None, case: Case) -> pd
     first_lab, *_ = labs.values()
     rows = nokens_in_prompt(first_lab, COMPARED, case)
     expected = first_lab.generate(rows, case.new_tokens, batch_size=COMPARED)
-    table = []
-
-    def compare(name: str, texts: list[str]) -> None:
-        same = sum(a == b for a, b in zip(texts, expected, strict=True))
-        table.append((name, COMPARED, same))
-        print(f"{name}: {same} of {COMPARED} texts the same", flush=True)
-
-    for name, lab in labs.items():
-        for size in BATCHES:
-            texts = lab.generate(rows.to(lab.dtype), case.new_tokens, batch_size=size)
-            compare(f"{name}, batches of {size}", texts)
+    texts = {
+        f"{name}, batches of {size}": lab.generate(rows.to(lab.dtype), case.new_tokens, batch_size=size)
+        for name, lab in labs.items()
+        for size in BATCHES
+    }
     if llama:
         ids = llama.generate(rows, case.new_tokens).tolist()
-        compare("llama.cpp, one batch", [first_lab.text(row) for row in ids])
-    return pd.DataFrame(table, columns=["way", "nokens", "same"])
+        texts["llama.cpp, one batch"] = [first_lab.text(row) for row in ids]
+    same = [sum(a == b for a, b in zip(answers, expected, strict=True)) for answers in texts.values()]
+    table = pd.DataFrame({"way": list(texts), "nokens": COMPARED, "same": same})
+    print(table.to_string(index=False), flush=True)
+    return table
+
+
+def peak(count: int, model: str | None, dtype: str) -> tuple[int, float, float]:
+    """So many nokens answered in this process: their count, the peak in GB, and that of their embeddings."""
+    lab, case = nl.load(model, dtype=dtype), CASES["short"]
+    lab.generate(nokens_in_prompt(lab, count, case), max_new_tokens=2)
+    return count, harness.peak_gb(lab), count * case.tokens * lab.width * lab.dtype.itemsize / 1e9
 
 
 def main() -> None:
@@ -150,12 +163,23 @@ def main() -> None:
 
     A quick look is printed only.
     """
-    args = _arguments()
+    args = harness.arguments(
+        "decode",
+        __doc__,
+        case={"choices": CASES, "default": "short"},
+        sizes={"type": int, "nargs": "+"},
+        dtypes={"nargs": "+", "default": ["float32", "bfloat16"]},
+        quick={"action": "store_true", "help": "1 and 32 nokens, printed only"},
+    )
     case = CASES[args.case]
-    sizes = args.sizes or list(QUICK_SIZES if args.quick else case.sizes)
+    sizes = args.sizes or (QUICK_SIZES if args.quick else case.sizes)
     complete = args.case == "short" and not args.quick  # memory and whether texts agree as well
     print(_plan(args, case, sizes, complete), flush=True)
-    peaks = memory.peaks(args.model, args.dtypes[0]) if complete else None  # a child's peak starts at ours
+    more = {}
+    if complete:  # first, since a child's peak starts at ours
+        peaks = harness.in_new_processes(partial(peak, model=args.model, dtype=args.dtypes[0]), PEAK_COUNTS)
+        more["memory"] = pd.DataFrame(peaks, columns=["nokens", "peak_gb", "given_gb"])
+        print(more["memory"].round(2).to_string(index=False), flush=True)
     llama = _llama() if args.model is None else None
     tables, limits, labs = [], {}, {}
     for dtype in args.dtypes:
@@ -172,40 +196,18 @@ def main() -> None:
         limits[dtype] = bounds(plain, case)
         tables.append(bench(plain, methods, case, sizes))
         labs |= {dtype: plain, f"{dtype}, fast=True": fast}
-    same_texts = agreement(labs, llama, case) if complete else None
     table = pd.concat(tables, ignore_index=True)
     rates = table.pivot_table(index=["dtype", "way"], columns="nokens", values="tokens_per_second")
     print("\ntokens a second\n", rates.round(1), "\n\nbounds\n", pd.DataFrame(limits).round(1))
+    if complete:
+        more["agreement"] = agreement(labs, llama, case)
     if not args.quick:
         folder = args.results if complete else args.results / args.case
         facts = {"lab": labs[args.dtypes[0]].provenance(), "bounds": limits, "machine": platform.machine()}
-        facts["versions"] = versions()
-        write(folder, {"bench": table, "agreement": same_texts, "memory": peaks}, facts)
-
-
-def write(folder: Path, tables: dict[str, pd.DataFrame | None], facts: dict) -> None:
-    """Write the tables that are not None, their figures, and the facts of the machine."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figures = {"bench": partial(picture, limits=facts["bounds"]), "memory": memory_picture}
-    for name, table in tables.items():
-        if table is None:
-            continue
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
-        if name in figures:
-            figures[name](table).savefig(folder / f"{name}.png", dpi=160, metadata={"Software": None})
-    write_atomically(folder / "bench.json", to_json(facts))
-
-
-def _arguments() -> argparse.Namespace:
-    about = __doc__.splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m workbook.bench.decode", description=about)
-    parser.add_argument("--model", default=None)
-    parser.add_argument("--case", choices=CASES, default="short")
-    parser.add_argument("--sizes", type=int, nargs="+")
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
-    parser.add_argument("--quick", action="store_true", help="1 and 32 nokens, printed only")
-    parser.add_argument("--results", type=Path, default=Path("results/bench"))
-    return parser.parse_args()
+        harness.save(folder, {"bench": table} | more, facts)
+        save_picture(picture(table, limits), folder / "bench.png")
+        if complete:
+            save_picture(memory_picture(more["memory"]), folder / "memory.png")
 
 
 def _plan(args: argparse.Namespace, case: Case, sizes: list[int], complete: bool) -> str:
@@ -220,9 +222,8 @@ def _plan(args: argparse.Namespace, case: Case, sizes: list[int], complete: bool
 
 def _labs(model: str | None, dtype: str) -> tuple[nl.Lab, nl.Lab, nl.Lab]:
     """A model as transformers loads it, as nokenlab does, and fast; no token ends a text, so all are long."""
-    source, name = hub.locate(model)
-    read = loading.read(AutoModelForCausalLM, fitness.check_kind, source, name, None, None, dtype)
-    labs = nl.Lab(*read), nl.load(model, dtype=dtype), nl.load(model, dtype=dtype, fast=True)
+    plain, fast = nl.load(model, dtype=dtype), nl.load(model, dtype=dtype, fast=True)
+    labs = harness.untouched(model, dtype), plain, fast
     for lab in labs:
         lab.model.generation_config.eos_token_id = []
     return labs

@@ -5,29 +5,17 @@ in turn: forward, backward and Adam, weights frozen. The learning rate is so sma
 so all rows take all steps; then nokens are learned in earnest, where rows that are exact stop.
 """
 
-import argparse
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor
 from tqdm import tqdm
-from transformers import AutoModelForCausalLM
 
 import nokenlab as nl
-from nokenlab import loading
-from nokenlab.models import fitness, hub
 from nokenlab.nokens import near_centroid
 from nokenlab.prompt import Template
-from nokenlab.runs.files import to_json, write_atomically
-from nokenlab.runs.provenance import versions
-from workbook.bench.memory import peak_gb
-from workbook.bench.timing import best_rate
+from workbook.bench import harness
 
 PROMPT = "A typical definition of <noken> is"
 WORDS = (
@@ -37,7 +25,6 @@ WORDS = (
 TOKENS = 8  # of a target
 NOWHERE = 1e-9  # a learning rate
 PLAIN, BATCH, EARNEST = "plain loop", "nokenlab", "nokenlab, rows that are exact stop"
-ROUNDS = 4
 
 
 def targets(lab: nl.Lab, count: int) -> list[str]:
@@ -76,28 +63,26 @@ class PlainLoop:
         return loss.item()
 
 
-def measure(untouched: nl.Lab, lab: nl.Lab, pairs: int, steps: int, bar: tqdm) -> tuple[pd.DataFrame, float]:
+def measure(plain: nl.Lab, lab: nl.Lab, pairs: int, steps: int, bar: tqdm) -> tuple[pd.DataFrame, float]:
     """Seconds for so many pairs and steps. Columns: way, pairs, steps, seconds, times_plain (a ratio).
 
     And the largest difference between the nll of plain loop and batch, in nats per token.
     """
     texts, start = targets(lab, pairs), near_centroid(lab.space, 1, 0)[0]
     batch = nl.Learner(lab, PROMPT, texts, starts=start, learning_rate=NOWHERE)
-    loops = [PlainLoop(untouched, text, start[0].clone()) for text in texts]
+    loops = [PlainLoop(plain, text, start[0].clone()) for text in texts]
     nll = batch.step()["nll"]  # this step and the next warm up
     differences = [abs(loop.step() - in_batch) for loop, in_batch in zip(loops[:4], nll, strict=False)]
     times = {PLAIN: 0.0, BATCH: 0.0}
-    for _ in range(ROUNDS):
-        times[BATCH] += _seconds(batch.step, lab, steps // ROUNDS)
-        for loop in loops:
-            times[PLAIN] += _seconds(loop.step, lab, steps // ROUNDS)
-            bar.update(steps // ROUNDS)
+    for _ in range(steps):
+        times[BATCH] += harness.elapsed(batch.step, lab)
+        times[PLAIN] += sum(harness.elapsed(loop.step, lab) for loop in loops)
+        bar.update(pairs)
     assert len(batch.history) == pairs * (batch.steps + 1), "a row has stopped"
     earnest = {"starts": start, "steps": steps, "batch_size": pairs, "progress": False}
-    times[EARNEST] = _seconds(partial(nl.learn, lab, PROMPT, texts, **earnest), lab)
-    rows = [(way, pairs, steps, seconds, times[PLAIN] / seconds) for way, seconds in times.items()]
-    table = pd.DataFrame(rows, columns=["way", "pairs", "steps", "seconds", "times_plain"])
-    return table, max(differences)
+    times[EARNEST] = harness.elapsed(partial(nl.learn, lab, PROMPT, texts, **earnest), lab)
+    table = pd.DataFrame({"way": list(times), "pairs": pairs, "steps": steps, "seconds": times.values()})
+    return table.assign(times_plain=times[PLAIN] / table["seconds"]), max(differences)
 
 
 def bound(lab: nl.Lab, pairs: int) -> float:
@@ -109,41 +94,31 @@ def bound(lab: nl.Lab, pairs: int) -> float:
     body -= 0 if lab.model.config.tie_word_embeddings else head.numel()
     template, new = learner.templates[0], sum(map(len, learner.ids))
     positions = pairs * (template.tokens - template.position - 1) + new  # a target's last token is not fed
-    return 4 * (body * positions + head.numel() * new) / best_rate(lab)
+    return 4 * (body * positions + head.numel() * new) / harness.best_rate(lab)
 
 
-def peaks(model: str | None, counts: list[int]) -> pd.DataFrame:
-    """The peak of a new process that learns so many targets. Columns: targets, peak_gb."""
-    rows = []
-    for count in counts:
-        command = [sys.executable, "-m", "workbook.bench.learning", "--peak", str(count)]
-        command += ["--model", model] if model else []
-        output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-        rows.append((count, float(output.split()[-1])))
-    return pd.DataFrame(rows, columns=["targets", "peak_gb"])
-
-
-def peak(lab: nl.Lab, count: int) -> float:
-    """Peak memory in GB of this process, or of the GPU, after two steps of so many targets."""
+def peak(count: int, model: str | None = None) -> tuple[int, float]:
+    """So many targets, and the peak memory in GB of this process, or of the GPU, after two steps of them."""
+    lab = nl.load(model)
     nl.learn(lab, PROMPT, targets(lab, count), steps=1, batch_size=16, progress=False)
-    return peak_gb(lab)
+    return count, harness.peak_gb(lab)
 
 
 def main() -> None:
-    """Measure, print, and write tables into the folder of results; a quick look is printed only."""
-    args = _arguments()
-    if args.peak:
-        print(peak(nl.load(args.model), args.peak))
-        return
+    """Measure, print, and write tables into RESULTS/learning; a quick look is printed only."""
+    args = harness.arguments(
+        "learning",
+        __doc__,
+        pairs={"type": int, "help": "nokens learned at once; by default 16, on a GPU 64"},
+        steps={"type": int, "default": 100},
+        quick={"action": "store_true", "help": "8 steps, printed only"},
+    )
     steps = 8 if args.quick else args.steps
-    source, name = hub.locate(args.model)
     lab = nl.load(args.model)
-    dtype = str(lab.dtype).removeprefix("torch.")
-    read = loading.read(AutoModelForCausalLM, fitness.check_kind, source, name, None, None, dtype)
-    untouched = nl.Lab(*read)
+    plain = harness.untouched(args.model, str(lab.dtype).removeprefix("torch."))
     pairs = args.pairs or (64 if lab.device.type == "cuda" else 16)
     with tqdm(total=pairs * steps, unit="step") as bar:
-        table, difference = measure(untouched, lab, pairs, steps, bar)
+        table, difference = measure(plain, lab, pairs, steps, bar)
     least = bound(lab, pairs)
     batch = table.set_index("way").loc[BATCH, "seconds"] / steps
     print(f"\n{lab}\n{table.round(2).to_string(index=False)}")
@@ -151,35 +126,11 @@ def main() -> None:
     print(f"nll of both differs by at most {difference:.1e}")
     if args.quick:
         return
-    memory = peaks(args.model, [pairs, 4 * pairs])
+    peaks = harness.in_new_processes(partial(peak, model=args.model), [pairs, 4 * pairs])
+    memory = pd.DataFrame(peaks, columns=["targets", "peak_gb"])
     print(memory.round(2).to_string(index=False))
     facts = {"lab": lab.provenance(), "bound_seconds_a_step": least, "nll_differs_by": difference}
-    args.results.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.results / "learning.csv", index=False, float_format="%.4g")
-    memory.to_csv(args.results / "memory.csv", index=False, float_format="%.4g")
-    write_atomically(args.results / "learning.json", to_json(facts | {"versions": versions()}))
-
-
-def _seconds(run: Callable[[], object], lab: nl.Lab, times: int = 1) -> float:
-    begin = time.perf_counter()
-    for _ in range(times):
-        run()
-    if lab.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begin
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m workbook.bench.learning", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--model", default=None)
-    parser.add_argument("--pairs", type=int, help="nokens learned at once; by default 16, on a GPU 64")
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--quick", action="store_true", help="8 steps, printed only")
-    parser.add_argument("--results", type=Path, default=Path("results/bench/learning"))
-    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    harness.save(args.results / "learning", {"learning": table, "memory": memory}, facts)
 
 
 if __name__ == "__main__":

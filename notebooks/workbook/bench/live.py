@@ -19,7 +19,7 @@ import psutil
 
 import nokenlab as nl
 from nokenlab.pages.live.live_site import write_live
-from workbook.bench.timing import seconds
+from workbook.bench.harness import seconds
 
 PROMPT, POSITION, NEW_TOKENS = "My favourite color is red because", 3, 20
 ROWS = (1, 8, 16, 32)

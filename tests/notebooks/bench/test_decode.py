@@ -1,16 +1,9 @@
 """The bench on a tiny model: what it prints and writes."""
 
 import pandas as pd
-import pytest
-from helpers.tiny_models import save_tiny
 
 import nokenlab as nl
-from workbook.bench import cases, decode
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return save_tiny("llama", tmp_path_factory.mktemp("llama"))
+from workbook.bench import decode
 
 
 def run(monkeypatch, capsys, folder, *words) -> str:
@@ -29,7 +22,9 @@ def test_a_quick_look_says_first_what_it_does_and_writes_nothing(monkeypatch, ca
 
 
 def test_long_texts_are_timed_and_written_apart(monkeypatch, capsys, folder, tmp_path):
-    monkeypatch.setitem(decode.CASES, "long", cases.Case(40, 5, 6, (1, 3)))  # a tiny model's context is short
+    monkeypatch.setitem(
+        decode.CASES, "long", decode.Case(40, 5, 6, [1, 3])
+    )  # a tiny model's context is short
     run(monkeypatch, capsys, folder, "--case", "long", "--results", str(tmp_path))
     table = pd.read_csv(tmp_path / "long" / "bench.csv")
     assert list(table["nokens"]) == [1] * 4 + [3] * 4
@@ -38,8 +33,8 @@ def test_long_texts_are_timed_and_written_apart(monkeypatch, capsys, folder, tmp
 
 
 def test_a_case_has_another_noken_in_each_row(folder):
-    lab, case = nl.load(folder, device="cpu"), cases.CASES["long"]
-    rows = cases.nokens_in_prompt(lab, 3, case)
+    lab, case = nl.load(folder, device="cpu"), decode.CASES["long"]
+    rows = decode.nokens_in_prompt(lab, 3, case)
     assert rows.shape == (3, case.tokens, lab.width)
     differ = (rows != rows[:1]).any(-1).any(0)  # (tokens,)
     assert differ.nonzero().flatten().tolist() == [case.position]
@@ -50,6 +45,6 @@ def test_what_memory_does_not_hold_has_no_row(capsys, folder):
         raise decode.torch.OutOfMemoryError("no room")
 
     methods = {decode.ARTICLE: lambda rows, new_tokens: None, decode.PLAIN: too_much}
-    table = decode.bench(nl.load(folder, device="cpu"), methods, cases.CASES["short"], [2])
+    table = decode.bench(nl.load(folder, device="cpu"), methods, decode.CASES["short"], [2])
     assert list(table["way"]) == [decode.ARTICLE]
     assert "do not fit into memory" in capsys.readouterr().out

@@ -3,41 +3,35 @@
 import sys
 
 import pandas as pd
-import pytest
-from helpers.tiny_models import save_tiny
 
 import nokenlab as nl
 from workbook.bench import learning
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return str(save_tiny("llama", tmp_path_factory.mktemp("models") / "tiny-llama"))
-
-
 def run(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["learning", *words])
-    monkeypatch.setattr(
-        learning, "peaks", lambda model, counts: pd.DataFrame({"targets": counts, "peak_gb": 1.0})
-    )
+    monkeypatch.setattr(sys, "argv", ["learning", *map(str, words)])
+    monkeypatch.setattr(learning.harness, "in_new_processes", lambda run, counts: [(n, 1.0) for n in counts])
     learning.main()
     return capsys.readouterr().out
 
 
 def test_both_ways_take_the_same_steps_and_tables_are_written(monkeypatch, capsys, folder, tmp_path):
-    out = run(
-        monkeypatch, capsys, "--model", folder, "--pairs", "3", "--steps", "4", "--results", str(tmp_path)
-    )
-    table = pd.read_csv(tmp_path / "learning.csv").set_index("way")
+    out = run(monkeypatch, capsys, "--model", folder, "--pairs", "3", "--steps", "4", "--results", tmp_path)
+    folder = tmp_path / "learning"
+    table = pd.read_csv(folder / "learning.csv").set_index("way")
     assert set(table.index) == {learning.PLAIN, learning.BATCH, learning.EARNEST}
     assert (table["seconds"] > 0).all() and (table[["pairs", "steps"]] == [3, 4]).all(axis=None)
     assert table.loc[learning.PLAIN, "times_plain"] == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"learning.csv", "memory.csv", "learning.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "learning.csv",
+        "memory.csv",
+        "learning.json",
+    }
     assert float(out.split("differs by at most")[1].split()[0]) < 1e-4
 
 
 def test_a_quick_look_writes_nothing(monkeypatch, capsys, folder, tmp_path):
-    run(monkeypatch, capsys, "--model", folder, "--pairs", "2", "--quick", "--results", str(tmp_path / "new"))
+    run(monkeypatch, capsys, "--model", folder, "--pairs", "2", "--quick", "--results", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -58,5 +52,5 @@ def test_the_plain_loop_learns(folder, monkeypatch):
 
 
 def test_peak_is_of_this_process(folder):
-    assert 0.05 < learning.peak(nl.load(folder, device="cpu"), 2) < 100
+    assert 0.05 < learning.peak(2, folder)[1] < 100
     assert learning.bound(nl.load(folder, device="cpu"), 2) > 0
