@@ -43,10 +43,8 @@ def read_contrasts(first: int = 0) -> list[Contrast]:
     """
     if first == 1:
         raise ValueError("contrasts must be at least 2 pairs, or 0 for all: one has no unrelated partner")
-    prompts = [
-        [Contrast(group["prompt"], *pair.split(", ")) for pair in group["pairs"]]
-        for group in read_yaml(PAIRS)
-    ]
+    groups = read_yaml(PAIRS)
+    prompts = [[Contrast(group["prompt"], *pair.split(", ")) for pair in group["pairs"]] for group in groups]
     in_turn = [pair for pairs in zip_longest(*prompts) for pair in pairs if pair]
     return in_turn[:first] if first else in_turn
 
@@ -95,14 +93,12 @@ def compare(lab: Lab, contrasts: Sequence[Contrast], points: int = 21) -> tuple[
 
 def _deviations(points: pd.DataFrame) -> pd.DataFrame:
     """One row per curve; see `compare`."""
-    rows = []
-    keys = ["pair", "prompt", "b", "of", "way"]
-    for names, curve in points.groupby(keys, sort=False):
-        at_a, at_b = curve["contrast"].iloc[[0, -1]]
-        bend = ((curve["contrast"] - curve["line"]) ** 2).mean() ** 0.5
-        deviation = bend / abs(at_a - at_b) if at_a != at_b else float("nan")
-        rows.append((*names, at_a, at_b, deviation))
-    table = pd.DataFrame(rows, columns=[*keys, "at_a", "at_b", "deviation"])
+    bend = (points["contrast"] - points["line"]) ** 2
+    groups = points.assign(bend=bend).groupby(["pair", "prompt", "b", "of", "way"], sort=False)
+    table = groups.agg(at_a=("contrast", "first"), at_b=("contrast", "last"), bend=("bend", "mean"))
+    apart = (table["at_a"] - table["at_b"]).abs().where(table["at_a"] != table["at_b"])
+    table["deviation"] = table.pop("bend") ** 0.5 / apart
+    table = table.reset_index()
     passes = (table["at_a"] > 0) & (table["at_b"] < 0)
     table["gate"] = passes.groupby(table["pair"]).transform("all")
     return table

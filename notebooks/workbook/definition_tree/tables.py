@@ -44,21 +44,17 @@ def subject(lab: Lab, name: str, radius: float = 1.0) -> Tensor:
 
 
 def trees(
-    lab: Lab,
-    subjects: Sequence[str],
-    prompt: str = PROMPT,
-    k: int = 5,
-    threshold: float = 1e-4,
-    depth: int = 24,
-    widest: int = 1000,
-    radius: float = 1.0,
+    lab: Lab, subjects: Sequence[str], prompt: str = PROMPT, radius: float = 1.0, **limits
 ) -> pd.DataFrame:
-    """The tree of each subject in place of <noken>: columns model, subject, then those of `grow`."""
-    tables = []
-    for name in subjects:
-        tree = grow(lab, fill(lab, prompt, subject(lab, name, radius)), k, threshold, depth, widest)
-        tables.append(tree.assign(model=lab.name, subject=name)[["model", "subject", *tree]])
-    return pd.concat(tables, ignore_index=True)
+    """The tree of each subject in place of <noken>, within the limits of `grow`.
+
+    Columns: model, subject, then those of `grow`.
+    """
+    prompts = {name: fill(lab, prompt, subject(lab, name, radius)) for name in subjects}
+    grown = {name: grow(lab, x, **limits) for name, x in prompts.items()}
+    table = pd.concat(grown, names=["subject"]).reset_index("subject").reset_index(drop=True)
+    table.insert(0, "model", lab.name)
+    return table
 
 
 def grow(
@@ -87,7 +83,9 @@ def grow(
     embeddings, mask = lab.batch(prompt)
     with lab.lock, torch.no_grad():
         logits, past = prefill(lab.model, embeddings, mask)
-    best, parents, count = _likeliest(logits, k), _root(), 1
+    root = {"parent": -1, "row": 0, "depth": 0, "token": "", "id": -1, "rank": 1}
+    root |= {"probability": 1.0, "cumulative": 1.0, "ends": GOES_ON}
+    best, parents, count = _likeliest(logits, k), pd.DataFrame(root, index=[0]), 1
     nodes, cuts = [parents], []
     for level in range(1, depth + 1):
         children, cut = _children(lab, parents, count, best, threshold, widest)
@@ -99,11 +97,6 @@ def grow(
             break
         best, past = _step(lab, past, parents, k, batch_size)
     return _table(lab, pd.concat([part for part in nodes if len(part)]), pd.concat(cuts))
-
-
-def _root() -> pd.DataFrame:
-    columns = {"parent": -1, "row": 0, "depth": 0, "token": "", "id": -1, "rank": 1}
-    return pd.DataFrame(columns, index=[0]).assign(probability=1.0, cumulative=1.0, ends=GOES_ON)
 
 
 def _step(

@@ -275,6 +275,8 @@ def repeat_rates(table: pd.DataFrame) -> pd.DataFrame:
     for prompt, tokens in table.groupby("prompt", sort=False):
         for kind, group in tokens.groupby(["space", "of"]):
             hits = int(group["repeated"].sum())
-            rows.append((prompt, *kind, len(group), hits, *share_interval(hits, len(group)), group["rank"].median()))
+            rows.append(
+                (prompt, *kind, len(group), hits, *share_interval(hits, len(group)), group["rank"].median())
+            )
     columns = ["prompt", "space", "of", "asked", "repeated", "low", "high", "median_rank"]
     return pd.DataFrame(rows, columns=columns)

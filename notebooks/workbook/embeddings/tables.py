@@ -40,10 +40,8 @@ def _from_ids(lab: Lab, prompts: Sequence[str], max_new_tokens: int) -> list[str
         eos_token_id=lab.eos_ids or None,
         pad_token_id=padding,
     )
-    output = lab.model.generate(
-        ids, attention_mask=mask, generation_config=greedy
-    )  # (prompts, longest + new)
-    new_ids = output[:, ids.shape[1] :].tolist()
+    output = lab.model.generate(ids, attention_mask=mask, generation_config=greedy)
+    new_ids = output[:, ids.shape[1] :].tolist()  # (prompts, new)
     return [lab.text([id for id in row if id not in lab.eos_ids]) for row in new_ids]
 
 

@@ -16,21 +16,15 @@ OTHER_DRAW = "other luck"  # the scale of the unchanged prompt, drawn with other
 
 
 def fuzz(
-    lab: MusicLab,
-    prompt: str,
-    position: int,
-    seeds: Sequence[int],
-    *,
-    seconds: float = 3.0,
-    guidance: float = 3.0,
-    draw: int = 0,
+    lab: MusicLab, prompt: str, position: int, seeds: Sequence[int], draw: int = 0, **options
 ) -> tuple[pd.DataFrame, Tensor]:
     """The prompt unchanged, then with the token at `position` replaced, as by `substitutes_for`.
 
-    All are drawn with seed `draw`. As a baseline the unchanged prompt is drawn again for each seed, with
-    `draw` + 1 + seed. A table of one row per clip, and the clips (rows, samples). Columns: clip (its name),
-    prompt, position, seed (missing for the true token), scale (of `substitutes_for`, or "other luck"), draw,
-    norm (of the vector at `position`), and those of `sound.measure`, whose distance is from the first row.
+    `options` are those of `MusicLab.play`, such as seconds and guidance. All are drawn with seed `draw`. As a
+    baseline the unchanged prompt is drawn again for each seed, with `draw` + 1 + seed. A table of one row per
+    clip, and the clips (rows, samples). Columns: clip (its name), prompt, position, seed (missing for the
+    true token), scale (of `substitutes_for`, or "other luck"), draw, norm (of the vector at `position`), and
+    those of `sound.measure`, whose distance is from the first row.
     """
     parts = substitutes_for(lab, prompt, position, seeds)
     parts[OTHER_DRAW] = parts["true token"].repeat(len(seeds), 1)
@@ -39,35 +33,22 @@ def fuzz(
     noken_seeds = [None, *[*seeds] * (len(parts) - 1)]
     labels = list(zip(scales, noken_seeds, strict=True))
     draws = [draw + 1 + seed if scale == OTHER_DRAW else draw for scale, seed in labels]
-    clips = lab.play(rows, seconds, seed=draws, guidance=guidance)
-    table = pd.DataFrame(
-        {
-            "clip": [_clip_name(scale, seed) for scale, seed in labels],
-            "prompt": prompt,
-            "position": position,
-            "seed": pd.array(noken_seeds, dtype="Int64"),
-            "scale": scales,
-            "draw": pd.array(draws, dtype="Int64"),
-            "norm": rows[:, position].float().norm(dim=-1).tolist(),
-        }
-    )
-    return table.join(sound.measure(clips, lab.rate, clips[0])), clips
-
-
-def _clip_name(scale: str, seed: int | None) -> str:
-    name = scale.replace(" ", "-")
-    return name if seed is None else f"{name}-{seed}"
+    clips = lab.play(rows, seed=draws, **options)
+    names = [scale if seed is None else f"{scale} {seed}" for scale, seed in labels]
+    columns = {
+        "clip": [name.replace(" ", "-") for name in names],
+        "prompt": prompt,
+        "position": position,
+        "seed": pd.array(noken_seeds, dtype="Int64"),
+        "scale": scales,
+        "draw": pd.array(draws, dtype="Int64"),
+        "norm": rows[:, position].float().norm(dim=-1).tolist(),
+    }
+    return pd.DataFrame(columns).join(sound.measure(clips, lab.rate, clips[0])), clips
 
 
 def blend(
-    lab: MusicLab,
-    prompt_a: str,
-    prompt_b: str,
-    p: Sequence[float],
-    *,
-    seconds: float = 3.0,
-    guidance: float = 3.0,
-    draw: int = 0,
+    lab: MusicLab, prompt_a: str, prompt_b: str, p: Sequence[float], draw: int = 0, **options
 ) -> tuple[pd.DataFrame, Tensor]:
     """The sound along the straight line from one prompt (p = 0) to another of as many tokens (p = 1).
 
@@ -75,7 +56,7 @@ def blend(
     and those of `sound.measure`, whose distance is from `prompt_a`'s own clip.
     """
     a, b = pair(lab, prompt_a, prompt_b)
-    clips = lab.play(torch.cat([a, interpolation.lerp(a, b, p)]), seconds, seed=draw, guidance=guidance)
+    clips = lab.play(torch.cat([a, interpolation.lerp(a, b, p)]), seed=draw, **options)
     table = pd.DataFrame({"clip": [f"blend-{i:02d}" for i in range(len(p))]})
     table = table.assign(prompt=prompt_a, prompt_b=prompt_b, p=list(map(float, p)))
     return table.join(sound.measure(clips[1:], lab.rate, clips[0])), clips[1:]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
+from torch import Tensor
 
-from nokenlab.answers.substitutes import SCALES, real_tokens, substitutes_for
+from nokenlab.answers.substitutes import real_tokens, substitutes_for
 from nokenlab.embedder import Embedder
 from nokenlab.lab import Lab
-from nokenlab.measures import entropy, kl, next_token
+from nokenlab.measures import next_token
 from nokenlab.nokens import random_nokens, replace
 
 
@@ -22,27 +23,31 @@ def replacements(
     entropy (of the next token, bits), kl (from the next-token distribution of the unchanged prompt, bits),
     response. Raises ValueError as `substitutes_for` does.
     """
+    table, prompts = _replaced(lab, prompt, position, seeds)
+    table.insert(0, "model", lab.name)
+    nearest = lab.space.nearest(prompts[:, position].float(), k=1)
+    table.insert(6, "nearest", nearest["token"].tolist())
+    table.insert(7, "cosine", nearest["cosine"].tolist())
+    return table.drop(columns="probability").assign(response=lab.generate(prompts, max_new_tokens))
+
+
+def _replaced(lab: Lab, prompt: str, position: int, seeds: Sequence[int]) -> tuple[pd.DataFrame, Tensor]:
+    """The prompt with each of `substitutes_for` in it, (rows, tokens, width): what they are, what comes next.
+
+    Columns: prompt, position, seed, scale, norm, and those of `next_token`, kl from the first row's, which is
+    the unchanged prompt.
+    """
     parts = substitutes_for(lab, prompt, position, seeds)
-    prompts = replace(lab.embed(prompt), position, torch.cat(list(parts.values())))  # (rows, tokens, width)
-    responses = lab.generate(prompts, max_new_tokens)
-    logits = lab.logits(prompts)  # (rows, vocab); row 0 is the unchanged prompt
-    first = next_token(lab, logits, logits[0])
-    vectors = prompts[:, position].float()  # in the model's number format
-    nearest = lab.space.nearest(vectors, k=1)
-    return pd.DataFrame(
-        {
-            "model": lab.name,
-            "prompt": prompt,
-            "position": position,
-            "seed": pd.array([None, *[*seeds] * (len(SCALES) - 1)], dtype="Int64"),
-            "scale": [scale for scale, rows in parts.items() for _ in rows],
-            "norm": vectors.norm(dim=-1).tolist(),
-            "nearest": nearest["token"].tolist(),
-            "cosine": nearest["cosine"].tolist(),
-            **{name: first[name] for name in ("next_token", "entropy", "kl")},
-            "response": responses,
-        }
-    )
+    prompts = replace(lab.embed(prompt), position, torch.cat(list(parts.values())))
+    logits = lab.logits(prompts)  # (rows, vocab)
+    columns = {
+        "prompt": prompt,
+        "position": position,
+        "seed": pd.array([None, *[*seeds] * (len(parts) - 1)], dtype="Int64"),
+        "scale": [scale for scale, rows in parts.items() for _ in rows],
+        "norm": prompts[:, position].float().norm(dim=-1).tolist(),  # in the model's number format
+    }
+    return pd.DataFrame(columns | next_token(lab, logits, logits[0])), prompts
 
 
 def by_position(lab: Lab, prompt: str, positions: Sequence[int], seeds: Sequence[int]) -> pd.DataFrame:
@@ -52,22 +57,9 @@ def by_position(lab: Lab, prompt: str, positions: Sequence[int], seeds: Sequence
     "real token"), seed, norm, entropy (of the next token, bits), kl (from the next-token distribution of the
     unchanged prompt, bits). Raises ValueError as `substitutes_for` does.
     """
-    x, tables = lab.embed(prompt), []  # (1, tokens, width)
-    for position in positions:
-        parts = substitutes_for(lab, prompt, position, seeds)
-        vectors = torch.cat(list(parts.values()))  # (rows, width); row 0 is the true token
-        logits = lab.logits(replace(x, position, vectors))  # (rows, vocab)
-        columns = {
-            "prompt": prompt,
-            "position": position,
-            "kind": [kind for kind, rows in parts.items() for _ in rows],
-            "seed": [None, *[*seeds] * (len(parts) - 1)],
-            "norm": vectors.norm(dim=-1).tolist(),
-            "entropy": entropy(logits).tolist(),
-            "kl": kl(logits, logits[0]).tolist(),
-        }
-        tables.append(pd.DataFrame(columns)[1:].astype({"seed": int}))
-    return pd.concat(tables, ignore_index=True)
+    tables = [_replaced(lab, prompt, position, seeds)[0][1:] for position in positions]
+    table = pd.concat(tables, ignore_index=True).astype({"seed": int}).rename(columns={"scale": "kind"})
+    return table[["prompt", "position", "kind", "seed", "norm", "entropy", "kl"]]
 
 
 def median_moves(table: pd.DataFrame) -> pd.DataFrame:
