@@ -141,8 +141,7 @@ def verdict(low: float, high: float, rule: str, holm: float = NAN, estimate: flo
     """Whether a rule, such as "> 0", is met by all of an interval, by none of it, or undecided.
 
     Undecided without an interval, and if Holm's p of a correlation or tested mean is 0.05 or more. A rule
-    such as "> 0.2, estimate > 0.4" holds if the estimate reaches its own bound too, and fails if no part of
-    the interval does.
+    such as "> 0.2, estimate > 0.4" holds if the estimate reaches its own bound too.
     """
     parts = RULE.fullmatch(rule)
     bound = float(parts["bound"])
@@ -153,7 +152,7 @@ def verdict(low: float, high: float, rule: str, holm: float = NAN, estimate: flo
         return UNDECIDED
     if low > bound and (parts["estimate"] is None or estimate > reach):
         return HOLDS
-    return FAILS if high <= reach else UNDECIDED
+    return FAILS if high <= bound else UNDECIDED
 
 
 def shown(answers: pd.DataFrame) -> pd.DataFrame:
@@ -194,20 +193,20 @@ def _values(claim: Claim, rows: pd.DataFrame, *sides: str) -> np.ndarray:
     return _units(claim, rows, *sides).to_numpy().T
 
 
-def _bootstrapped(statistic: Callable, *columns: np.ndarray) -> Answer:
+def _estimated(statistic: Callable, *columns: np.ndarray) -> Answer:
     count = len(columns[0])
     if not count:
         return Answer(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = float(statistic(*columns, axis=-1))
-        return Answer(count, estimate, *statistics.bootstrap(statistic, *columns, fewest=FEWEST))
+        return Answer(count, estimate, *statistics.confidence_interval(statistic, *columns, fewest=FEWEST))
 
 
 def _mean(claim: Claim, rows: pd.DataFrame) -> Answer:
     (values,) = _values(claim, rows, claim.a)
     if statistics.yes_or_no(values):
         return Answer(len(values), values.mean(), *statistics.share_interval(values.sum(), len(values)))
-    return _bootstrapped(np.mean, values)
+    return _estimated(np.mean, values)
 
 
 def _tested_mean(claim: Claim, rows: pd.DataFrame) -> Answer:
@@ -221,12 +220,12 @@ def _paired_difference(claim: Claim, rows: pd.DataFrame) -> Answer:
     if statistics.yes_or_no(a, b) and (a == b).all():  # no unit differs: the share that could
         reach = statistics.share_interval(0, len(a))[1]
         return Answer(len(a), 0.0, -reach, reach)
-    return _bootstrapped(np.mean, a - b)
+    return _estimated(np.mean, a - b)
 
 
 def _ratio(claim: Claim, rows: pd.DataFrame) -> Answer:
     sides = [claim.a, claim.b] if claim.statistic == "paired ratio" else [claim.a]
-    return _bootstrapped(statistics.ratio_of_means, *_values(claim, rows, *sides))
+    return _estimated(statistics.ratio_of_means, *_values(claim, rows, *sides))
 
 
 def _sign_test(claim: Claim, rows: pd.DataFrame) -> Answer:
@@ -242,10 +241,12 @@ def _difference_of_groups(claim: Claim, rows: pd.DataFrame) -> Answer:
     if not len(a) or not len(b):
         return Answer(len(a) + len(b))
     if statistics.yes_or_no(a, b):
-        interval = statistics.newcombe(a.sum(), len(a), b.sum(), len(b))
+        ends = statistics.newcombe(a.sum(), len(a), b.sum(), len(b))
     else:
-        interval = statistics.bootstrap(statistics.difference_of_means, a, b, paired=False, fewest=FEWEST)
-    return Answer(len(a) + len(b), a.mean() - b.mean(), *interval)
+        ends = statistics.confidence_interval(
+            statistics.difference_of_means, a, b, paired=False, fewest=FEWEST
+        )
+    return Answer(len(a) + len(b), a.mean() - b.mean(), *ends)
 
 
 def _rank_correlation(claim: Claim, rows: pd.DataFrame) -> Answer:
@@ -258,14 +259,17 @@ def _explained_share(claim: Claim, rows: pd.DataFrame) -> Answer:
     pairs = _units(claim, rows, *([claim.a, claim.b] if claim.b else [claim.a]))
     if pairs.empty:
         return Answer(0)
-    count, resampled = statistics.resampled_words(*pairs.index.to_frame().to_numpy().T)
-    weights = np.vstack([np.ones(len(pairs)), resampled])  # the first row is the estimate's
     y, predicted, *control = pairs.to_numpy().T
-    shares = statistics.explained_share(y, predicted, weights)
-    if control:
-        shares = shares - statistics.explained_share(*control, weights)
-    low, high = statistics.middle_95(shares[1:]) if count >= FEWEST else (NAN, NAN)
-    return Answer(count, shares[0], low, high)
+
+    def shares(weights: np.ndarray) -> np.ndarray:
+        share = statistics.explained_share(y, predicted, weights)
+        return share - statistics.explained_share(*control, weights) if control else share
+
+    words = pairs.index.to_frame().to_numpy().T
+    count = len(set(words.ravel()))
+    draws = [shares(statistics.resampled_words(*words, seed)) for seed in statistics.SEEDS]
+    low, high = statistics.widest(map(statistics.middle_95, draws)) if count >= FEWEST else (NAN, NAN)
+    return Answer(count, float(shares(np.ones(len(pairs)))), low, high)
 
 
 # Intervals: units are resampled, each with all its rows and both sides of a pair. If each unit is 0 or 1 they

@@ -13,7 +13,7 @@ from nokenlab.pages.results_page import escape
 from nokenlab.runs.files import to_csv, write_atomically
 from workbook.claims import claims
 from workbook.claims.claims import FAILS, HOLDS, UNDECIDED, Claim
-from workbook.claims.statistics import FEWEST
+from workbook.claims.statistics import FEWEST, MANY
 
 WITHDRAWN = "claims/withdrawn.yaml"
 NOT_RUN = "not run yet"
@@ -87,7 +87,7 @@ def markdown(asked: list[Claim], withdrawn: list[Withdrawn], table: pd.DataFrame
     verdicts = {claim.claim: _verdict(rows.get(claim.claim)) for claim in asked}
     contents = ["| notebook | claim | verdict |", "| --- | --- | --- |"]
     contents += [f"| {c.notebook} | {_link(c.claim)} | {verdicts[c.claim]} |" for c in asked]
-    names = {"HOLDS": HOLDS, "FAILS": FAILS, "UNDECIDED": UNDECIDED, "FEWEST": FEWEST}
+    names = {"HOLDS": HOLDS, "FAILS": FAILS, "UNDECIDED": UNDECIDED, "FEWEST": FEWEST, "MANY": MANY}
     parts = [INTRO.read_text(encoding="utf-8").strip().format(**names), "\n".join(contents)]
     for (notebook, sweep), of_sweep in groupby(asked, lambda claim: (claim.notebook, claim.sweep)):
         home = notebook if notebook[0].isdigit() else "../notebooks/sweeps"  # only numbered ones have results

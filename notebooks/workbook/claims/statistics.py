@@ -2,13 +2,15 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-FEWEST = 10  # units an interval needs: with fewer, a 95 % bootstrap interval misses the truth in over 10 %
+FEWEST = 10  # units an interval needs: with fewer, it says little
+MANY = 30  # units from which on the percentile bootstrap covers the truth about as often as it says
+SEEDS = range(5)  # of the bootstrap: a verdict that holds with one of them holds with all
 NAN = float("nan")
 
 
@@ -37,29 +39,51 @@ def newcombe(a_hits: int, a_count: int, b_hits: int, b_count: int) -> tuple[floa
     return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
 
 
-def bootstrap(
+def confidence_interval(
     statistic: Callable[..., np.ndarray],
     *columns: Sequence[float],
     paired: bool = True,
     fewest: int = 2,
     draws: int = 2000,
-    seed: int = 0,
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic whose units are resampled: low, high.
+    """The 95 % interval of a statistic of units: low, high.
 
     `columns` have one value per unit. If paired, a unit keeps its values of all columns together; if not,
     each column is a group of its own units. `statistic` takes arrays (…, units), one per column, and the
-    axis. NaN if a column has fewer than `fewest` units. Draws without a value are left out.
+    axis. From `MANY` units on it is the percentile bootstrap's, the widest of `SEEDS`; with fewer, where that
+    is too narrow, it is Student's t (Welch's for two groups) for means, and BCa for other statistics. NaN if
+    a column has fewer than `fewest` units. Source of BCa: B. Efron, "Better bootstrap confidence intervals",
+    1987.
     """
     values = [np.asarray(column, dtype=float) for column in columns]
-    if min(map(len, values)) < max(fewest, 2):
+    count = min(map(len, values))
+    if count < max(fewest, 2):
         return NAN, NAN
-    rng = np.random.default_rng(seed)
     with warnings.catch_warnings(action="ignore"):  # SciPy warns of draws in which nothing varies
-        resampled = stats.bootstrap(
-            values, statistic, paired=paired, n_resamples=draws, method="percentile", vectorized=True, rng=rng
-        )
+        if count < MANY and statistic is np.mean:
+            return _ends(stats.ttest_1samp(*values, 0).confidence_interval())
+        if count < MANY and statistic is difference_of_means:
+            return _ends(stats.ttest_ind(*values, equal_var=False).confidence_interval())
+        return widest(_resampled(statistic, values, paired, draws, seed) for seed in SEEDS)
+
+
+def _resampled(statistic, values, paired: bool, draws: int, seed: int) -> tuple[float, float]:
+    method = "BCa" if min(map(len, values)) < MANY else "percentile"
+    options = {"paired": paired, "n_resamples": draws, "method": method, "vectorized": True}
+    resampled = stats.bootstrap(values, statistic, rng=np.random.default_rng(seed), **options)
+    if method == "BCa":
+        return _ends(resampled.confidence_interval)
     return middle_95(resampled.bootstrap_distribution)
+
+
+def _ends(interval) -> tuple[float, float]:
+    return float(interval.low), float(interval.high)
+
+
+def widest(intervals: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The lowest low and the highest high of intervals; NaN if one of them is."""
+    lows, highs = zip(*intervals, strict=True)
+    return float(np.min(lows)), float(np.max(highs))
 
 
 def middle_95(values: np.ndarray) -> tuple[float, float]:
@@ -72,35 +96,33 @@ def middle_95(values: np.ndarray) -> tuple[float, float]:
 
 
 def ratio_of_means(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.ndarray:
-    """mean(above) / mean(below) along an axis, for `bootstrap`."""
+    """mean(above) / mean(below) along an axis, for `confidence_interval`."""
     return above.mean(axis) / below.mean(axis)
 
 
 def difference_of_means(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
-    """mean(a) - mean(b) along an axis, for `bootstrap`."""
+    """mean(a) - mean(b) along an axis, for `confidence_interval`."""
     return a.mean(axis) - b.mean(axis)
 
 
 def spearman(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Spearman's rank correlation along an axis, for `bootstrap`."""
+    """Spearman's rank correlation along an axis, for `confidence_interval`."""
     return stats.spearmanrho(x, y, axis=axis).statistic
 
 
-def rank_correlation(
-    x: Sequence[float], y: Sequence[float], draws: int = 5000, seed: int = 0
-) -> tuple[float, float, float, float]:
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float, float]:
     """Spearman's rank correlation of x and y, one value per unit: rho, p, low, high.
 
-    p is that of a two-sided permutation test; low to high is the 95 % bootstrap interval, NaN for fewer than
-    `FEWEST` units. All are NaN for fewer than 4 units, and if x or y does not vary.
+    p is that of a two-sided test of 5,000 permutations; low to high is `confidence_interval`, NaN for fewer
+    than `FEWEST` units. All are NaN for fewer than 4 units, and if x or y does not vary.
     """
     x, y = stats.rankdata(x), stats.rankdata(y)  # infinity has a rank too
     if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return NAN, NAN, NAN, NAN
-    permutations = stats.PermutationMethod(n_resamples=draws, rng=np.random.default_rng(seed))
+    permutations = stats.PermutationMethod(n_resamples=5000, rng=np.random.default_rng(0))
     test = stats.spearmanrho(x, y, method=permutations)
-    interval = bootstrap(spearman, x, y, fewest=FEWEST, draws=draws, seed=seed)
-    return float(test.statistic), float(test.pvalue), *interval
+    ends = confidence_interval(spearman, x, y, fewest=FEWEST)
+    return float(test.statistic), float(test.pvalue), *ends
 
 
 def mean_test(values: Sequence[float], bound: float) -> float:
@@ -146,15 +168,15 @@ def explained_share(y: np.ndarray, predicted: np.ndarray, weight: np.ndarray) ->
     return 1 - error / np.where(total > 0, total, np.nan)
 
 
-def resampled_words(a: Sequence, b: Sequence, draws: int = 2000, seed: int = 0) -> tuple[int, np.ndarray]:
-    """How many words pairs have, and each pair's weight if *words* are resampled: (draws, pairs).
+def resampled_words(a: Sequence, b: Sequence, seed: int = 0, draws: int = 2000) -> np.ndarray:
+    """Each pair's weight if *words* are resampled, (draws, pairs); a and b are the words of each pair.
 
-    a and b are the words of each pair. A weight is how often the pair's first word was drawn, times how often
-    its second was: so two pairs that share a word do not count as two facts. Source: T. Snijders and
-    S. Borgatti, "Non-parametric standard errors and tests for network statistics", 1999.
+    A weight is how often the pair's first word was drawn, times how often its second was: so two pairs that
+    share a word do not count as two facts. Source: T. Snijders and S. Borgatti, "Non-parametric standard
+    errors and tests for network statistics", 1999.
     """
     words = sorted({*a, *b})
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(words), np.full(len(words), 1 / len(words)), size=draws)  # (draws, words)
     first, second = (pd.Index(words).get_indexer(side) for side in (a, b))
-    return len(words), times[:, first] * times[:, second]
+    return times[:, first] * times[:, second]

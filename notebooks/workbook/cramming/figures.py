@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
-from workbook.claims.statistics import bootstrap
+from workbook.claims.statistics import confidence_interval
 from workbook.cramming.tables import CRAMMED, FIRST, KINDS, RANDOM
 from workbook.style import MARKERS, figure, legend_outside, wrap
 
@@ -81,6 +81,6 @@ def _mean(ax: Axes, x: float, values: pd.Series) -> None:
     """A black line at the mean, with its 95 % interval."""
     if len(values):
         mean = values.mean()
-        low, high = bootstrap(np.mean, values.to_numpy()) if len(values) > 1 else (mean, mean)
+        low, high = confidence_interval(np.mean, values.to_numpy()) if len(values) > 1 else (mean, mean)
         look = {"color": "black", "marker": "_", "markersize": 16, "capsize": 4}
         ax.errorbar(x, mean, [[mean - low], [high - mean]], **look)

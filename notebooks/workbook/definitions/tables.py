@@ -16,7 +16,7 @@ from nokenlab.measures import next_token
 from nokenlab.nokens import random_nokens, rescale, shell
 from nokenlab.prompt import NOKEN, fill, word_vector
 from workbook import scale
-from workbook.claims.statistics import bootstrap, ratio_of_means, share_interval
+from workbook.claims.statistics import confidence_interval, ratio_of_means, share_interval
 from workbook.definitions.themes import NONE, column
 
 PROMPTS = (f"A typical definition of '{NOKEN}' would be '", f"A typical definition of {NOKEN} is")
@@ -205,7 +205,7 @@ def survival(probed: pd.DataFrame) -> pd.DataFrame:
         kl = group.pivot(index="seed", columns="kind", values="kl")
         raw, held = kl["raw"].to_numpy(), kl["centroid norm"].to_numpy()
         means = raw.mean(), held.mean(), ratio_of_means(held, raw)
-        rows.append((*subject, "noken", len(kl), *means, *bootstrap(ratio_of_means, held, raw)))
+        rows.append((*subject, "noken", len(kl), *means, *confidence_interval(ratio_of_means, held, raw)))
     names = ["prompt", "radius", "medians", "unit", "n_units", "raw", "kept", "share", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
@@ -218,6 +218,6 @@ def lengths(directions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for subject, group in directions.groupby(["prompt", "of", "radius", "norm"], sort=False):
         kl = group["kl"].to_numpy()
-        rows.append((*subject, "direction", len(kl), kl.mean(), *bootstrap(np.mean, kl)))
+        rows.append((*subject, "direction", len(kl), kl.mean(), *confidence_interval(np.mean, kl)))
     names = ["prompt", "of", "radius", "norm", "unit", "n_units", "kl", "low", "high"]
     return pd.DataFrame(rows, columns=names)

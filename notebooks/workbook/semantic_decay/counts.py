@@ -13,7 +13,7 @@ import torch
 
 from workbook import scale
 from workbook.claims import statistics
-from workbook.claims.statistics import FEWEST, bootstrap, ratio_of_means
+from workbook.claims.statistics import FEWEST, confidence_interval, ratio_of_means
 from workbook.semantic_decay.tables import WORD
 
 BITS = 0.1  # of divergence: from there on the first token's probabilities have moved
@@ -33,9 +33,9 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
         row = {"family": family, "magnitude": magnitude, "medians": group["medians"].iloc[0]}
         row |= {"unit": "subject", "n_units": len(kept), "rows": len(group), "angle": group["angle"].median()}
         row["kept"] = kept.mean()
-        row["low"], row["high"] = bootstrap(np.mean, kept, fewest=FEWEST)
+        row["low"], row["high"] = confidence_interval(np.mean, kept, fewest=FEWEST)
         row["first"] = first.mean()
-        row["first_low"], row["first_high"] = bootstrap(np.mean, first, fewest=FEWEST)
+        row["first_low"], row["first_high"] = confidence_interval(np.mean, first, fewest=FEWEST)
         row["kl"] = units["kl"].median().median()
         rows.append(row)
     return pd.DataFrame(rows)
@@ -100,7 +100,7 @@ def against_words(table: pd.DataFrame) -> pd.DataFrame:
             row = {"family": family, "magnitude": magnitude, "unit": "subject"}
             row |= {"n_units": len(a), "n_words": len(b), "kept": a.mean(), "words": b.mean()}
             row["difference"] = a.mean() - b.mean()
-            row["low"], row["high"] = bootstrap(
+            row["low"], row["high"] = confidence_interval(
                 statistics.difference_of_means, a, b, paired=False, fewest=FEWEST
             )
             rows.append(row)
@@ -169,8 +169,8 @@ def turned_or_longer(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"unit": "subject", "n_units": len(units), "grown": group["grown"].median(), **units.mean()}
         for share, column in (("turned", "kl_turned"), ("longer", "kl_along")):
             row[share] = ratio_of_means(units[column].to_numpy(), units["kl"].to_numpy())
-            interval = bootstrap(ratio_of_means, units[column], units["kl"], fewest=FEWEST)
-            row[f"{share}_low"], row[f"{share}_high"] = interval
+            ends = confidence_interval(ratio_of_means, units[column], units["kl"], fewest=FEWEST)
+            row[f"{share}_low"], row[f"{share}_high"] = ends
         rows.append(row)
     return pd.DataFrame(rows)
 

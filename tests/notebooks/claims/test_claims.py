@@ -83,10 +83,12 @@ def answer(rows, **changes):
         (0.1, 0.5, "> 0", {"holm": 0.05}, UNDECIDED),
         (0.3, 0.6, "> 0.2, estimate > 0.4", {"estimate": 0.5}, HOLDS),
         (0.3, 0.6, "> 0.2, estimate > 0.4", {"estimate": 0.39}, UNDECIDED),  # it may be that much
-        (0.25, 0.38, "> 0.2, estimate > 0.4", {"estimate": 0.3}, FAILS),  # it is not
+        (0.25, 0.38, "> 0.2, estimate > 0.4", {"estimate": 0.3}, UNDECIDED),  # it is over the bound
+        (0.1, 0.2, "> 0.2, estimate > 0.4", {"estimate": 0.15}, FAILS),
         (0.1, 0.6, "> 0.2, estimate > 0.4", {"estimate": 0.5}, UNDECIDED),
         (-0.6, -0.3, "< -0.2, estimate < -0.4", {"estimate": -0.5}, HOLDS),
-        (-0.38, -0.25, "< -0.2, estimate < -0.4", {"estimate": -0.3}, FAILS),
+        (-0.38, -0.25, "< -0.2, estimate < -0.4", {"estimate": -0.3}, UNDECIDED),
+        (-0.2, -0.1, "< -0.2, estimate < -0.4", {"estimate": -0.15}, FAILS),
     ],
 )
 def test_the_complete_interval_must_meet_the_rule(low, high, rule, numbers, expected):
