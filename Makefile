@@ -5,11 +5,12 @@ BIN := .venv/bin
 OLDEST := $(shell sed -n 's/.*"transformers>=\(.*\)",.*/\1/p' pyproject.toml)
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every start would compile all that it imports once more
 
-.PHONY: help run site live test oldest lab bench setup clean
+.PHONY: help run site live sweeps test oldest lab bench setup clean
 help:
 	@echo "make run    every numbered notebook through papermill into $(RESULTS)/"
 	@echo "make site   what make run wrote as a folder of pages, site/index.html"
 	@echo "make live   the same with the page that has the model in it, served here; requires npm once"
+	@echo "make sweeps the many settings behind results/findings.md: four hours on two cores, resumes; MODEL=gemma-3-270m"
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
 	@echo "make oldest tests of the helper with transformers $(OLDEST), the oldest that pyproject.toml allows"
@@ -36,6 +37,11 @@ live: setup
 lab: setup
 	@$(BIN)/nokenlab fetch
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks
+
+sweeps: setup
+	@$(BIN)/nokenlab fetch
+	@$(BIN)/nokenlab sweep notebooks/sweeps/*.yaml --results "$(RESULTS)" --workers 2 $(if $(MODEL),--model "$(MODEL)")
+	@$(BIN)/nokenlab findings --results "$(RESULTS)"
 
 test: setup
 	$(BIN)/ruff check nokenlab notebooks tests

@@ -88,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=_count, metavar="N", help="notebooks at a time (as memory allows; 1 with --model)")
 
     add = command("sweep", _sweep, "run one notebook with many parameters", results=True)
-    add("file", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
+    add("files", nargs="+", metavar="FILE", type=Path, help="such as notebooks/sweeps/lerp-pairs.yaml")
+    add("--model", metavar="ID", help="another model; its tables go into a folder of its name")
     add("--workers", type=_count, default=1, metavar="N", help="runs at a time on this machine (1)")
     add("--scheduler", metavar="ADDRESS", help="of dask, tcp://…, to run on its workers")
     add("--devices", metavar="LIST", help="GPUs for the workers on this machine, such as 0,2 (all)")
@@ -191,24 +192,29 @@ def _run_into(results: Path, plan: dict[Path, dict], workers: int | None) -> int
 
 
 def _sweep(args) -> int:
-    from nokenlab.runs.sweep_file import load_sweep
+    from nokenlab.runs.sweep_file import load_sweep, sweep_folder
     from nokenlab.runs.sweep_records import Records
 
     if args.scheduler and args.devices:
         raise BadInput("--devices is for workers here; a worker of dask has its own CUDA_VISIBLE_DEVICES")
-    sweep = load_sweep(args.file)
-    folder = args.results / "sweeps" / sweep.name
+    sweeps = [load_sweep(file, args.model) for file in args.files]
+    folders = [sweep_folder(args.results, sweep.name, args.model) for sweep in sweeps]
+    if args.dry_run or len(sweeps) > 1:
+        for sweep, folder in zip(sweeps, folders, strict=True):
+            records = Records(sweep, folder, args.keep_stale)
+            print(records.estimate(args.results, args.workers, args.force), flush=True)
+            if args.dry_run and records.left(args.force):
+                print(records.why(args.force))
     if args.dry_run:
-        records = Records(sweep, folder, args.keep_stale)
-        print(records.estimate(args.results, args.workers, args.force))
-        if records.left(args.force):
-            print(records.why(args.force))
         return 0
     from nokenlab.runs.sweep import run_sweep
 
     options = {name: vars(args)[name] for name in ("workers", "scheduler", "force", "plain", "keep_stale")}
-    records = run_sweep(sweep, folder, gpus=args.devices, **options)
-    return 1 if records.left() else 0
+    records = [
+        run_sweep(sweep, folder, gpus=args.devices, **options)
+        for sweep, folder in zip(sweeps, folders, strict=True)
+    ]
+    return 1 if any(record.left() for record in records) else 0
 
 
 def _export(args) -> int:

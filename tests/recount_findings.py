@@ -6,6 +6,7 @@ prints each answer, from findings.csv and recounted. Nothing of nokenlab or work
 questions are those of notebooks/workbook.
 """
 
+import itertools
 import re
 import sys
 import warnings
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 WORKBOOK = ROOT / "notebooks" / "workbook"
 NUMBERS = ["n_units", "estimate", "low", "high", "p", "holm"]
 NONE = (np.nan, np.nan)
+MODELS = {"SmolLM2-135M-Instruct": "", "gemma-3-270m": "gemma-3-270m"}  # the folders of their sweeps
 
 
 def units(claim, rows, side):
@@ -65,7 +67,8 @@ def resampled(statistic, *columns, paired=True, draws=2000):
         for seed in range(5):
             result = stats.bootstrap(columns, statistic, rng=np.random.default_rng(seed), **options)
             middle = np.nanquantile(result.bootstrap_distribution, [0.025, 0.975])
-            ends.append(result.confidence_interval if count < 30 else middle)
+            bca = result.confidence_interval
+            ends.append(bca if count < 30 and np.isfinite(bca).all() else middle)
     lows, highs = np.transpose(ends)
     return ordered((lows.min(), highs.max()))
 
@@ -184,18 +187,20 @@ def recount(results=ROOT / "results", workbook=WORKBOOK):
     read = cache(pd.read_parquet)
     answers = []
     files = [yaml.safe_load(file.read_text("utf-8")) for file in workbook.glob("*/questions.yaml")]
-    for claim in [claim for file in sorted(files, key=lambda f: f["notebook"]) for claim in file["claims"]]:
-        path = results / "sweeps" / claim["sweep"] / f"{claim['table']}.parquet"
-        if not path.exists():
-            continue
+    asked = [claim for file in sorted(files, key=lambda f: f["notebook"]) for claim in file["claims"]]
+    for claim, (model, folder) in itertools.product(asked, MODELS.items()):
+        path = results / "sweeps" / folder / claim["sweep"] / f"{claim['table']}.parquet"
+        if not path.exists() or not set(re.split(" with | / | < | by ", claim["value"])) <= set(read(path)):
+            continue  # not run, or before the question
         groups = read(path).groupby(claim["each"], sort=False) if claim.get("each") else [("", read(path))]
         for value, rows in groups:
             numbers = dict(zip(NUMBERS, count(claim, rows), strict=False))
             if numbers["n_units"] < claim.get("fewest", 0):
                 numbers |= {"low": np.nan, "high": np.nan}
-            answers.append({n: claim[n] for n in ("claim", "sweep", "rule")} | {"each": str(value)} | numbers)
-    table = pd.DataFrame(answers, columns=["claim", "sweep", "rule", "each", *NUMBERS])
-    corrected = [holm(p) for _, p in table.groupby("sweep")["p"]]
+            same = {name: claim[name] for name in ("claim", "sweep", "rule")}
+            answers.append(same | {"model": model, "each": str(value)} | numbers)
+    table = pd.DataFrame(answers, columns=["claim", "sweep", "model", "rule", "each", *NUMBERS])
+    corrected = [holm(p) for _, p in table.groupby(["sweep", "model"])["p"]]
     table["holm"] = pd.concat(corrected).reindex(table.index) if corrected else np.nan
     table["verdict"] = [verdict(row) for _, row in table.iterrows()]
     return table
@@ -208,11 +213,17 @@ def written(results=ROOT / "results"):
     return table
 
 
+def pages(results=ROOT / "results"):
+    """The pages with the full answers, in the order of findings.csv."""
+    names = dict.fromkeys(pd.read_csv(results / "findings.csv")["notebook"])
+    return "\n".join((results / "findings" / f"{name}.md").read_text(encoding="utf-8") for name in names)
+
+
 def faults(written, recounted, page):
     """What differs, one line each: findings.csv from the recount, and the page's tables from findings.csv."""
-    texts = ["claim", "each", "rule", "verdict"]
+    texts = ["claim", "model", "each", "rule", "verdict"]
     lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("|")]
-    printed = [cells for cells in lines if len(cells) > 2 and cells[1].isdigit()]
+    printed = [cells for cells in lines if len(cells) > 3 and cells[2].isdigit()]
     if not len(written) == len(recounted) == len(printed):
         return [f"{len(written)} answers in findings.csv, {len(recounted)} recounted, {len(printed)} printed"]
     faults = []
@@ -220,10 +231,10 @@ def faults(written, recounted, page):
         name, a, b = f"{answer['claim']}, {answer['each']}", list(answer[NUMBERS]), list(again[NUMBERS])
         if not np.allclose(a, b, 1e-5, 1e-9, equal_nan=True) or not answer[texts].equals(again[texts]):
             faults.append(f"{name}: {a} {answer['verdict']}, recounted {b} {again['verdict']}")
-        numbers = re.findall(r"-?\d[\d.]*(?:e[-+]\d+)?", " ".join(cells[2:-1]).replace("−", "-"))
+        numbers = re.findall(r"-?\d[\d.]*(?:e[-+]\d+)?", " ".join(cells[3:-1]).replace("−", "-"))
         digits = [f"{value:.3g}" for value in answer[["estimate", "low", "high", "holm"]].dropna()]
-        if [cells[1], *numbers, cells[-1]] != [str(answer["n_units"]), *digits, answer["verdict"]]:
-            faults.append(f"{name}: the page has {cells[1:]}")
+        if [cells[2], *numbers, cells[-1]] != [str(answer["n_units"]), *digits, answer["verdict"]]:
+            faults.append(f"{name}: the page has {cells[2:]}")
     return faults
 
 
@@ -233,5 +244,5 @@ if __name__ == "__main__":
     both = pd.concat([ours.assign(of="findings.csv"), again.assign(of="recount")])
     columns = ["claim", "each", "of", *NUMBERS, "verdict"]
     print(both.sort_values(["claim", "each"], kind="stable")[columns].to_string(index=False))
-    differing = faults(ours, again, (results / "findings.md").read_text(encoding="utf-8"))
+    differing = faults(ours, again, pages(results))
     sys.exit("\n".join(differing) if differing else 0)

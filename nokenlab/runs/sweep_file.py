@@ -81,11 +81,16 @@ class Lines(BaseModel):
     rows: list[str] = Field([], description=NAMES)
 
 
-def load_sweep(file: Path) -> Sweep:
-    """Read and check a sweep. Raises BadInput, in one line, for whatever would fail later."""
+def load_sweep(file: Path, model: str | None = None) -> Sweep:
+    """Read and check a sweep, of another `model` if one is given.
+
+    Raises BadInput, in one line, for whatever would fail later.
+    """
     file = Path(file)
     try:
         lines = _read(file)
+        if model is not None:
+            lines.parameters["model"] = model
         notebook = _notebook(lines.notebook, file.parent)
         declared = read(notebook)
         given = []
@@ -106,6 +111,12 @@ def load_sweep(file: Path) -> Sweep:
     return Sweep(
         file.stem, notebook, source, tuple(runs), tuple(axes), lines.time_limit, lines.threads, **names
     )
+
+
+def sweep_folder(results: Path, sweep: str, model: str | None = None) -> Path:
+    """Where the tables of a sweep are: those of another `model` in a folder of its name."""
+    folder = results / "sweeps"
+    return (folder / Path(model).resolve().name if model else folder) / sweep
 
 
 def _read(file: Path) -> Lines:

@@ -1,5 +1,6 @@
 """Whether a run of a sweep is done: there is a valid record, its files are unchanged, it is not stale."""
 
+import csv
 import json
 import math
 from collections import Counter
@@ -52,7 +53,9 @@ class Records:
         todo = self.left(force)
         counts = Counter(map(self._kind, todo))
         parts = [f"{self.sweep.name}: {len(todo)} of {len(self.sweep.runs)} to do"]
-        if counts["stale"] < len(todo):
+        if counts["new"] == len(todo) and (saved := saved_state(self.sweep, self.folder)):
+            parts.append(saved)
+        elif counts["stale"] < len(todo):
             parts.append(", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
         if stale := [run for run in todo if self.is_stale(run)]:
             parts.append(freshness.difference((self.of(run)["made_by"], run.made_by) for run in stale))
@@ -61,11 +64,15 @@ class Records:
     def estimate(self, results: Path, workers: int, force: bool) -> str:
         """How many runs are to do and how long they will take, in one line.
 
-        From the mean duration of this sweep's runs, else that of the notebook's own run in `results`.
+        From the mean duration of this sweep's runs, also of saved tables, else that of the notebook's own run
+        in `results`.
         """
         sweep, todo = self.sweep, len(self.left(force))
         line = f"{sweep.name}: {len(sweep.runs)} runs of {sweep.notebook.stem}, {todo} to do"
         durations = [r["seconds"] for r in self.by_identity.values() if r["status"] == "done"]
+        if not durations:
+            saved = saved_outcomes(self.folder)
+            durations = [float(row["seconds"]) for row in saved if row.get("seconds")]
         if not durations:
             durations = [last_seconds(sweep.notebook, results)]
         if durations == [math.inf]:
@@ -79,6 +86,37 @@ class Records:
         if self.of(run)["status"] != "done":
             return "failed before"
         return "stale" if self.is_stale(run) else "done before"
+
+
+def saved_state(sweep: Sweep, folder: Path) -> str | None:
+    """What made the saved tables in a sweep's folder, and why they are stale; None without tables.
+
+    It ends in "fresh" where the same would make them now. It needs no run folders: runs.csv names what made
+    each run, and made_by.json says what that was.
+    """
+    rows = saved_outcomes(folder)
+    if not rows:
+        return None
+    try:
+        made_by = json.loads((folder / "made_by.json").read_text(encoding="utf-8"))
+        traces = {row["folder"]: row["made_by"].rpartition("/") for row in rows}
+        pairs = [(made_by[traces[run.identity][2]], run.made_by) for run in sweep.runs]
+    except (OSError, KeyError):
+        return "saved tables are stale: made by other settings"
+    commits = f"saved tables, made by {', '.join(sorted({commit for commit, _, _ in traces.values()}))}"
+    if any("code" in old for old, _ in pairs):
+        return f"{commits}, are stale: an older version of nokenlab"
+    different = freshness.difference((old, new) for old, new in pairs if old != new)
+    return f"{commits}, are stale: {different}" if different else f"{commits}, are fresh"
+
+
+def saved_outcomes(folder: Path) -> list[dict[str, str]]:
+    """The rows of a sweep's saved runs.csv; none where there is none."""
+    try:
+        with open(folder / "runs.csv", newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except OSError:
+        return []
 
 
 def write_record(record: dict, folder: Path) -> None:

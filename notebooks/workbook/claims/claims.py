@@ -107,6 +107,13 @@ def _check(claim: Claim) -> None:
         raise BadInput(f"{claim.claim}: value must be like 'x{separator}y'; got {claim.value!r}")
 
 
+def older(claim: Claim, table: pd.DataFrame) -> bool:
+    """Whether a table was made before the claim: it lacks a column of its value, unit or `each`."""
+    separator = SEPARATORS.get(claim.statistic)
+    values = claim.value.split(separator) if separator else [claim.value]
+    return not {*values, *claim.unit.split(", "), claim.each} - {""} <= set(table)
+
+
 def answers(claims: list[Claim], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """What the rows of tables, by name, answer: one row per claim and value of its `each` column.
 

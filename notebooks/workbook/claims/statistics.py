@@ -71,9 +71,9 @@ def _resampled(statistic, values, paired: bool, draws: int, seed: int) -> tuple[
     method = "BCa" if min(map(len, values)) < MANY else "percentile"
     options = {"paired": paired, "n_resamples": draws, "method": method, "vectorized": True}
     resampled = stats.bootstrap(values, statistic, rng=np.random.default_rng(seed), **options)
-    if method == "BCa":
-        return _ends(resampled.confidence_interval)
-    return middle_95(resampled.bootstrap_distribution)
+    ends = _ends(resampled.confidence_interval)
+    has_bca = method == "BCa" and not np.isnan(ends).any()  # it has none where draws are all alike
+    return ends if has_bca else middle_95(resampled.bootstrap_distribution)
 
 
 def _ends(interval) -> tuple[float, float]:

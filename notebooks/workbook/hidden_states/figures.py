@@ -16,6 +16,7 @@ PANELS = {
 }
 NAMES = {
     "other": "another word's state",
+    "embedding": "its embedding, equal norm",
     "random": "random vector, equal norm",
     "mean": "mean state of other words",
     "unpatched": "no patch: ?",

@@ -17,7 +17,7 @@ WORDS = Path(__file__).parent / "words.txt"
 EMBEDDING, LAYER, LENS = "embedding", "layer", "logit lens"  # where a state is put
 RAW, TOKEN_NORM = "raw", "token norm"
 READINGS = ((EMBEDDING, RAW), (EMBEDDING, TOKEN_NORM), (LAYER, RAW), (LENS, RAW))
-CONTROLS = ("other", "random", "mean", "unpatched")
+CONTROLS = ("other", "embedding", "random", "mean", "unpatched")
 
 
 def word_ids(lab: Lab, words: Sequence[str]) -> Tensor:
@@ -61,22 +61,26 @@ def read_outs(lab: Lab, prompt: str, carrier: str, words: Sequence[str], seed: i
     last layer's output); slot (`EMBEDDING`, `LAYER`: into the layer that the state entered, or `LENS`);
     scaling; rank (of the word's token, see `word_ids`, among all next tokens, from 1), p_identity (its
     probability), said (the likeliest token). The rank of the same token with something else in the state's
-    position: rank_other (the state of the next word), rank_random (a random vector of the same norm),
-    rank_mean (the mean state of every second word, without this one), rank_unpatched ("?", no state at all).
-    top1 (1 where rank is 1, else 0) and more (top1 less the same of rank_other).
+    position: rank_other (the state of the next word), rank_embedding (the word's own embedding at the state's
+    norm), rank_without (the state without its part along that embedding), rank_random (a random vector of the
+    same norm), rank_mean (the mean state of every second word, without this one), rank_unpatched ("?", no
+    state at all). top1, top1_without: 1 where rank, rank_without is 1, else 0. beyond: top1 less the same of
+    rank_embedding.
     """
     ids, states = word_ids(lab, words), carried(lab, carrier, words)
+    before = carrier.split(NOKEN)[0]
+    embeddings = torch.cat([lab.embed(before + word)[:, -1].float().cpu() for word in words])
     unpatched = read_logits(lab, word_vector(lab, PLACEHOLDER)[None], prompt).expand(len(ids), -1)
     parts = []
     for slot, scaling in READINGS:
         for layer, vectors in enumerate(states):
             seeds = range(seed + layer * len(ids), seed + (layer + 1) * len(ids))
-            controls = _controls(lab, vectors, scaling, seeds)
+            controls = _controls(lab, vectors, embeddings, scaling, seeds)
             if slot == LENS:
                 logits = logit_lens(lab, controls)
             else:
                 logits = read_logits(lab, controls, prompt, layer if slot == LAYER else None)
-            logits, random, means = logits.split([len(ids), len(ids), 2])
+            logits, embedding, without, random, means = logits.split([len(ids)] * 4 + [2])
             p = logits.softmax(-1).gather(1, ids.to(logits.device)[:, None])[:, 0].tolist()
             names = {"model": lab.name, "prompt": prompt, "carrier": carrier}
             names |= {"place": f"layer {layer}, {carrier}", "word": words, "layer": layer}
@@ -84,24 +88,32 @@ def read_outs(lab: Lab, prompt: str, carrier: str, words: Sequence[str], seed: i
             part["p_identity"] = [round(value, 6) for value in p]
             part["said"] = [lab.token(id) for id in logits.argmax(-1).tolist()]
             part["rank_other"] = ranks(logits.roll(-1, dims=0), ids)
+            part["rank_embedding"] = ranks(embedding, ids)
+            part["rank_without"] = ranks(without, ids)
             part["rank_random"] = ranks(random, ids)
             part["rank_mean"] = ranks(means[torch.arange(len(ids)) % 2], ids)
             parts.append(part.assign(rank_unpatched=ranks(unpatched, ids)))
     table = pd.concat(parts, ignore_index=True)
     table["top1"] = (table["rank"] == 1).astype(int)
-    table["more"] = table["top1"] - (table["rank_other"] == 1)
+    table["top1_without"] = (table["rank_without"] == 1).astype(int)
+    table["beyond"] = table["top1"] - (table["rank_embedding"] == 1)
     return table
 
 
-def _controls(lab: Lab, states: Tensor, scaling: str, seeds: Sequence[int]) -> Tensor:
-    """States (words, width) of one layer, as many random vectors, and two means: (2 · words + 2, width).
+def _controls(lab: Lab, states: Tensor, embeddings: Tensor, scaling: str, seeds: Sequence[int]) -> Tensor:
+    """What is read out of one layer, below each other: (4 · words + 2, width).
 
-    The first mean is for words 0, 2, …, and is that of words 1, 3, …; the second the reverse.
+    The states (words, width) as `scaling` says; the words' embeddings at their norms; the states without
+    their parts along the embeddings; random vectors of the same norms; and two means, the first for words
+    0, 2, …, which is that of words 1, 3, …, the second the reverse.
     """
     vectors = scaled(lab, states, scaling)
-    random = random_nokens(lab.width, seeds, norm=1.0) * vectors.norm(dim=-1, keepdim=True)
+    norms = vectors.norm(dim=-1, keepdim=True)  # (words, 1)
+    directions = rescale(embeddings, 1.0)
+    along = (vectors * directions).sum(dim=-1, keepdim=True) * directions
+    random = random_nokens(lab.width, seeds, norm=1.0) * norms
     means = torch.stack([states[1::2].mean(dim=0), states[::2].mean(dim=0)])
-    return torch.cat([vectors, random, scaled(lab, means, scaling)])
+    return torch.cat([vectors, directions * norms, vectors - along, random, scaled(lab, means, scaling)])
 
 
 def ranks(logits: Tensor, ids: Tensor) -> list[int]:

@@ -31,7 +31,8 @@ def test_a_row_is_a_word_layer_and_reading(tiny, table):
     depth = tiny.model.config.num_hidden_layers + 1
     assert len(table) == 4 * depth * len(WORDS) and not table.isna().any(axis=None)
     assert set(table["layer"]) == set(range(depth)) and table["place"].nunique() == depth
-    assert (table["more"] == (table["rank"] == 1).astype(int) - (table["rank_other"] == 1)).all()
+    assert (table["beyond"] == (table["rank"] == 1).astype(int) - (table["rank_embedding"] == 1)).all()
+    assert (table["top1_without"] == (table["rank_without"] == 1)).all()
 
 
 def test_states_are_those_of_the_complete_carrier(tiny):
@@ -60,9 +61,14 @@ def test_the_controls_are_what_they_are_called(tiny, table, slot, scaling):
     vectors = tables.scaled(tiny, states, scaling)
     random = nl.random_nokens(tiny.width, 5 + layer * 4 + word, norm=vectors[word].norm().item())
     mean = tables.scaled(tiny, (states[1] + states[3])[None] / 2, scaling)
-    vectors = torch.cat([vectors[[word, 3]], random, mean])
+    direction = nl.rescale(tiny.embed("The best Black")[0, -1:].float(), 1)
+    embedding = direction * vectors[word].norm()
+    without = vectors[word] - (vectors[word] @ direction[0]) * direction
+    assert abs(without @ direction.T) < 1e-4 < without.norm()
+    vectors = torch.cat([vectors[[word, 3]], embedding, without, random, mean])
     logits = read_logits(tiny, vectors, PROMPT, layer if slot == tables.LAYER else None)
-    ranks = row[["rank", "rank_other", "rank_random", "rank_mean"]].tolist()
+    controls = ["rank_other", "rank_embedding", "rank_without", "rank_random", "rank_mean"]
+    ranks = row[["rank", *controls]].tolist()
     assert ranks == [rank(line, ids[word]) for line in logits]
     assert row["rank_unpatched"] == rank(tiny.logits("Red is Red; ? is")[0], ids[word])
 
@@ -89,9 +95,9 @@ def test_precision_is_counted_by_carrier_and_layer(table):
 
 def test_the_claims_are_answered_a_layer_at_a_time(table):
     many = pd.concat([table.assign(word=table["word"] + str(n)) for n in range(25)])
-    many["more"] = (many["layer"] == 1).astype(int)
+    many["beyond"] = many["top1_without"] = (many["layer"] == 1).astype(int)
     verdicts = claims.answers(claims.read_claims("hidden_states/questions.yaml"), {"read_outs": many})
-    assert len(verdicts) == 3 * table["layer"].nunique()
+    assert len(verdicts) == 4 * table["layer"].nunique()
     counted = tables.layers_by_verdict(verdicts)
-    assert counted[counted["verdict"] == claims.HOLDS]["which"].tolist() == ["1"] * 3
+    assert counted[counted["verdict"] == claims.HOLDS]["which"].tolist() == ["1"] * 4
     assert (counted["layers"].sum(), set(counted["verdict"])) == (len(verdicts), {claims.HOLDS, claims.FAILS})
