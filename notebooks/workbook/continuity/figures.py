@@ -27,7 +27,7 @@ def contrast_curves(points: pd.DataFrame, most: int = 4) -> Figure:
         ax.axis("off")
     fig.supxlabel("p, the weight of the second word (dotted: outputs mixed log-linearly)", fontsize=10)
     fig.supylabel("contrast of the two colors or kinds, nats", fontsize=10)
-    legend_outside(fig, list(axes[0]), 2)
+    legend_outside(fig, 2)
     return fig
 
 
@@ -46,5 +46,5 @@ def deviations(table: pd.DataFrame) -> Figure:
         ax.plot([0, end], [0, end], color="0.6", linewidth=1, linestyle=":")
         ax.set(title=name, xlabel="deviation, unrelated", xlim=(0, None), ylim=(0, None))
     axes[0, 0].set_ylabel("deviation, related")
-    legend_outside(fig, list(axes[0]), 2)
+    legend_outside(fig, 2)
     return fig

@@ -75,7 +75,7 @@ def change_lines(probed: pd.DataFrame) -> Figure:
     for ax in axes.flat:  # after all lines: panels of a column share their axis
         ax.set_ylim(bottom=0)
     fig.supxlabel(RADIUS, fontsize=10)
-    legend_outside(fig, axes.flat[:1], columns=6)
+    legend_outside(fig, columns=6)
     return fig
 
 
@@ -113,7 +113,7 @@ def held_lines(survival: pd.DataFrame, lengths: pd.DataFrame) -> Figure:
     left.set_ylabel("change with the norm held / raw change")
     right.set_ylabel("change by the length alone, bits")
     fig.supxlabel(RADIUS, fontsize=10)
-    legend_outside(fig, [left, right], columns=2)
+    legend_outside(fig, columns=2)
     return fig
 
 

@@ -62,5 +62,5 @@ def along(blends: pd.DataFrame, fuzz: pd.DataFrame) -> Figure:
         ax.plot(blends["p"], blends[column], "o-", color=OKABE_ITO[0], label="the blend")
         ax.set(xlabel="p: 0 is the first prompt, 1 the second", ylabel=label)
         ax.set_ylim(0, 1.15 * max(blends[column].max(), luck[column].max()))
-    legend_outside(fig, [axes[0]], 2)
+    legend_outside(fig, 2)
     return fig

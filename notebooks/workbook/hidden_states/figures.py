@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nokenlab.palette import OKABE_ITO
-from workbook.claims.statistics import wilson
+from workbook.claims.statistics import share_interval
 from workbook.hidden_states.tables import EMBEDDING, LAYER, LENS, RAW, TOKEN_NORM
 from workbook.style import MARKERS, figure, legend_outside, shown, wrap
 
@@ -41,7 +41,7 @@ def precision_by_layer(shares: pd.DataFrame) -> Figure:
         ax.set_xlabel("layer")
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylim(-0.04, 1.04)
-    legend_outside(fig, list(axes[0]), 6)
+    legend_outside(fig, 6)
     return fig
 
 
@@ -55,7 +55,7 @@ def _panel(ax: Axes, shares: pd.DataFrame, lens: pd.DataFrame) -> None:
     ax.text(0.98, 0.98, "\n".join(["never first:", *never] if never else []), **look)
     ax.plot(lens["layer"], lens["state"], "--", color="black", linewidth=1.5, label="logit lens")
     hits = (shares["state"] * shares["words"]).round()
-    low, high = zip(*map(wilson, hits, shares["words"]), strict=True)
+    low, high = zip(*map(share_interval, hits, shares["words"]), strict=True)
     ax.fill_between(layer, low, high, color=OKABE_ITO[0], alpha=0.2, linewidth=0)
     ax.plot(layer, shares["state"], "o-", color=OKABE_ITO[0], markersize=4, label="the word's state")
 

@@ -44,7 +44,7 @@ def curves(history: pd.DataFrame) -> Figure:
             ax.plot(exact["step"], exact["nll"], "o", **dot)
         ax.set(title=name, xlabel="step", ylim=(0, None))
     axes[0, 0].set_ylabel(NLL)
-    legend_outside(fig, list(axes[0]), 2)
+    legend_outside(fig, 2)
     return fig
 
 

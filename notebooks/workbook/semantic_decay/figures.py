@@ -47,7 +47,7 @@ def decay_lines(shares: pd.DataFrame) -> Figure:
     left.set(ylim=(-0.02, 1.03), ylabel="share of definitions kept (bars: 95 %, over subjects)")
     right.set(yscale="log", ylabel="KL of the first token from no noise, bits")
     right.axhline(BITS, color="0.7", linestyle=":", zorder=0)
-    legend_outside(fig, [left], 7)
+    legend_outside(fig, 7)
     return fig
 
 
@@ -64,7 +64,7 @@ def difference_lines(against: pd.DataFrame) -> Figure:
     _noise_axis(ax, "x", against["magnitude"])
     bars = "bars: 95 %, over subjects" if against["low"].notna().any() else "too few subjects for intervals"
     ax.set(xlabel=NOISE, ylabel=f"share kept, less words' share\n({bars})")
-    legend_outside(fig, [ax], 7)
+    legend_outside(fig, 7)
     return fig
 
 
@@ -87,7 +87,7 @@ def half_dots(subjects: pd.DataFrame, magnitudes: list[float]) -> Figure:
     axes[0, 0].set_title("words alone", fontsize=10)
     axes[0, 1].set_title("words and nokens", fontsize=10)
     fig.supxlabel("distance to the nearest other token", fontsize=10)
-    legend_outside(fig, [axes[0, 1]], 7)
+    legend_outside(fig, 7)
     return fig
 
 
@@ -106,7 +106,7 @@ def turned_lines(table: pd.DataFrame) -> Figure:
         ax.set_xlabel(NOISE)
         ax.set_title(title, fontsize=10)
     axes[0].set(ylim=(0, None), ylabel="KL, as a share of that of the noise\n(bars: 95 %, over subjects)")
-    legend_outside(fig, [axes[0]], 3)
+    legend_outside(fig, 3)
     return fig
 
 

@@ -30,7 +30,7 @@ def top1_against_marginal(table: pd.DataFrame) -> Figure:
         ax.set_title(f"{method}: {below:.0%} below", fontsize=10)
     fig.supxlabel("divergence from the true marginal, bits", fontsize=10)
     fig.supylabel("divergence from the likeliest token's next, bits", fontsize=10)
-    legend_outside(fig, list(axes.flat), 4)
+    legend_outside(fig, 4)
     return fig
 
 
@@ -46,7 +46,7 @@ def along_the_texts(steps: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylim(bottom=0)
     fig.supxlabel("step", fontsize=10)
     fig.supylabel("entropy, bits", fontsize=10)
-    legend_outside(fig, [axes[0, 0]], 2)
+    legend_outside(fig, 2)
     return fig
 
 
@@ -76,7 +76,7 @@ def pass_at_k(table: pd.DataFrame) -> Figure:
         upper.set_yticks(range(len(names)), names)
     axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
     axes[1, 0].set_xlim(left=0)
-    legend_outside(fig, [axes[0, 0]], len(ks))
+    legend_outside(fig, len(ks))
     return fig
 
 
