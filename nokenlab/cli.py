@@ -99,11 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plain", action="store_true", help="start a new Python for each run; slower")
 
     add = command("export", _export, "a notebook as one page, with its sliders")
-    add(
-        "notebook",
-        metavar="NOTEBOOK",
-        help="runs first if nothing shows its outputs",
-    )
+    add("notebook", metavar="NOTEBOOK", help="runs first if nothing shows its outputs")
     add("page", metavar="FILE.html", type=Path, help="works without Python and without a network")
 
     add = command("site", _site, "the workbook as pages, with its sliders", results=True)
@@ -198,9 +194,9 @@ def _sweep(args) -> int:
     if args.scheduler and args.devices:
         raise BadInput("--devices is for workers here; a worker of dask has its own CUDA_VISIBLE_DEVICES")
     sweeps = [load_sweep(file, args.model) for file in args.files]
-    folders = [sweep_folder(args.results, sweep.name, args.model) for sweep in sweeps]
+    sweeps = [(sweep, sweep_folder(args.results, sweep.name, args.model)) for sweep in sweeps]
     if args.dry_run or len(sweeps) > 1:
-        for sweep, folder in zip(sweeps, folders, strict=True):
+        for sweep, folder in sweeps:
             records = Records(sweep, folder, args.keep_stale)
             print(records.estimate(args.results, args.workers, args.force), flush=True)
             if args.dry_run and records.left(args.force):
@@ -210,10 +206,7 @@ def _sweep(args) -> int:
     from nokenlab.runs.sweep import run_sweep
 
     options = {name: vars(args)[name] for name in ("workers", "scheduler", "force", "plain", "keep_stale")}
-    records = [
-        run_sweep(sweep, folder, gpus=args.devices, **options)
-        for sweep, folder in zip(sweeps, folders, strict=True)
-    ]
+    records = [run_sweep(sweep, folder, gpus=args.devices, **options) for sweep, folder in sweeps]
     return 1 if any(record.left() for record in records) else 0
 
 

@@ -66,11 +66,9 @@ def short(value: object, most: int = 60) -> str:
 def did_you_mean(name: str, names) -> str:
     """The end of a message about an unknown name: the closest valid one, then all, or what shows them all."""
     names = list(names)
-    if not names:
-        return "; there are none"
     close = difflib.get_close_matches(name[:100], names, n=1)
     hint = f"; did you mean {cut(close[0], 60)!r}?" if close else ";"
-    complete = f"{hint} there are: {', '.join(names)}"
+    complete = f"{hint} there are: {', '.join(names) or 'none'}"
     return complete if len(complete) <= 130 else f"{hint} `nokenlab list` shows all {len(names)}"
 
 
