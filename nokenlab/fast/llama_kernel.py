@@ -1,8 +1,9 @@
-"""One step of a Llama for one row, compiled as one function by numba; its weights are read packed.
+"""One step of a Llama or a Gemma 3 for one row, compiled as one function by numba; its weights are packed.
 
-A matrix of a GGUF file has 32 weights of a row in a group: Q4_1 as codes 0 to 15 with scale and minimum,
-Q8_0 as -128 to 127 with a scale. Nothing is rounded, only sums are made in another order than torch's. numba
-compiles for some seconds and caches that until this file changes, so all that it compiles stands here.
+A matrix has 32 weights of a row in a group, as GGUF files have them: Q4_1 as codes 0 to 15 with scale and
+minimum, Q8_0 as -128 to 127 with a scale. Nothing is rounded here, only sums are made in another order than
+torch's. numba compiles for some seconds and caches that until this file changes, so all that it compiles
+stands here.
 """
 
 from math import exp
@@ -31,25 +32,35 @@ class PackedMatrices(NamedTuple):
 
 
 class LlamaWeights(NamedTuple):
-    """What a step reads. Matrices of one input are one: queries, keys, values; gates and what they gate."""
+    """What a step reads. Matrices of one input are one: queries, keys, values; gates and what they gate.
+
+    Norms that only Gemma has are of no layers in a Llama.
+    """
 
     attention_norm: np.ndarray  # (layers, width)
     qkv: PackedMatrices
+    query_norm: np.ndarray  # (layers, size of a head), Gemma's
+    key_norm: np.ndarray
     output: PackedMatrices
+    attention_out_norm: np.ndarray  # (layers, width), Gemma's
     mlp_norm: np.ndarray  # (layers, width)
     gate_up: PackedMatrices
     down: PackedMatrices
+    mlp_out_norm: np.ndarray  # (layers, width), Gemma's
     norm: np.ndarray  # (width,)
     head: PackedMatrices
+    rotary: np.ndarray  # (layers,), which rotary embedding a layer has
     epsilon: np.float32  # of the norms
+    scale: np.float32  # of attention scores
+    gelu: bool  # the activation, in its tanh form; else SiLU
 
 
 @compiled
-def step(weights, keys, values, end, rotation, x, logits):
+def step(weights, keys, values, end, rotations, x, logits):
     """Run x (width,) at position `end` through all layers, and write the next token's logits (vocab,).
 
-    keys, values: (layers, kv heads, length, size) of earlier positions; the new ones are put in. rotation:
-    (2, size), cosines and sines of the rotary embedding there. x is used up.
+    keys, values: (layers, kv heads, length, size) of earlier positions; the new ones are put in. rotations:
+    (kinds, 2, size), cosines and sines of the rotary embeddings there. x is used up.
     """
     part = np.empty_like(x)
     qkv = np.empty(weights.qkv.scales[0, :, 0].size, np.float32)
@@ -59,13 +70,22 @@ def step(weights, keys, values, end, rotation, x, logits):
     for layer in range(len(keys)):
         norm(x, weights.attention_norm[layer], weights.epsilon, part)
         multiply(weights.qkv, layer, part, qkv)
-        attend(qkv, keys[layer], values[layer], end, rotation, mixed)
+        if len(weights.query_norm):
+            norm_heads(
+                qkv, weights.query_norm[layer], weights.key_norm[layer], keys.shape[1], weights.epsilon
+            )
+        rotation = rotations[weights.rotary[layer]]
+        attend(qkv, keys[layer], values[layer], end, rotation, weights.scale, mixed)
         multiply(weights.output, layer, mixed, part)
+        if len(weights.attention_out_norm):
+            norm(part, weights.attention_out_norm[layer], weights.epsilon, part)
         add(x, part)
         norm(x, weights.mlp_norm[layer], weights.epsilon, part)
         multiply(weights.gate_up, layer, part, gate_up)
-        gate(gate_up, inner)
+        gate(gate_up, weights.gelu, inner)
         multiply(weights.down, layer, inner, part)
+        if len(weights.mlp_out_norm):
+            norm(part, weights.mlp_out_norm[layer], weights.epsilon, part)
         add(x, part)
     norm(x, weights.norm, weights.epsilon, part)
     multiply(weights.head, 0, part, logits)
@@ -125,6 +145,15 @@ def multiply_8_bits(codes, scales, x, out):
 
 
 @compiled
+def norm_heads(qkv, query_weight, key_weight, kv_heads, epsilon):
+    """Norm each head of queries and keys, in place; those of values, the last, stay."""
+    parts = qkv.reshape(-1, len(query_weight))
+    heads = len(parts) - 2 * kv_heads
+    for head in range(heads + kv_heads):
+        norm(parts[head], query_weight if head < heads else key_weight, epsilon, parts[head])
+
+
+@compiled
 def norm(x, weight, epsilon, out):
     """Write x (width,) divided by its root mean square, times weight, into out."""
     total = float32(0)
@@ -143,7 +172,7 @@ def add(x, part):
 
 
 @on_all_threads
-def attend(qkv, keys, values, end, rotation, out):
+def attend(qkv, keys, values, end, rotation, scale, out):
     """Put the new keys and values of a layer in, and write what its heads read into out (heads * size,)."""
     kv_heads, _, size = keys.shape
     heads = len(out) // size
@@ -156,7 +185,8 @@ def attend(qkv, keys, values, end, rotation, out):
     for head in prange(heads):
         shared = head * kv_heads // heads
         rotate(parts[head], rotation)
-        attend_head(parts[head], keys[shared], values[shared], end + 1, out[head * size : (head + 1) * size])
+        mixed = out[head * size : (head + 1) * size]
+        attend_head(parts[head], keys[shared], values[shared], end + 1, scale, mixed)
 
 
 @compiled
@@ -170,9 +200,9 @@ def rotate(x, rotation):
 
 
 @compiled
-def attend_head(query, keys, values, tokens, out):
+def attend_head(query, keys, values, tokens, scale, out):
     """Write into out (size,) the values (length, size) of the first tokens, weighted by their keys."""
-    scores, scale = np.empty(tokens, np.float32), float32(1) / np.sqrt(float32(len(query)))
+    scores = np.empty(tokens, np.float32)
     for token in range(tokens):
         score = float32(0)
         for i in range(len(query)):
@@ -191,8 +221,12 @@ def attend_head(query, keys, values, tokens, out):
 
 
 @compiled
-def gate(gate_up, out):
-    """Write into out (inner,) the second half of gate_up times SiLU of its first half."""
+def gate(gate_up, gelu, out):
+    """Write into out (inner,) the second half of gate_up times the activation of its first half.
+
+    Both are x times a sigmoid: SiLU's of x; GELU's tanh form, (1 + tanh(u)) / 2, is the sigmoid of 2u.
+    """
     for i in range(len(out)):
         x = gate_up[i]
-        out[i] = gate_up[len(out) + i] * x / (float32(1) + exp(-x))
+        u = float32(1.5957691216) * (x + float32(0.044715) * x * x * x) if gelu else x  # 2 sqrt(2 / pi)
+        out[i] = gate_up[len(out) + i] * x / (float32(1) + exp(-u))

@@ -59,7 +59,7 @@ def make_fast(network, fast: bool) -> PlainDecoders:
         packed = gguf_weights.read(folder).matrices
         matrices = {layer: packed[name] for name, layer in joined_linears.llama_linears(network).items()}
     cpu_linears.pack_linears(network, matrices)
-    return StepPool(network, trace=True, one_row=_one_row(network, folder) if folder else None)
+    return StepPool(network, trace=True, one_row=_one_row(network, folder))
 
 
 def packed_folder(network) -> Path | None:
@@ -68,15 +68,16 @@ def packed_folder(network) -> Path | None:
     return folder if network.dtype == torch.float32 and (folder / gguf_weights.FILE).exists() else None
 
 
-def _one_row(network, folder: Path):
-    """What makes decoders of one row, where numba, an extra, is installed with OpenMP's threads.
+def _one_row(network, folder: Path | None):
+    """What makes decoders of one row, from packed weights or rounded ones; None for other models.
 
-    Its own threads start too slowly: four times the work of a step.
+    And None where numba, an extra, is not installed with OpenMP's threads. Its own threads start too slowly:
+    four times the work of a step.
     """
     try:
         from numba.np.ufunc import omppool  # noqa: F401
 
-        from nokenlab.fast.llama_step import LlamaSteps
+        from nokenlab.fast.llama_step import LlamaSteps, can_be_rounded
     except (ImportError, RuntimeError):  # the second where there is no folder for what it compiled
         return None
-    return LlamaSteps(network, folder)
+    return LlamaSteps(network, folder) if folder or can_be_rounded(network) else None

@@ -12,7 +12,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from helpers.tiny_models import save_tiny_packed
+from helpers.tiny_models import save_tiny_packed, tiny_model, tiny_tokenizer
 
 import nokenlab as nl
 from nokenlab.decode.kv_cache import PlainDecoder
@@ -37,9 +37,25 @@ def test_torch_keeps_its_number_of_threads():
     assert output.split() == ["1"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return save_tiny_packed(tmp_path_factory.mktemp("packed"))
+@torch.no_grad()
+def save_tiny_gemma(folder):
+    """A tiny Gemma 3 with both kinds of layers, and weights of 8 bits that rounding does not change."""
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "head_dim": 16, "sliding_window": 64}
+    kinds = ["sliding_attention", "full_attention"]
+    model = tiny_model("gemma3_text", 640, layer_types=kinds, query_pre_attn_scalar=24, **sizes)
+    for weight in model.parameters():
+        if weight.dim() == 1:
+            weight.uniform_(-0.5, 0.5)
+        else:
+            weight.copy_(torch.from_numpy(llama_step.rounded(weight).floats()))
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=[save_tiny_packed, save_tiny_gemma])
+def folder(tmp_path_factory, request):
+    return request.param(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture(scope="module")
