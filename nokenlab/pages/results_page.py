@@ -41,7 +41,8 @@ def write_index(results: Path) -> Path:
     for name, path in documents(results).items():
         address = quote(Path(os.path.relpath(path, results)).as_posix())
         title, about, _ = DOCUMENTS[name]
-        parts.append(f"**[{title}]({address})**: {about}.")
+        headings = re.findall(r"^## (\d+\. .+)", path.read_text("utf-8"), re.MULTILINE)
+        parts.append("\n".join([f"**[{title}]({address})**: {about}.", "", *headings]).rstrip())
     parts += [_section(path.parent) for path in sorted(results.glob(f"[!.]*/{RUN_JSON}"))]
     page = results / "README.md"
     write_atomically(page, "\n\n".join(parts).encode() + b"\n")

@@ -32,13 +32,14 @@ def test_index_shows_what_lies_there(tmp_path, monkeypatch):
     cover = new_code_cell('out.figure(draw(table), "f")', metadata={"tags": ["cover"]})
     text = new_markdown_cell("# One\n\n*Is <x> | y?*\n\nMore.")
     nbformat.write(new_notebook(cells=[text, cover]), folder / "01-one.ipynb")
-    (tmp_path / "findings.md").write_text("# Findings")
+    (tmp_path / "findings.md").write_text("# Findings\n\n## 1. Words\n\n## 2. More\n\n## Others\n")
     page = write_index(tmp_path).read_text()
     check_index(tmp_path)  # our own may be replaced
     assert page.startswith(NOTICE) and write_index(tmp_path).read_text() == page
     assert "## One | &lt;b&gt;".replace("|", r"\|") in page
     assert "```sh\nnokenlab run 01-one\n```" in page
-    assert page.index("**[Findings](findings.md)**") < page.index("## One") and "[Bench]" not in page
+    assert page.index("1. Words\n2. More\n\n<a id") < page.index("## One") and "[Bench]" not in page
+    assert "**[Findings](findings.md)**" in page
     assert r"*Is &lt;x&gt; \| y?*" in page and "More." not in page
     assert "Notebook: [01-one.ipynb](01-one/01-one.ipynb)<br>" in page and "run.json) (toy)" in page
     assert "Tables: [t t.csv](01-one/t%20t.csv)<br>" in page
