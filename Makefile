@@ -14,7 +14,7 @@ help:
 	@echo "make lab    JupyterLab on the notebooks"
 	@echo "make test   checks and tests"
 	@echo "make oldest tests of the helper with transformers $(OLDEST), the oldest that pyproject.toml allows"
-	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long, CASE=learning"
+	@echo "make bench  how fast nokens are answered here, beside the article's loop; QUICK=1, CASE=long, CASE=learning, MODEL=gemma-3-270m"
 	@echo "make clean  remove the environment and caches (results stay)"
 
 run: setup
@@ -59,7 +59,7 @@ bench: setup
 ifeq ($(CASE),learning)
 	$(BIN)/python -m workbook.bench.learning --results "$(RESULTS)/bench" $(if $(QUICK),--quick)
 else
-	$(BIN)/python -m workbook.bench.decode --results "$(RESULTS)/bench" $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
+	$(BIN)/python -m workbook.bench.decode --results "$(RESULTS)/bench$(MODEL:%=/%)" $(MODEL:%=--model "%") $(if $(QUICK),--quick) $(if $(CASE),--case "$(CASE)")
 endif
 
 setup: .venv/ready

@@ -18,11 +18,11 @@ def write_side_by_side(results: Path, models: list[str]) -> Path:
     """
     results = Path(results)
     runs = [{path.stem: path for path in sorted((results / model).glob("*/*.ipynb"))} for model in models]
-    sections = [
-        {"title": notebooks.title(path), "columns": [_shown(run[stem]) for run in runs]}
-        for stem, path in runs[0].items()
-        if all(stem in run for run in runs)
-    ]
+    sections = []
+    for stem, path in runs[0].items():
+        columns = [_shown(run[stem]) for run in runs if stem in run]
+        if len(columns) == len(runs) and any(columns):
+            sections.append({"title": notebooks.title(path), "columns": columns})
     body = render("side_by_side.html", models=models, sections=sections)
     page = results / PAGE
     write_atomically(page, page_html("Side by side", body).encode())

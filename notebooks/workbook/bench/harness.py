@@ -26,7 +26,7 @@ def arguments(bench: str, about: str, **options: dict) -> argparse.Namespace:
     """The options of `python -m workbook.bench.NAME`: --model, --results, and `options`, as for argparse."""
     prog = f"python -m workbook.bench.{bench}"
     parser = argparse.ArgumentParser(prog=prog, description=about.splitlines()[0])
-    parser.add_argument("--model", help="a hub id or a folder")
+    parser.add_argument("--model", help="gemma-3-270m, a hub id or a folder")
     parser.add_argument("--results", type=Path, default=Path("results/bench"))
     for name, option in options.items():
         parser.add_argument(f"--{name}", **option)
