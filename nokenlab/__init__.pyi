@@ -24,6 +24,7 @@ from .panels.noken_forge import NokenForge as NokenForge
 from .panels.state_reader import StateReader as StateReader
 from .panels.step_sampler import StepSampler as StepSampler
 from .panels.territories import Territories as Territories
+from .panels.token_cloud import TokenCloud as TokenCloud
 from .panels.token_view import TokenView as TokenView
 from .prompt import fill as fill
 from .runs.parameters import check_parameters as check_parameters

@@ -11,19 +11,21 @@ STRONG, PALE = 0.25, 0.68  # the share of white in the colour of a corner's own 
 def colours(*maps: pd.DataFrame) -> dict[str, str]:
     """A colour for each territory of some maps, unlike those that touch it in one, where seven suffice.
 
-    The corners' own answers choose first, in strong colours, then the others, the largest first.
+    The corners' own answers choose first, in strong colours, then the others, the largest first. The colours
+    of the first map are those that it has alone; what it lacks has colours of the next, and so on.
     """
-    table = pd.concat(maps, ignore_index=True)
-    of_corners, areas = set(table["territory"][table["corner"] != ""]), table["territory"].value_counts()
-    touching: dict[str, set[str]] = {name: set() for name in areas.index}
-    for territory_map in maps:
-        for names in map(set, territory_map["territory"].to_numpy()[pieces_of(territory_map)]):
-            for name in names:
-                touching[name] |= names - {name}
     hues: dict[str, int] = {}
-    for name in sorted(areas.index, key=lambda name: (name not in of_corners, -areas[name], name)):
-        near, used = [hues.get(other) for other in touching[name]], list(hues.values())
-        hues[name] = min(range(7), key=lambda hue: (near.count(hue), used.count(hue), hue))
+    of_corners: set[str] = set()
+    for table in maps:
+        names, areas = table["territory"].to_numpy(), table["territory"].value_counts()
+        of_corners |= set(names[table["corner"] != ""])
+        touching: dict[str, set[str]] = {name: set() for name in areas.index}
+        for together in map(set, names[pieces_of(table)]):
+            for name in together:
+                touching[name] |= together - {name}
+        for name in sorted(areas.index, key=lambda name: (name not in of_corners, -areas[name], name)):
+            near, used = [hues.get(other) for other in touching[name]], list(hues.values())
+            hues.setdefault(name, min(range(7), key=lambda hue: (near.count(hue), used.count(hue), hue)))
     return {
         name: _with_white(OKABE_ITO[hue], STRONG if name in of_corners else PALE)
         for name, hue in hues.items()

@@ -74,25 +74,33 @@ export function debounced(time, job) {
 /** A text that nobody sees and screen readers read out, without interrupting. */
 const spokenStatus = () => make("div", { className: "nk-unseen", role: "status" });
 
-/** The line that says how work is going, or what is wrong. */
+/** The line that says how work is going, what is wrong, or that nothing answers any more. */
 function noteLine(model) {
   const line = element("div", "nk-quiet nk-note");
-  const show = () => {
-    const { text, wrong } = model.get("note") ?? { text: "", wrong: false };
+  const show = ({ text, wrong }) => {
     line.className = wrong ? "nk-note nk-error" : "nk-note nk-quiet";
     line.role = wrong ? "alert" : null;
     say(line, wrong ? `✗ Error: ${text}` : text);
   };
-  model.on("change:note", show);
-  show();
+  const gone = () => show({ text: "The kernel is gone: run the cell again.", wrong: true });
+  const session = model.widget_manager?.context?.sessionContext; // of JupyterLab
+  model.on("change:note", () => show(model.get("note")));
+  model.on("comm_live_update", gone);
+  session?.kernelChanged.connect(gone);
+  session?.statusChanged.connect((_, status) => { if (/restarting|dead/.test(status)) gone(); });
+  show(model.get("note") ?? { text: "", wrong: false });
   return line;
 }
 
 /**
- * Arrow keys move the focus among the elements of a box that match `selector`; `moved` hears of each move.
+ * Arrow keys move the focus among the elements of a box that match `selector`, which are one stop of the Tab key;
+ * `moved` hears of each move.
  * @param {HTMLElement} box
  */
 export function arrowKeys(box, selector, moved = () => {}) {
+  box.addEventListener("focusin", ({ target }) => {
+    if (target.matches(selector)) for (const other of box.querySelectorAll(selector)) other.tabIndex = other === target ? 0 : -1;
+  });
   box.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key],
       all = [...box.querySelectorAll(selector)], at = all.indexOf(event.target);
@@ -150,7 +158,44 @@ class Answer {
     say(this.text, text);
     this.nothing.hidden = running || text !== "";
     this.cursor.hidden = !running;
+    this.shown?.();
   }
+}
+
+/**
+ * Buttons for an answer: to go back to what was chosen before, to pin it beside those to come, to copy it.
+ * @param {Answer} answer @param {HTMLElement} details  what it is the answer to
+ * @param {() => any} [choice]  what is chosen, as JSON @param {(choice: any) => void} [choose]  chooses it again
+ */
+function answerTools(answer, details, choice, choose) {
+  const past = [], pinned = make("div", { className: "nk-pinned", hidden: true });
+  let now = null, kept = null;
+  const record = () => {
+    const next = JSON.stringify(choice?.() ?? null);
+    if (now !== null && next !== now) past.push(now);
+    now = next;
+    undo.disabled = !past.length;
+  };
+  const undo = button("Undo", () => {
+    record();
+    if (past.length) choose(JSON.parse(now = past.pop()));
+    undo.disabled = !past.length;
+  }, "go back to what was chosen before");
+  const compare = () => kept && pinned.lastChild.replaceChildren(...marked(kept, answer.text.textContent));
+  const pin = button("Pin", () => {
+    kept = pinned.hidden ? answer.text.textContent : null;
+    pinned.hidden = kept === null;
+    pin.ariaPressed = String(!pinned.hidden);
+    pinned.replaceChildren(element("div", "nk-quiet", `pinned: ${details.textContent}`), answer.before.textContent, element("span"));
+    compare();
+  }, "keep this answer beside those to come; what differs is marked");
+  const copy = button("Copy", () => {
+    getSelection().selectAllChildren(answer.box); // to be copied by hand where the page may not
+    navigator.clipboard?.writeText(answer.before.textContent + answer.text.textContent);
+  }, "copy the prompt and the answer");
+  const settled = debounced(300, record);
+  answer.shown = () => { settled(); compare(); };
+  return make("div", {}, row(...(choice ? [undo] : []), pin, copy), pinned);
 }
 
 /** Tokens with a number each, and its bar; a row is a button where somebody hears of it. */
@@ -243,6 +288,12 @@ function agreeing(text, other) {
   const characters = [...text], others = [...other];
   const differs = characters.findIndex((character, i) => character !== others[i]);
   return differs < 0 ? text.length : characters.slice(0, differs).join("").length;
+}
+
+/** The parts of a text, marked from where it differs from another. */
+function marked(text, other) {
+  const length = agreeing(text, other);
+  return [text.slice(0, length), element("mark", "", text.slice(length))];
 }
 
 /** The runs of equal values. @param {any[]} values @returns {{start: number, end: number, value: any}[]} end: the last index */

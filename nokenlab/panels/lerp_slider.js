@@ -73,7 +73,7 @@ class Face {
 
   buildControls() {
     const views = this.model.get("views"), ways = this.model.get("ways").filter(({ name }) => this.live || views[name]);
-    this.buttons = ways.map(({ name, tip }) => button(name, () => this.choose(name), tip));
+    this.buttons = ways.map(({ name, tip }) => button(name, () => this.chooseWay(name), tip));
     const group = make("div", { className: "nk-lerp-ways", role: "group", ariaLabel: "interpolation" }, ...this.buttons);
     this.player = new Player("Play", "slide by itself", PLAY, (index) => this.show(index));
     this.range = this.player.range;
@@ -89,7 +89,9 @@ class Face {
     this.head = element("div", "nk-quiet");
     this.bars = new Bars();
     this.legend = element("ul", "nk-legend");
-    const page = make("div", { className: "nk-lerp-page" }, this.details, this.answer.box, this.head, this.bars.box);
+    arrowKeys(this.legend, "button");
+    const tools = answerTools(this.answer, this.details, () => this.choice(), (choice) => this.choose(choice));
+    const page = make("div", { className: "nk-lerp-page" }, this.details, this.answer.box, tools, this.head, this.bars.box);
     this.missing = element("div", "nk-quiet");
     this.parts = [this.title, this.strip.box, page, this.legend]; // what is seen once there are answers
     return [this.title, this.missing, this.strip.box, page, this.legend];
@@ -97,8 +99,24 @@ class Face {
 
   // - what happens
 
+  /** What is chosen: the prompts and how the shorter is filled, the interpolation, the position. */
+  choice() {
+    const texts = this.view.prompts.map((text) => text.replace(/(<pad>)+$/, ""));
+    return { texts, pad: this.pad, way: this.model.get("way"), index: this.model.get("index") };
+  }
+
+  /** Go back to a choice; prompts that are gone are blended again. */
+  choose({ texts, pad, way, index }) {
+    const isOther = this.live && JSON.stringify(texts) !== JSON.stringify(this.choice().texts);
+    this.model.set("index", index);
+    if (isOther) this.inputs.forEach((input, i) => { input.value = texts[i]; });
+    this.model.set("way", way);
+    if (isOther) this.blend(pad);
+    else this.showView();
+  }
+
   /** Show an interpolation; one without answers is blended. */
-  choose(name) {
+  chooseWay(name) {
     this.model.set("way", name); // is not saved: the kernel does not need it, and may be gone
     this.showView();
     if (!this.view && this.live) this.blend();

@@ -9,7 +9,7 @@ from nokenlab.answers import blends
 from nokenlab.interpolation import INTERPOLATIONS
 from nokenlab.lab import Lab
 from nokenlab.panels.face import quiet
-from nokenlab.panels.panel import Panel, check_prompt, spelled_tokens
+from nokenlab.panels.panel import Panel, check_prompt, spelled_tokens, with_sign
 from nokenlab.runs import show
 from nokenlab.spelling import spelled_token
 
@@ -124,10 +124,10 @@ def view(lab: Lab, prompts: tuple[str, str], sweep: pd.DataFrame, leading: pd.Da
     """
     sweep = sweep.sort_values("p", kind="stable")
     p = sweep["p"].astype(float).tolist()
-    pairs = zip(*(lab.tokens(prompt)["token"] for prompt in prompts), strict=True)
+    a, b = (lab.tokens(prompt)["token"].tolist() for prompt in prompts)
     return {
         "prompts": list(prompts),
-        "before": "".join(a if a == b else "▢" for a, b in pairs),
+        "before": with_sign(a, [i for i in range(len(a)) if a[i] != b[i]]),
         "p": p,
         "response": sweep["response"].tolist(),
         "leading": _leading(leading, p),

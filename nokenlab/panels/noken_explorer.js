@@ -64,7 +64,8 @@ class Face {
     this.plain = element("div", "nk-plain");
     this.next = new Bars();
     this.nearest = new Bars();
-    left.append(this.answer.box, this.plain, this.details, row(
+    const tools = answerTools(this.answer, this.details, () => this.model.get("choice"), (choice) => this.choose(choice));
+    left.append(this.answer.box, this.plain, this.details, tools, row(
       button("Stop", () => this.model.send({ stop: true }), "end the text that is being written"),
       button("Keep", () => this.model.send({ keep: true }), "put this noken and its text in a table"),
     ));
@@ -109,11 +110,9 @@ class Face {
     this.answer.show(text, running);
     this.next.show(...unzip(leading));
     this.nearest.show(...unzip(nearest), { digits: 2 });
-    say(this.details, `norm ${norm.toFixed(2)} · ${distance.toFixed(2)} from the centroid`);
+    say(this.details, `token ${choice.position} · seed ${choice.seed} · norm ${norm.toFixed(2)} · ${distance.toFixed(2)} from the centroid`);
     if (plain === undefined) return;
-    const length = agreeing(plain, text);
-    this.plain.replaceChildren(element("span", "nk-quiet", "Without a noken: "), plain.slice(0, length),
-      element("mark", "", plain.slice(length)));
+    this.plain.replaceChildren(element("span", "nk-quiet", "Without a noken: "), ...marked(plain, text));
   }
 
   showKept() {

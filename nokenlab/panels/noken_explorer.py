@@ -24,6 +24,7 @@ from nokenlab.panels.panel import (
     spelled_tokens,
     watched,
     with_ids,
+    with_sign,
 )
 from nokenlab.runs import show
 from nokenlab.runs.results import OUTPUT
@@ -148,7 +149,7 @@ class NokenExplorer(Panel):
         answer = {"choice": asdict(choice), "norm": noken.norm().item()}
         answer["distance"] = (noken - space.centroid.cpu()).norm().item()
         tokens = self.lab.tokens(choice.prompt)["token"].tolist()
-        answer["before"] = "".join([*tokens[: choice.position], "▢", *tokens[choice.position + 1 :]])
+        answer["before"] = with_sign(tokens, [choice.position])
         prompt = nokens.replace(self.lab.embed(choice.prompt), choice.position, noken)
         for step, ids in with_ids(self.lab, watched(self.lab, check).sample(prompt, self.max_new_tokens)):
             if step.index == 0:

@@ -165,7 +165,7 @@ class Face {
     this.answer.box.append(this.exact);
     this.source = element("div", "nk-quiet nk-source");
     this.status = spokenStatus();
-    right.append(this.answer.box, this.source, this.status);
+    right.append(this.answer.box, answerTools(this.answer, this.details), this.source, this.status);
     page.append(this.title, left, right);
     return page;
   }
@@ -178,7 +178,8 @@ class Face {
       const keep = button("Keep", () => { this.model.send({ keep: name.value }); name.value = ""; },
         "put the noken of the last step in the table");
       const save = button("Save", () => this.model.send({ save: path.value }), "write the kept nokens to a file");
-      box.append(row(labelled("name", name), keep, labelled("file", path), save));
+      const undo = button("Undo", () => this.model.send({ undo: true }), "take back what was kept or deleted last");
+      box.append(row(labelled("name", name), keep, undo, labelled("file", path), save));
     }
     box.append(this.table);
     return box;

@@ -79,6 +79,7 @@ class NokenForge(Panel):
         if distance is None:
             distance = round(lab.space.median_distance / 2, 2)
         self.kept, self.nokens = pd.DataFrame(), {}
+        self.past: list[tuple] = []  # of kept and nokens: what Undo goes back to
         self._begin(Task(prompt, target, start, seed, constraint, word, distance, steps), lambda *_: None)
 
     @property
@@ -147,6 +148,8 @@ class NokenForge(Panel):
             self.latest.ask(partial(self._keep, content["keep"].strip()))
         elif "delete" in content:
             self.latest.ask(partial(self._delete, content["delete"]))
+        elif "undo" in content:
+            self.latest.ask(self._undo)
         elif "save" in content:
             self.latest.ask(partial(self._save, content["save"].strip()))
         else:
@@ -239,19 +242,28 @@ class NokenForge(Panel):
             raise ValueError(f"{name!r} is kept already; choose another name")
         self.lab.with_nokens(**{name: self.noken})  # refuses an invalid name
         self._add_text(check)
-        self.nokens[name] = self.noken
         task = self.task
         row = {"name": name, "prompt": task.prompt, "target": task.target, "start": start_name(task)}
         row |= {"constraint": constraint_name(task)} | self.points[-1]
-        self.kept = pd.DataFrame([*self.kept.to_dict("records"), row])
-        self.update(kept=self._kept_rows())
+        kept = pd.DataFrame([*self.kept.to_dict("records"), row])
+        self._change_kept(kept, self.nokens | {name: self.noken})
         self.say(f"{name} is kept; in lab.with_nokens(**forge.nokens) it is the word <{name}>")
 
     def _delete(self, name: str, check: Callable) -> None:
-        del self.nokens[name]
-        self.kept = self.kept[self.kept["name"] != name]
+        others = {other: noken for other, noken in self.nokens.items() if other != name}
+        self._change_kept(self.kept[self.kept["name"] != name], others)
+        self.say(f"{name} is deleted; Undo takes it back")
+
+    def _change_kept(self, kept: pd.DataFrame, nokens: dict[str, Tensor]) -> None:
+        self.past.append((self.kept, self.nokens))
+        self.kept, self.nokens = kept, nokens
         self.update(kept=self._kept_rows())
-        self.say(f"{name} is deleted")
+
+    def _undo(self, check: Callable) -> None:
+        if self.past:
+            self.kept, self.nokens = self.past.pop()
+            self.update(kept=self._kept_rows())
+        self.say(f"{len(self.nokens)} kept")
 
     def _save(self, path: str, check: Callable) -> None:
         self.save(path)

@@ -89,7 +89,7 @@ class Panel:
         twin = plain | {"text/html": self.twin()}
         if self.in_run:
             return [twin]
-        view, _ = self.widget._repr_mimebundle_()
+        view = {"application/vnd.jupyter.widget-view+json": self.widget.get_view_spec()}
         return [view | plain | {"text/html": ""}, twin]
 
     def _ipython_display_(self) -> None:
@@ -98,9 +98,10 @@ class Panel:
 
     def update(self, **state) -> None:
         """Change what the face shows, where there is one."""
-        for key, value in state.items():
-            if self.face is not None:
-                setattr(self.face, key, value)
+        if self.face is not None:
+            with self.face.hold_sync():  # one message
+                for key, value in state.items():
+                    setattr(self.face, key, value)
 
     def say(self, text: str = "") -> None:
         """Show a quiet line; an empty text clears it."""
@@ -152,6 +153,14 @@ def check_one_noken(prompt: str) -> None:
 def spelled_tokens(lab: Lab, text: str) -> list[str]:
     """The tokens of a text as people read them."""
     return [spelled_token(token) for token in lab.tokens(text)["token"]]
+
+
+def with_sign(tokens: list[str], positions: list[int]) -> str:
+    """The text of tokens, ▢ for those at some positions; the space that one begins with stays."""
+    texts = list(tokens)
+    for position in positions:
+        texts[position] = " ▢" if tokens[position].startswith(" ") else "▢"
+    return "".join(texts)
 
 
 def follow(old: list[int], new: list[int], position: int) -> int:

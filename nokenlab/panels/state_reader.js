@@ -7,6 +7,7 @@
  * @property {string[]} tokens
  * @property {number} layers  of the model plus one: the last row is what leaves the last layer
  * @property {{name: string, tip: string}[]} readings
+ * @property {string} unpatched  what the prompt says first with no state in it
  *
  * @typedef {Object} Cells
  * @property {string} reading  how these were read out
@@ -35,11 +36,12 @@ class Face {
     this.selection = model.get("selection");
     el.classList.add("nk", "nk-state");
     const frame = element("div", "nk-state-frame");
-    frame.append(this.buildTable());
+    frame.append(this.table = element("table"));
     el.append(this.buildPage(), frame);
+    this.fillTable();
     keepKeys(el);
     model.on("change:answer", () => this.showAnswer());
-    model.on("change:cells", () => { this.paint(); this.showAnswer(); });
+    for (const key of ["view", "cells"]) model.on(`change:${key}`, () => this.showTable());
     this.paint();
     this.showAnswer();
   }
@@ -53,9 +55,10 @@ class Face {
     this.source = element("div", "nk-quiet nk-source");
     this.bars = new Bars();
     this.status = spokenStatus();
+    const tools = answerTools(this.answer, this.details, () => this.selection, (selection) => this.select(selection));
     const help = `Read out ${this.selection.reading}. Click a cell, or move with the arrow keys and press Enter.`;
     page.append(...(this.live ? [...this.buildControls(), noteLine(this.model)] : [element("div", "nk-quiet", help)]));
-    page.append(this.details, this.answer.box, this.source, this.bars.box, this.status);
+    page.append(this.details, this.answer.box, tools, this.source, this.bars.box, this.buildLegend(), this.status);
     return page;
   }
 
@@ -69,7 +72,10 @@ class Face {
     this.setAiming(false);
     this.player = new Player("Play", "slide by itself", PLAY, (step) => this.select({ p: step / STEPS }));
     this.player.range.max = STEPS;
+    this.sentence = field("sentence", this.view.sentence);
+    this.sentence.onchange = () => this.model.send({ sentence: this.sentence.value });
     return [
+      row(labelled("sentence", this.sentence, "nk-wide")),
       row(labelled("read out", readings)),
       row(this.aim, labelled("interpolation", this.interpolations), this.player.button,
         labelled("p", this.player.range, "nk-slider")),
@@ -77,11 +83,19 @@ class Face {
     ];
   }
 
-  buildTable() {
-    const { view } = this, table = element("table"), head = element("tr");
+  /** What the looks of a cell mean. */
+  buildLegend() {
+    const sample = (look, text, meaning) => row(element("span", `nk-button nk-state-cell ${look}`, text), meaning);
+    return make("div", { className: "nk-state-legend nk-quiet" }, "A cell has the token that its state says first; the fuller, the more probable.",
+      sample("nk-state-from", "this", "the state that is read out"), sample("nk-state-to", "that", "the one to slide to"),
+      sample("nk-state-unpatched", this.view.unpatched, "what the prompt says with no state in it"));
+  }
+
+  fillTable() {
+    const { view, table } = this, head = element("tr");
     table.ariaLabel = "hidden states: rows are layers, columns are tokens";
     head.append(element("th", "", "layer"), ...view.tokens.map((token) => element("th", "", token)));
-    table.append(head);
+    table.replaceChildren(head);
     this.cells = [];
     for (let layer = 0; layer < view.layers; layer++) {
       const line = element("tr");
@@ -89,11 +103,11 @@ class Face {
       view.tokens.forEach((_, token) => line.append(this.buildCell([layer, token])));
       table.append(line);
     }
-    return table;
   }
 
   buildCell(cell) {
     const outside = element("td"), inside = button("", () => this.choose(cell));
+    inside.classList.add("nk-state-cell");
     inside.onkeydown = (event) => this.moveFocus(event, cell);
     inside.onpointerdown = (event) => { this.dragged = event.pointerType === "mouse" ? cell : null; };
     inside.onpointerup = () => {
@@ -146,6 +160,18 @@ class Face {
     this.showAnswer();
   }
 
+  /** Show the table, which may be of another sentence. */
+  showTable() {
+    if (this.view !== this.model.get("view")) {
+      this.view = this.model.get("view");
+      this.selection = this.model.get("selection");
+      this.fillTable();
+      keepKeys(this.table);
+    }
+    this.paint();
+    this.showAnswer();
+  }
+
   // - what is seen
 
   /** Where a cell is, in words. */
@@ -164,6 +190,7 @@ class Face {
       cell.title = `${this.named([Math.floor(i / columns), i % columns])}: ${token} ${probability.toFixed(3)}`;
       cell.ariaLabel = cell.title;
       cell.tabIndex = i === this.number(from) ? 0 : -1;
+      cell.classList.toggle("nk-state-unpatched", token === this.view.unpatched);
       cell.classList.toggle("nk-state-from", i === this.number(from));
       cell.classList.toggle("nk-state-to", Boolean(to) && i === this.number(to));
     });
@@ -189,9 +216,10 @@ class Face {
     if (!answer) this.answer.cursor.hidden = false;
     if (!answer) return;
     this.answer.show(answer.text, answer.running);
-    const nearest = answer.nearest.map(([token, cosine]) => `\u2068${token}\u2069 ${cosine.toFixed(2)}`).join(", ");
+    const near = answer.nearest.map(([token, cosine]) => `\u2068${token}\u2069 ${cosine.toFixed(2)}`).join(", ");
+    const nearest = near ? ` · nearest tokens by cosine: ${near}` : answer.floor ? ` · near no token: no cosine above ${answer.floor.toFixed(2)}, which random vectors reach` : "";
     const into = Number.isInteger(answer.into) ? `put into layer ${answer.into} · ` : "";
-    say(this.source, `${into}norm ${answer.norm.toFixed(1)}${nearest && ` · nearest tokens by cosine: ${nearest}`}`);
+    say(this.source, `${into}norm ${answer.norm.toFixed(1)}${nearest}`);
     this.bars.show(...unzip(answer.leading));
     if (!answer.running) say(this.status, `${this.details.textContent}: ${answer.text}`);
   }

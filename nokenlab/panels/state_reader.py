@@ -9,15 +9,16 @@ from torch import Tensor
 
 from nokenlab.interpolation import INTERPOLATIONS, between
 from nokenlab.lab import Lab
-from nokenlab.nokens import rescale
+from nokenlab.nokens import random_nokens, rescale
 from nokenlab.panels.face import quiet
 from nokenlab.panels.panel import Panel, check_prompt, nearest_tokens, next_tokens, spelled_tokens, with_ids
-from nokenlab.prompt import NOKEN
+from nokenlab.prompt import NOKEN, word_vector
 from nokenlab.readout import patching
 from nokenlab.runs import show
 
 MOST_TOKENS = 24  # of a prompt: each is a column, with a state in each layer to be read out
-NEAREST = 3  # tokens that are shown
+NEAREST = 3  # tokens that are shown, where they are nearer than to any of
+RANDOM = 100  # random vectors
 LEADING = 5  # next tokens that are shown
 WITHOUT_CENTROID = ["lerp", "slerp"]  # of INTERPOLATIONS: hidden states have no centroid
 
@@ -51,9 +52,9 @@ class StateReader(Panel):
     """What a prompt's hidden states say, layer by token; click one, or slide from one to another.
 
     Each state is put where `asked` has its <noken>: into the layer that it comes from, or in the embedding
-    slot, raw or at token norm. The table has the first token that each says, and needs no kernel. What a
-    state says in `max_new_tokens`, and what lies between two, is read out live; between two layers it goes
-    into the nearest.
+    slot, raw or at token norm. The table has the first token that each says, and needs no kernel; it is pale
+    where the prompt says it anyway. What a state says in `max_new_tokens`, and what lies between two, is read
+    out live; between two layers it goes into the nearest. So is another sentence.
     Raises ValueError for a prompt that is empty or too long for a table, and as `patching.read_out` does.
     """
 
@@ -61,10 +62,14 @@ class StateReader(Panel):
 
     def __init__(self, lab: Lab, prompt: str, asked: str = patching.READ_OUT, max_new_tokens: int = 4):
         super().__init__(lab)
-        check_prompt(lab, prompt, most=MOST_TOKENS)
-        self.prompt, self.asked, self.max_new_tokens = prompt, asked, max_new_tokens
-        self.states = lab.states(prompt)  # (layers + 1, tokens, width)
+        self.asked, self.max_new_tokens = asked, max_new_tokens
+        self._read(prompt)
         next(patching.read_out(lab, self.states[0, :1], asked, 0, max_new_tokens))  # raises for a bad prompt
+
+    def _read(self, prompt: str) -> None:
+        """Take the states of a prompt."""
+        check_prompt(self.lab, prompt, most=MOST_TOKENS)
+        self.prompt, self.states = prompt, self.lab.states(prompt)  # (layers + 1, tokens, width)
 
     @property
     def is_wide(self) -> bool:
@@ -72,10 +77,24 @@ class StateReader(Panel):
         return self.states.shape[2] == self.lab.space.width
 
     @cached_property
+    def unpatched(self) -> str:
+        """The first token that the prompt says with no state in it."""
+        logits = patching.read_logits(self.lab, word_vector(self.lab, patching.PLACEHOLDER)[None], self.asked)
+        return next_tokens(self.lab, logits, 1)[0][0][0]
+
+    @cached_property
+    def floor(self) -> float:
+        """The largest cosine with a token that random vectors have."""
+        vectors = random_nokens(self.lab.width, range(RANDOM))
+        return self.lab.space.nearest_rows(vectors)[1].max().item()
+
+    @property
     def view(self) -> dict:
-        """What does not change: a `View` of state_reader.js."""
+        """What depends on the sentence alone: a `View` of state_reader.js."""
         readings = list(READINGS) if self.is_wide else list(READINGS)[:1]
         return {
+            "sentence": self.prompt,
+            "unpatched": self.unpatched,
             "before": self.asked.replace(NOKEN, "▢"),
             "tokens": spelled_tokens(self.lab, self.prompt),
             "layers": len(self.states),
@@ -84,8 +103,15 @@ class StateReader(Panel):
 
     @cached_property
     def cells(self) -> dict:
-        """The table as it first stands."""
+        """The table of the sentence that was read last."""
         return self._cells(next(iter(READINGS)))
+
+    @property
+    def first_selection(self) -> dict:
+        """The last token, in a middle layer."""
+        position = [len(self.states) // 2, self.states.shape[1] - 1]
+        selection = {"from": position, "to": None, "p": 0, "interpolation": WITHOUT_CENTROID[0]}
+        return selection | {"reading": self.cells["reading"]}
 
     def selected(self, selection: dict) -> tuple[Tensor, int]:
         """The state of a `Selection` of state_reader.js, (1, width), and the layer that it belongs to."""
@@ -96,18 +122,11 @@ class StateReader(Panel):
         return state, round(first_layer + p * (last_layer - first_layer))
 
     def state(self) -> dict:
-        selection = {
-            "reading": self.cells["reading"],
-            "from": [len(self.states) // 2, self.states.shape[1] - 1],  # the last token, in a middle layer
-            "to": None,
-            "p": 0,
-            "interpolation": WITHOUT_CENTROID[0],
-        }
         return {
             "view": self.view,
             "cells": self.cells,
             "interpolations": [{"name": name, "tip": INTERPOLATIONS[name].tip} for name in WITHOUT_CENTROID],
-            "selection": selection,
+            "selection": self.first_selection,
             "answer": {},
         }
 
@@ -117,6 +136,20 @@ class StateReader(Panel):
     def begin(self) -> None:
         self.face.observe(lambda change: self._ask(), "selection")
         self._ask()
+
+    def receive(self, content: dict) -> None:
+        if "sentence" in content:
+            self.latest.ask(partial(self._change, content["sentence"]), "sentence")
+        else:
+            self.stop()
+
+    def _change(self, sentence: str, check) -> None:
+        """Read another sentence."""
+        self.say("reading …")
+        self._read(sentence)
+        self.cells = self._cells(self.cells["reading"])
+        check()
+        self.update(answer={}, cells=self.cells, selection=self.first_selection, view=self.view)
 
     def _cells(self, reading: str) -> dict:
         """What each state says first: `Cells` in `state_reader.js`."""
@@ -138,13 +171,13 @@ class StateReader(Panel):
     def _answer(self, selection: dict, check) -> None:
         """What the selected state says; then the table, if the reading has changed."""
         self.say()
-        self._read(selection, check)
+        self._read_out(selection, check)
         if self.face.cells["reading"] != selection["reading"]:
             cells = self._cells(selection["reading"])
             check()
-            self.face.cells = cells
+            self.cells = self.face.cells = cells
 
-    def _read(self, selection: dict, check) -> None:
+    def _read_out(self, selection: dict, check) -> None:
         """Write what the selected state says, token by token."""
         state, layer = self.selected(selection)
         vector, layers = READINGS[selection["reading"]].prepare(self.lab, state, [layer])
@@ -152,8 +185,12 @@ class StateReader(Panel):
             "selection": selection,
             "into": layers[0] if layers else None,
             "norm": vector.float().norm().item(),
-            "nearest": nearest_tokens(self.lab, vector, NEAREST) if self.is_wide else [],
+            "nearest": [],
         }
+        if self.is_wide:
+            nearest = nearest_tokens(self.lab, vector, NEAREST)
+            answer["nearest"] = [[token, cosine] for token, cosine in nearest if cosine > self.floor]
+            answer["floor"] = self.floor
         steps = patching.read_out(self.lab, vector, self.asked, layers, self.max_new_tokens)
         for step, ids in with_ids(self.lab, steps):
             check()

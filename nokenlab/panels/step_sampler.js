@@ -13,7 +13,7 @@ class Face {
     arrowKeys(this.path, "button");
     this.bars = new Bars(this.live ? (index) => this.take("forced", this.model.get("shown").choices[index][3]) : undefined);
     const help = element("div", "nk-quiet", this.live ? HELP : "The likeliest next tokens:");
-    el.append(...(this.live ? this.buildForm() : []), this.answer.box, this.path, help, this.bars.box);
+    el.append(...(this.live ? this.buildForm() : []), this.answer.box, answerTools(this.answer, element("div")), this.path, help, this.bars.box);
     keepKeys(el);
     model.on("change:shown", () => this.show());
     this.show();

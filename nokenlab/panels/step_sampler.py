@@ -13,7 +13,7 @@ from nokenlab.answers import steps
 from nokenlab.decode.loop import Step
 from nokenlab.lab import Lab
 from nokenlab.panels.face import quiet
-from nokenlab.panels.panel import Panel, check_prompt, follow
+from nokenlab.panels.panel import Panel, check_prompt, follow, with_sign
 from nokenlab.runs import show
 from nokenlab.spelling import spelled_token
 
@@ -169,9 +169,7 @@ class StepSampler(Panel):
     def _before(self) -> str:
         """The prompt, with ▢ for its noken."""
         tokens = self.lab.tokens(self.text.prompt)["token"].tolist()
-        if self.noken is not None:
-            tokens[self.text.position] = "▢"
-        return "".join(tokens)
+        return with_sign(tokens, [] if self.noken is None else [self.text.position])
 
     def _written(self) -> str:
         """The text of the steps, ▢ for each noken."""

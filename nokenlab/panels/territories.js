@@ -10,6 +10,7 @@
  * The map, from territories.py. Tokens are spelled for people. Cells are numbered from the lower left, x first;
  * their centres run from -reach to reach, `side` of them in each direction.
  * @typedef {Object} Territories
+ * @property {string} [prompt]  where it can be edited
  * @property {string} before  the prompt before the noken
  * @property {string} after  and after it
  * @property {{label: string, x: number, y: number, note: string}[]} corners
@@ -280,9 +281,11 @@ class Face {
     this.head = element("div", "nk-quiet nk-terr-head");
     this.status = spokenStatus();
     this.legend = element("ul", "nk-legend");
+    arrowKeys(this.legend, "button");
+    const tools = answerTools(this.answer, this.details, () => this.choice(), (choice) => this.choose(choice));
     el.append(
       make("div", { className: "nk-terr-left" }, this.canvas),
-      make("div", { className: "nk-terr-right" }, this.answer.box, this.details, this.source, this.head, this.bars.box, this.legend),
+      make("div", { className: "nk-terr-right" }, this.answer.box, tools, this.details, this.source, this.head, this.bars.box, this.legend),
     );
     if (this.live) el.append(this.buildCorners(), noteLine(this.model));
     el.append(this.status);
@@ -294,16 +297,16 @@ class Face {
     this.words = make("datalist", { id });
     this.inputs = ["left", "right", "above"].map((name) => field(name, "", { list: id }));
     this.progress = element("progress");
-    const form = make("form", { className: "nk-terr-corners" }, row(
+    this.prompt = field("prompt", "");
+    const hasPrompt = this.map.prompt !== undefined;
+    const form = make("form", { className: "nk-terr-corners" }, ...(hasPrompt ? [row(labelled("prompt", this.prompt, "nk-wide"))] : []), row(
       ...this.inputs.map((input) => labelled(input.name, input)),
       element("button", "nk-button", "Answer the map"),
+      ...(hasPrompt ? [button("Refine", () => this.model.send({ refine: true }), "answer nokens between these too")] : []),
       button("Stop", () => this.model.send({ stop: true })),
       this.progress,
     ), this.words);
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      this.model.send({ corners: this.inputs.map((input) => input.value) });
-    };
+    form.onsubmit = (event) => { event.preventDefault(); this.answerMap(); };
     return form;
   }
 
@@ -324,6 +327,21 @@ class Face {
     for (const [key, callback] of Object.entries(callbacks)) model.on(`change:${key}`, callback);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(canvas);
+  }
+
+  answerMap() { this.model.send({ corners: this.inputs.map((input) => input.value), prompt: this.prompt.value }); }
+
+  /** What is chosen: the map and the noken on it. */
+  choice() { return { prompt: this.map.prompt, corners: this.map.corners.map(({ label }) => label), place: this.place }; }
+
+  /** Go back to a choice; a map that is gone is answered again. */
+  choose({ prompt, corners, place }) {
+    const now = this.choice(), isOther = JSON.stringify([prompt, corners]) !== JSON.stringify([now.prompt, now.corners]);
+    this.move(place);
+    if (!isOther || !this.live) return;
+    this.prompt.value = prompt;
+    this.inputs.forEach((input, i) => { input.value = corners[i]; });
+    this.answerMap();
   }
 
   /** Take hold of the noken, wherever the map is pressed; pressing a corner selects its box. */
@@ -365,12 +383,16 @@ class Face {
     const map = this.map = this.model.get("map");
     this.place = within(map, this.place);
     this.answer.before.textContent = `${map.before.replace(/ $/, "")} ▢${map.after}`;
+    if (this.prompt) this.prompt.value = map.prompt;
     this.inputs?.forEach((input, i) => { input.value = map.corners[i].label; });
     this.words?.replaceChildren(...map.near.token.slice(0, CANDIDATES).map((value) =>
       Object.assign(element("option"), { value })));
     const depth = depths(map);
-    this.legend.replaceChildren(...map.territories.map((territory, number) =>
-      legendEntry(territory, territory.begins, territory.corner && ` as ${territory.corner}`, () => this.move(centre(map, heart(map, depth, number))))));
+    this.legend.replaceChildren(...map.territories.map((territory, number) => {
+      const cell = heart(map, depth, number), rest = this.answerAt(cell).text.slice(territory.begins.length);
+      const corner = territory.corner && ` · as ${territory.corner}`;
+      return legendEntry(territory, territory.begins, rest + corner, () => this.move(centre(map, cell)));
+    }));
     this.most = Math.max(...map.leading.probability.map((row) => row[0]));
     say(this.head, `Next token (a full bar is ${this.most.toFixed(2)}, the most on the map):`);
     this.sheet = null;

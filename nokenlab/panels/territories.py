@@ -29,8 +29,9 @@ class Territories(Panel):
     `table` is from `territory_map.territory_map` of this prompt and plane, with answers of `max_new_tokens`;
     without it a map of `CELLS` is answered. `plane` may be three words. In columns the noken has the same
     weights of the corners in all.
-    `near` tokens that lie near the plane are dots on the map. Only exact texts and other corners need a
-    kernel. Raises ValueError for a table of another plane, and for a prompt without one <noken>.
+    `near` tokens that lie near the plane are dots on the map. Only exact texts, another prompt, other corners
+    and a finer map need a kernel. Raises ValueError for a table of another plane, and for a prompt without
+    one <noken>.
     """
 
     name = "territories"
@@ -87,7 +88,10 @@ class Territories(Panel):
 
     def receive(self, content: dict) -> None:
         if "corners" in content:
-            self.latest.ask(partial(self._new_map, content["corners"]), "map", long=True)
+            job = partial(self._new_map, content["prompt"], content["corners"])
+            self.latest.ask(job, "map", long=True)
+        elif "refine" in content:
+            self.latest.ask(self._refine, "map", long=True)
         else:
             self.stop()
 
@@ -112,18 +116,29 @@ class Territories(Panel):
         letters = self.table["territory"][self.table["begins"] == begins]
         return letters.iloc[0] if len(letters) else ""
 
-    def _new_map(self, words: list[str], check) -> None:
-        """Answer the map through three other corners."""
+    def _new_map(self, prompt: str, words: list[str], check) -> None:
+        """Answer the map of another prompt, or through three other corners."""
         self.say()
-        plane, cells = plane_through(self.lab, words), math.isqrt(len(self.table))
+        check_prompt(self.lab, prompt)
+        check_one_noken(prompt)
+        same = words == [corner.label for corner in self.plane.corners]
+        plane = self.plane if same else plane_through(self.lab, words)
+        self._answer(prompt, plane, math.isqrt(len(self.table)), check)
+
+    def _refine(self, check) -> None:
+        """Answer the nokens between those of the map too."""
+        cells = 2 * math.isqrt(len(self.table)) - 1
+        self._answer(self.prompt, self.plane, min(cells, territory_map.MOST_CELLS), check)
+
+    def _answer(self, prompt: str, plane: Plane, cells: int, check) -> None:
         batches, margin = math.ceil((cells**2 + 3) / self.lab.rows_at_once), margin_of(self.plane, self.table)
         with self.counted(batches * self.max_new_tokens, f"answering {cells**2:,} nokens", check) as lab:
             table = territory_map.territory_map(
-                lab, self.prompt, plane, cells, self.max_new_tokens, margin, progress=False
+                lab, prompt, plane, cells, self.max_new_tokens, margin, progress=False
             )
-            new = view(lab, self.prompt, plane, table, self.near)
+            new = view(lab, prompt, plane, table, self.near)
         check()
-        self.plane, self.table, self.view = plane, table, new
+        self.prompt, self.plane, self.table, self.view = prompt, plane, table, new
         self.update(exact={}, map=new)
         notes = " · ".join(corner.note for corner in plane.corners if corner.note)
         self.say(notes or f"{cells**2:,} nokens answered")
@@ -155,6 +170,7 @@ def view(lab: Lab, prompt: str, plane: Plane, table: pd.DataFrame, count: int) -
     before, after = prompt.split(NOKEN)
     near = near_tokens(lab, plane, count, margin_of(plane, table))
     return {
+        "prompt": prompt,
         "before": before,
         "after": after,
         "corners": [{"label": spelled(c.label), "x": c.x, "y": c.y, "note": c.note} for c in plane.corners],

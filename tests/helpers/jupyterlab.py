@@ -144,6 +144,10 @@ class Server:
         )
         return literal_eval(found)
 
+    def restart(self, page, notebook: str) -> None:
+        """Restart the kernel of a notebook."""
+        page.evaluate(f"async path => {{ await ({FIND}).sessionContext.restartKernel() }}", notebook)
+
     def close(self, page, notebook: str) -> None:
         """End the kernel of a notebook."""
         page.evaluate(f"async path => {{ await ({FIND})?.sessionContext.shutdown() }}", notebook)

@@ -61,6 +61,9 @@ def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, tab, root, l
     panel.get_by_label("read out").select_option("as an embedding, at token norm")
     shows(rescale(state, lab.space.median_norm), None)
 
+    panel.get_by_role("button", name="Undo").click()
+    expect(panel.get_by_label("read out")).to_have_value("into the same layer")
+    panel.get_by_label("read out").select_option("as an embedding, at token norm")
     panel.get_by_role("button", name="Slide to").click()
     cell(0, 0).press("Enter")
     expect(details).to_contain_text(
@@ -69,6 +72,10 @@ def test_it_reads_out_what_is_clicked_and_what_lies_between(opened, tab, root, l
     panel.get_by_role("button", name="Play").click()
     expect(details).to_contain_text("p = 1 ")
     shows(rescale(states[0, 0], lab.space.median_norm), None)
+    panel.get_by_label("sentence").fill("Red is")
+    panel.get_by_label("sentence").press("Enter")
+    expect(cells(panel)).to_have_count(2 * len(states))
+    shows(rescale(lab.states("Red is")[len(states) // 2, -1], lab.space.median_norm), None)
 
 
 def test_a_page_without_kernel_or_network_has_the_table(tiny, exported):

@@ -84,11 +84,27 @@ def use_explorer(panel, lab, prompt: str) -> None:
     type_in(panel, "prompt", EVIL)
     expect(panel.get_by_role("radio")).to_have_count(len(lab.tokens(EVIL)))
     expect(panel.get_by_role("alert")).to_have_count(0)
+    pin(panel)
+    panel.get_by_label("size").press("ArrowRight")
+    undo(panel)
+    expect(panel.get_by_label("size")).to_have_value("10")
     panel.get_by_role("button", name="Keep").click()
     expect(running).to_be_hidden()
     with panel.page.expect_download() as download:
         panel.get_by_text("Save as CSV").click()
     assert EVIL in Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def pin(panel) -> None:
+    """Pin the answer; it stays where it is."""
+    text = panel.locator(".nk-answer").first.locator(".nk-text").inner_text()
+    panel.get_by_role("button", name="Pin").click()
+    expect(panel.locator(".nk-pinned")).to_contain_text(text)
+
+
+def undo(panel) -> None:
+    expect(panel.get_by_role("button", name="Undo")).to_be_enabled()
+    panel.get_by_role("button", name="Undo").click()
 
 
 def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
@@ -104,6 +120,8 @@ def use_slider(panel, lab, prompts, p, max_new_tokens) -> None:
     expect(text).to_have_text(exact(table[1]))
     drag(slider, 2000)
     expect(text).to_have_text(exact(table[-1]))
+    undo(panel)
+    expect(text).to_have_text(exact(table[1]))
     panel.locator(".nk-strip").click(position={"x": 5, "y": 5})
     expect(text).to_have_text(exact(table[0]))
     panel.locator(".nk-legend button").last.click()
@@ -223,6 +241,10 @@ def test_the_panels_of_the_notebooks(opened, lab, tab, server, root, errors):
     noken = nl.random_nokens(lab.width, 0)
     use_sampler(panel("StepSampler"), lab, nl.replace(lab.embed("Red is the first"), 0, noken))
     use_slider(panel("LerpSlider"), lab, ("White whippets are", "Black whippets are"), blends.grid(5), 6)
+    gone = tab.locator(".nk-note").get_by_text("The kernel is gone: run the cell again")
+    expect(gone).to_have_count(0)
+    server.restart(tab, "notebooks.ipynb")
+    expect(gone).to_have_count(len(SMALL))
     server.close(tab, "notebooks.ipynb")  # without a kernel the slider goes on
     expect(tab.get_by_text("No Kernel").first).to_be_visible()
     use_slider_alone(panel("LerpSlider"), lab)

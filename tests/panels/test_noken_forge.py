@@ -201,7 +201,7 @@ def test_what_is_kept_can_be_saved_and_is_a_word_for_other_panels(tiny, tmp_path
     slider = nl.LerpSlider(known, *prompts, sweep, pd.DataFrame({"p": [], "way": [], "after": []}), 4)
     (last,) = tiny.generate(nl.fill(tiny, PROMPT, blorp), 4)
     assert slider.views["lerp"]["response"][-1] == last
-    assert slider.views["lerp"]["before"] == "The▢ is a"
+    assert slider.views["lerp"]["before"] == "The ▢ is a"
     plane = planes.plane_through(known, ["dog", "<blorp>", "music"])
     torch.testing.assert_close(planes.corner_vectors(plane)[1], blorp, rtol=1e-4, atol=1e-4)
 
@@ -213,6 +213,9 @@ def test_what_is_pressed_right_behind_each_other_is_all_done(tiny, tmp_path):
     wait_for(lambda: "second" in panel.nokens)  # while it is being learned
     panel.face._handle_custom_msg({"delete": "first"}, [])
     wait_for(lambda: "first" not in panel.nokens)
+    panel.face._handle_custom_msg({"undo": True}, [])
+    wait_for(lambda: list(panel.nokens) == ["first", "second"])
+    panel.face._handle_custom_msg({"delete": "first"}, [])
     panel.face._handle_custom_msg({"stop": True}, [])
     assert [row["name"] for row in settled(panel).face.kept] == ["second"]
     assert len(nl.load_nokens(path, tiny).vectors) == 1 and panel.latest.counts["failed"] == 0

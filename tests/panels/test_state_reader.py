@@ -73,6 +73,30 @@ def test_between_two_states_and_at_both_ends(panel, tiny):
         assert answer["norm"] == pytest.approx(state.norm().item(), rel=1e-4)
 
 
+def test_another_sentence_has_its_own_table_and_what_is_chosen_is_in_it(panel, tiny):
+    answer_to(panel, **{"reading": RAW, "from": [2, 1]})
+    panel.hear({"sentence": "Red"})
+    settled(panel)
+    states = tiny.states("Red")
+    assert panel.face.view["tokens"] == ["Red"] and panel.face.view["sentence"] == "Red"
+    assert len(panel.face.cells["leading"]) == len(states) and panel.face.cells["reading"] == RAW
+    assert panel.face.selection["from"] == [len(states) // 2, 0]
+    assert panel.face.answer["text"] == text_of(tiny, states[len(states) // 2, 0])
+    panel.hear({"sentence": "word " * 300})
+    settled(panel)
+    assert "at most" in panel.note["text"] and panel.face.view["tokens"] == ["Red"]
+
+
+def test_what_the_prompt_says_anyway_and_tokens_as_far_as_random_vectors_are_told(panel, tiny):
+    last = panel.view["layers"] - 1  # nothing reads a state that is put there
+    assert {first for (first, _), *_ in panel.cells["leading"][last * len(panel.view["tokens"]) :]} == {
+        panel.view["unpatched"]
+    }
+    assert answer_to(panel, **{"reading": RAW, "from": [0, 0]})["nearest"][0][1] == pytest.approx(1, abs=1e-4)
+    panel.floor = 1.1
+    assert answer_to(panel, **{"reading": RAW, "from": [0, 1]})["nearest"] == []
+
+
 def test_where_embeddings_are_narrower_there_is_one_reading(lab):
     small = tiny_lab("opt", lab.tokenizer)
     panel = nl.StateReader(small, "Red is", ASKED, 2)

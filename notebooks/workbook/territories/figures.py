@@ -4,6 +4,7 @@ A territory is identified by its letter, by its border, and by a colour that non
 """
 
 import math
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -55,17 +56,21 @@ def answer_map(
     ax.spines[:].set_visible(True)
     _scale(ax, reach)
     _legend(side, table, colour)
-    title = wrap(prompt.replace(NOKEN, "●") + " …", 46, lines=3)
+    title = wrap(prompt.replace(NOKEN, "▢") + " …", 46, lines=3)
     side.set_title(title, loc="left", fontsize=13, fontweight="bold")
     return fig
 
 
-def side_by_side(maps: dict[str, pd.DataFrame], plane: Plane) -> Figure:
-    """`triangle` maps of one plane, and of its outputs mixed, by name: the same text has the same letter."""
+def side_by_side(maps: dict[str, pd.DataFrame], plane: Plane, first: pd.DataFrame) -> Figure:
+    """`triangle` maps of one plane, and of its outputs mixed, by name: the same text has the same letter.
+
+    Letters and colours are those of the `answer_map` of `first`; texts that it lacks come after.
+    """
     joined = pd.concat(maps.values())
-    names = letters(joined["begins"].value_counts().index)
+    by_area = [table["begins"].value_counts().index for table in (first, joined)]
+    names = letters(chain.from_iterable(by_area))
     named = {of: table.assign(territory=table["begins"].map(names)) for of, table in maps.items()}
-    colour = colours(*named.values())
+    colour = colours(first, *named.values())
     rows = -(-(len(maps) + 1) // 2)
     fig, axes = figure(12, 5 * rows, rows=rows, columns=2, squeeze=False)
     for ax, (of, table) in zip(axes.flat, named.items(), strict=False):

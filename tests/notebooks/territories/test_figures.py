@@ -88,17 +88,20 @@ def test_more_territories_than_the_legend_has_room_for(tmp_path):
     assert len(rows) == figures.MOST_NAMED + 1 and rows[-1].get_text() == "and 6 smaller ones"
 
 
-def test_the_same_text_has_one_letter_in_all_triangles(tmp_path):
-    names = "AAABBC"
+def test_the_same_text_has_the_letter_and_colour_of_the_first_map(tmp_path):
+    names, first = "AAABBC", square(["AA", "AB"]).assign(begins=["says C", "says C", "says C", "says A"])
     maps = {"words": triangle(2, names), "outputs mixed": triangle(2, names.translate({65: 67, 67: 65}))}
-    fig = drawn(figures.side_by_side(maps, PLANE), tmp_path)
+    fig = drawn(figures.side_by_side(maps, PLANE, first), tmp_path)
     assert [ax.get_title() for ax in fig.axes[:2]] == ["words", "outputs mixed"]
     letters = [{text.get_text() for text in ax.texts} & set("ABC") for ax in fig.axes[:2]]
     assert letters == [set("ABC"), set("ABC")]
     (box,) = fig.axes[2].artists
-    texts = [row.get_children()[1] for row in box.get_child().get_children()]
+    rows = [row.get_children() for row in box.get_child().get_children()]
+    texts, patches = [text for _, text in rows], [patch.get_children() for patch, _ in rows]
+    assert {patch.get_text() for _, patch in patches} == set("ABC")
     begins = [text.get_children()[0].get_children()[0].get_text() for text in texts]
-    assert sorted(begins) == ["says A", "says B", "says C"]
+    of_text = dict(zip(begins, [letter.get_text() for _, letter in patches], strict=True))
+    assert of_text == {"says C": "A", "says A": "B", "says B": "C"}  # the first map's by area, then others
 
 
 def test_counts_have_a_bar_for_the_mean_and_a_mark_per_triple(tmp_path):

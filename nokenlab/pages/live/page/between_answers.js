@@ -101,7 +101,8 @@ function sharedIds([first, ...others]) {
  * @param {Row[]} rows @param {{after: string, rows: Row[]}} parting  the token where the answers first differ
  */
 export function viewOf(prompts, [a, b], p, rows, parting) {
-  const before = a.map(({ id, text }, i) => (id === b[i].id ? text : "▢")).join(""),
+  const sign = (text) => (text.startsWith(" ") ? " ▢" : "▢"),
+    before = a.map(({ id, text }, i) => (id === b[i].id ? text : sign(text))).join(""),
     response = rows.map(({ text }) => text);
   return { prompts, before, p, response, leading: leadingOf(parting) };
 }
