@@ -96,6 +96,7 @@ def _write_pages(new: Path, runs: list[Path], results: Path) -> list[str]:
     body = render("index.html", pages=stories, live=(new / LIVE).exists())
     sequence = [Page("index.html", "nokenlab", body), *stories]
     menu = [(page.name, page.title) for page in (sequence[0], *papers)]
+    menu += [(f"{LIVE}/index.html", "Try it")] if (new / LIVE).exists() else []
     for page, before, after in zip(sequence, [None, *sequence], [*sequence[1:], None], strict=False):
         _write(new, page, menu, before=before, after=after)
     for page in [*papers, *(_text_page(name, path) for name, path in links.texts.items())]:

@@ -48,7 +48,7 @@ class Face {
     model.on("change:way", () => { if (this.view !== model.get("views")[model.get("way")]) this.showView(); });
     model.on("change:index", () => { if (this.view && Number(this.range.value) !== model.get("index")) this.show(model.get("index")); });
     model.on("change:unequal", () => this.showUnequal());
-    model.on("change:progress", () => showProgress(this.progress, model.get("progress")));
+    model.on("change:progress", () => { showProgress(this.progress, model.get("progress")); this.showMissing(); });
     this.showView();
   }
 
@@ -139,6 +139,12 @@ class Face {
       button("pad with the centroid", () => this.blend("centroid")), button("repeat its last token", () => this.blend("last"))));
   }
 
+  /** What to do for answers, where there are none and none will come. */
+  showMissing() {
+    this.missing.hidden = Boolean(this.view) || this.model.get("progress")?.[1] > 0;
+    say(this.missing, `No answers for ${this.model.get("way")} yet: press Blend.`);
+  }
+
   /** Show the p that is nearest to a share of the strip. */
   goTo(picked) {
     const distances = this.view.p.map((p) => Math.abs(share(this.view, p) - picked));
@@ -153,8 +159,7 @@ class Face {
     this.player.pause();
     for (const part of this.parts) part.hidden = !view;
     this.range.disabled = this.player.button.disabled = !view;
-    this.missing.hidden = Boolean(view);
-    say(this.missing, `No answers for ${name} yet: press Blend.`);
+    this.showMissing();
     if (!view) return;
     const [a, b] = view.prompts, after = view.leading?.after;
     say(this.title, `${name}: from “${a}” to “${b}”`);

@@ -64,7 +64,7 @@ class Face {
 
   buildControls() {
     const { reading, interpolation } = this.selection;
-    const readings = field("reading", reading, {}, this.view.readings);
+    const readings = this.readings = field("reading", reading, {}, this.view.readings);
     readings.onchange = () => this.select({ reading: readings.value });
     this.interpolations = field("interpolation", interpolation, {}, this.model.get("interpolations"));
     this.interpolations.onchange = () => this.select({ interpolation: this.interpolations.value });
@@ -182,7 +182,7 @@ class Face {
 
   /** The table. */
   paint() {
-    const { from, to, p } = this.selection, { leading } = this.model.get("cells"), columns = this.view.tokens.length;
+    const { from, to, p, reading, interpolation } = this.selection, { leading } = this.model.get("cells"), columns = this.view.tokens.length;
     this.cells.forEach((cell, i) => {
       const [token, probability] = leading[i][0];
       say(cell, token);
@@ -195,6 +195,8 @@ class Face {
       cell.classList.toggle("nk-state-to", Boolean(to) && i === this.number(to));
     });
     if (!this.live) return;
+    this.readings.value = reading;
+    this.interpolations.value = interpolation;
     this.player.range.disabled = this.player.button.disabled = this.interpolations.disabled = !to;
     this.player.range.value = Math.round(p * STEPS);
   }

@@ -1,4 +1,4 @@
-"""The cloud of tokens without a browser: where points lie, picks, prompts, what is opened, its page, bad input."""
+"""The cloud of tokens without a browser: where points lie, picks, what is opened, its page, bad input."""
 
 import base64
 
@@ -84,5 +84,5 @@ def test_the_page_has_all_points_and_without_scripts_a_picture(tiny):
 
 @pytest.mark.parametrize("prompt", ["The dog is", "<noken> and <noken>", "word " * 300 + "<noken>"])
 def test_a_bad_prompt_is_said_at_once(tiny, prompt):
-    with pytest.raises(ValueError, match="<noken>|shorten"):
+    with pytest.raises(ValueError, match=r"<noken>|shorten"):
         nl.TokenCloud(tiny, prompt)

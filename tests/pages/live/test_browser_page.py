@@ -182,6 +182,28 @@ def test_a_broken_link_is_reported_and_the_first_state_shown(start, hash):
     expect(start.locator(".nk-chip.nk-noken")).to_have_count(1)
 
 
+def test_back_goes_to_what_was_chosen_before(start):
+    page, seed = start, start.get_by_label("seed", exact=True)
+    first = seed.input_value()
+    for _ in range(2):
+        page.get_by_role("button", name="next seed").click()
+        page.wait_for_url(f"**#*seed={seed.input_value()}")
+    page.get_by_role("tab", name="A map").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("The animal is a kind of")
+    page.wait_for_url("**view=map*")
+    for value in (int(first) + 2, int(first) + 1, int(first)):
+        page.go_back()
+        expect(seed).to_have_value(str(value))
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(PROMPT)
+
+
+def test_of_a_long_word_it_is_told_that_the_last_token_stands_for_it(start, lab):
+    pick(start, "a word")
+    start.get_by_label("word", exact=True).fill("whippet")
+    tokens = lab.tokens(" whippet")["token"].tolist()
+    expect(start.locator("#nearest-hint")).to_contain_text(f"is {len(tokens)} tokens; its last, “{tokens[-1]}”")
+
+
 def test_the_slider_between_two_prompts(start, lab):
     page = start
     page.get_by_role("tab", name="Two prompts").click()
@@ -224,7 +246,7 @@ def test_a_link_opened_anew_shows_the_same(start, lab, live_address):
     expect(page.locator("#answer .piece").nth(SOME)).to_be_attached()
     text = page.locator("#answer .said").text_content()
     expect(token).not_to_be_empty()
-    link = page.evaluate("() => new Promise((done) => setTimeout(() => done(location.href), 300))")
+    link = page.evaluate("() => new Promise((done) => setTimeout(() => done(location.href), 700))")
     page.goto("about:blank")
     page.goto(link)
     loaded(page)

@@ -62,7 +62,7 @@ export class BetweenView extends PanelView {
   async blend(prompts, interpolation, request) {
     this.request = request;
     await this.run(async (isNewest) => {
-      this.note.progress("answering the blends …");
+      this.showProgress(0, FINEST, "the blends");
       const make = () => BetweenAnswers.of(this.slots, prompts, interpolation),
         answers = await this.answersTo(request, make),
         onStep = (done, of) => isNewest() && this.showProgress(done, of, "the blends");

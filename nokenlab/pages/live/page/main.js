@@ -14,6 +14,8 @@ import { FIRST, Store } from "./state.js";
 import { loadEngine, showEngine } from "./status_line.js";
 import { tabs } from "./tabs.js";
 
+const SETTLED = 500; // milliseconds without a change after which a state is one to come back to
+
 part("stuck").remove();
 const store = new Store(FIRST);
 openLink();
@@ -35,6 +37,11 @@ part("examples").append(...EXAMPLES.map(([text, state]) => link(text, state)));
 keepLink();
 start();
 
+/** What stands behind the page's address for the state. */
+function address() {
+  return write(store.state) || location.pathname + location.search;
+}
+
 /** Read the state from the address; where that fails, show why and the first state. */
 function openLink() {
   const wrong = part("wrong-link");
@@ -46,12 +53,13 @@ function openLink() {
     say(wrong, `This link is broken: ${message}. The page is shown as at the start.`);
     wrong.hidden = false;
   }
+  history.replaceState(null, "", address());
 }
 
-/** The address follows the state, and the state an address that is typed in. */
+/** The address follows the state, a step of the browser's history at a time, and the state the address. */
 function keepLink() {
-  const keep = () => history.replaceState(null, "", write(store.state) || location.pathname + location.search);
-  store.on(Object.keys(FIRST), debounced(200, keep));
+  const keep = () => write(store.state) !== location.hash && history.pushState(null, "", address());
+  store.on(Object.keys(FIRST), debounced(SETTLED, keep));
   window.addEventListener("hashchange", openLink);
   part("copy").onclick = async () => {
     const address = new URL(write(store.state) || "#", location.href).href;

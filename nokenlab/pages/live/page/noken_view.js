@@ -118,7 +118,10 @@ export class NokenView {
   begin(state, tokens) {
     const at = Math.min(state.at, tokens.length - 1);
     this.answer.prompt(state.prompt, state.put === "token" ? null : around(tokens, at));
-    if (tokens.length > LONG) this.answer.reading(` reading ${count(tokens.length, "token")} …`);
+    if (tokens.length > LONG) {
+      this.answer.clear(); // an old text would stand there for long
+      this.answer.reading(` reading ${count(tokens.length, "token")} …`);
+    }
     this.looked = state.forced.length;
     this.newSteps = []; // the old ones can be looked at until the first comes
   }
@@ -178,10 +181,10 @@ export class NokenView {
     this.next.show(shown, probabilities, { taken: leading.findIndex((token) => token.id === id) });
   }
 
-  /** @param {{shown: string, cosine: number}[]} tokens  none: there is no noken */
-  showNearest(tokens) {
+  /** @param {{shown: string, cosine: number}[]} tokens  none: there is no noken @param {string} note  about words */
+  showNearest(tokens, note = "") {
     this.nearest.show(tokens.map(({ shown }) => shown), tokens.map(({ cosine }) => cosine), { digits: 2 });
-    say(part("nearest-hint"), describe(tokens));
+    say(part("nearest-hint"), note + describe(tokens));
   }
 
   /** Force the answer to have a token where it is looked at. */
@@ -211,8 +214,9 @@ export class NokenView {
   async findNearest() {
     if (!this.engine) return;
     try {
-      const noken = await this.slots.noken(this.store.state);
-      this.showNearest(noken ? await this.engine.nearest(noken, NEAREST) : []);
+      const { state } = this.store,
+        noken = await this.slots.noken(state);
+      this.showNearest(noken ? await this.engine.nearest(noken, NEAREST) : [], await this.slots.notes(state));
     } catch {
       this.showNearest([]); // the answer's box says what is wrong
     }

@@ -45,6 +45,14 @@ export class Slots {
     return slots;
   }
 
+  /** What a reader should know of the words that replace a token. @param {State} state */
+  async notes({ put, word, blend }) {
+    const words = { word: [word], blend }[put] ?? [],
+      tokens = await Promise.all(words.map((word) => this.tokens(` ${word.trim()}`)));
+    const note = (word, { length }, last) => `“${word}” is ${length} tokens; its last, “${last.shown}”, stands for it. `;
+    return words.map((word, i) => (tokens[i].length > 1 ? note(word, tokens[i], tokens[i].at(-1)) : "")).join("");
+  }
+
   async #mix(words, weights) {
     const ids = await Promise.all(words.map((word) => this.word(word)));
     return { mix: ids.map((id, i) => [id, weights[i]]) };
