@@ -96,7 +96,7 @@ class TokenCloud(Panel):
         elif "prompt" in content:
             self.latest.ask(partial(self._new_prompt, content["prompt"]), "prompt")
         elif "open" in content:
-            self.latest.ask(partial(self._open, content["open"]), "open")
+            self.latest.ask(partial(self._open, content["open"]), "open", long=True)
         else:
             self.stop()
 
@@ -143,14 +143,15 @@ class TokenCloud(Panel):
         nokens: dict[str, Tensor] = {}
         for point in points:
             nokens[self._word(point, nokens)] = self.vector(point)
-        lab, words = self.lab.with_nokens(**nokens), [f"<{name}>" for name in nokens]
+        known, words = self.lab.with_nokens(**nokens), [f"<{name}>" for name in nokens]
+        lab = watched(known, check)
         if len(points) == 2:
             panel = LerpSlider(lab, *(self.prompt.replace(NOKEN, word) for word in words))
         else:
             panel = Territories(
                 lab, self.prompt, plane_through(lab, words), max_new_tokens=self.max_new_tokens
             )
-        check()
+        panel.lab = known  # what it answers from now on, no request of the cloud ends
         self.opened.children = [panel.widget]
         self.say()
 

@@ -52,7 +52,9 @@ class Results:
         from IPython.display import Image
 
         path, png = self._path(name, "png"), io.BytesIO()
-        fig.savefig(png, format="png", dpi=160, bbox_inches="tight", metadata={"Software": None})
+        fig.savefig(
+            png, format="png", dpi=160, bbox_inches="tight", pad_inches=0.2, metadata={"Software": None}
+        )
         if "matplotlib.pyplot" in sys.modules:  # which would show its own figures once more
             sys.modules["matplotlib.pyplot"].close(fig)
         if path:
