@@ -2,7 +2,7 @@
 
 const CLOSE = 12; // pixels from a point within which a press means it
 const NAMED = 50; // points in sight that are all named
-const MATCHES = 12; // of a search that are listed
+const MATCHES = 12, MARKED = 1000; // of a search that are listed, and seen in the cloud
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP = "Drag the cloud; zoom with + and −, or with the wheel once it is clicked; click a point to pick it.";
 
@@ -11,6 +11,7 @@ class Face {
     Object.assign(this, { model, el, live: model.get("live"), corners: [], matches: [], picked: null, hovered: null });
     Object.assign(this, this.start = { zoom: model.get("zoom"), x: 0, y: 0 });
     this.names = model.get("names").split("\n");
+    this.nokens = [...this.names.keys()].slice(model.get("count")); // they come after the tokens
     const bytes = Uint8Array.from(atob(model.get("points")), (letter) => letter.charCodeAt(0));
     this.points = new Int16Array(bytes.buffer); // x and y of each, -32767 to 32767
     this.draw = oncePerFrame(() => this.drawNow());
@@ -26,8 +27,8 @@ class Face {
 
   buildSearch() {
     const search = field("search", ""), list = this.list = element("div", "nk-chips");
-    search.oninput = () => this.search(search.value);
-    search.onchange = () => this.matches.length && this.pick(this.matches[0]);
+    search.oninput = debounced(100, () => this.search(search.value));
+    search.onchange = () => { this.search(search.value); if (this.matches.length) this.pick(this.matches[0]); };
     arrowKeys(list, "button");
     const zoom = (text, factor) => button(text, () => this.zoomBy(factor), "zoom");
     const all = button("All", () => { Object.assign(this, this.start); this.draw(); }, "see all tokens");
@@ -187,26 +188,27 @@ class Face {
   drawNow() {
     const { canvas } = this, [width, height] = [canvas.clientWidth, canvas.clientHeight].map((size) => Math.round(size * devicePixelRatio));
     if (!width) return;
+    const pen = this.pen = canvas.getContext("2d");
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const pen = this.pen = canvas.getContext("2d"), seen = this.drawPoints(width, height);
+    if (this.picture?.width !== width || this.picture.height !== height) this.picture = pen.createImageData(width, height);
+    const seen = this.drawPoints(width, height);
     const style = getComputedStyle(this.el), answer = this.model.get("picked"), near = answer.point === this.picked ? answer.near : [];
     Object.assign(pen, { font: `${13 * devicePixelRatio}px system-ui, sans-serif`, strokeStyle: style.color, lineWidth: devicePixelRatio });
     this.lines(near.map(([i]) => [this.picked, i]));
     this.lines(this.corners.map((i, k, all) => [i, all[(k + 1) % all.length]]), [6, 5]);
-    const count = this.model.get("count"), nokens = [...this.names.keys()].slice(count);
-    const named = new Set([...(seen.length <= NAMED ? seen : []), ...near.map(([i]) => i), ...nokens, ...this.corners]);
+    const named = new Set([...(seen.length <= NAMED ? seen : []), ...near.map(([i]) => i), ...this.nokens, ...this.corners]);
     Object.assign(pen, { fillStyle: style.color, lineWidth: 3 * devicePixelRatio, lineJoin: "round" });
     pen.strokeStyle = style.getPropertyValue("--jp-layout-color0") || style.getPropertyValue("--ground") || "#fff"; // behind names
     pen.setLineDash([]);
-    for (const i of named) this.mark(i, i < count ? "" : "▢ ", true);
+    for (const i of named) this.mark(i, this.nokens.includes(i) ? "▢ " : "", true);
     pen.fillStyle = style.getPropertyValue("--nk-noken");
-    for (const i of this.matches) this.mark(i, "", false);
+    for (const i of this.matches.slice(0, MARKED)) this.mark(i, "", false);
     for (const i of [this.picked, this.hovered]) if (i !== null) this.mark(i, "", true);
   }
 
   /** All points as one picture, since there are hundreds of thousands. Returns those in sight, at most one more than are named. */
   drawPoints(width, height) {
-    const { points, scale, pen } = this, picture = pen.createImageData(width, height), shades = new Uint32Array(picture.data.buffer);
+    const { points, scale, pen, picture } = this, shades = new Uint32Array(picture.data.buffer).fill(0);
     const [red, green, blue] = getComputedStyle(this.el).getPropertyValue("--nk-line").match(/\w\w/g).map((part) => parseInt(part, 16));
     const colour = red | green << 8 | blue << 16, size = Math.round(devicePixelRatio * Math.min(1 + Math.log2(Math.max(this.zoom, 1)) / 2, 4)), seen = [];
     const left = width / 2 - this.x * scale, top = height / 2 + this.y * scale;
