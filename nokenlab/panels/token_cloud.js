@@ -139,8 +139,9 @@ class Face {
   search(text) {
     const wanted = text.trim().toLowerCase(), plain = (i) => this.names[i].replaceAll("␣", "").toLowerCase();
     this.matches = wanted ? [...this.names.keys()].filter((i) => plain(i).includes(wanted)) : [];
-    const isWord = (i) => this.names[i].startsWith("␣");
-    this.matches.sort((i, j) => plain(i).length - plain(j).length || isWord(j) - isWord(i) || i - j);
+    const same = (i) => this.names[i].replaceAll("␣", "") === text.trim(), isWord = (i) => this.names[i].startsWith("␣");
+    const rank = (i) => 4 * this.nokens.includes(i) + 2 * same(i) + isWord(i); // of tokens of equal length
+    this.matches.sort((i, j) => plain(i).length - plain(j).length || rank(j) - rank(i) || i - j);
     this.list.replaceChildren(...this.matches.slice(0, MATCHES).map((i) => {
       const chip = button(this.names[i], () => this.pick(i));
       chip.className = "nk-chip";

@@ -85,9 +85,11 @@ def use_explorer(panel, lab, prompt: str) -> None:
     expect(panel.get_by_role("radio")).to_have_count(len(lab.tokens(EVIL)))
     expect(panel.get_by_role("alert")).to_have_count(0)
     pin(panel)
-    panel.get_by_label("size").press("ArrowRight")
+    seed = panel.get_by_label("seed", exact=True)
+    type_in(panel, "seed", "7")
+    expect(panel.get_by_text("seed 7 ·")).to_be_visible()
     undo(panel)
-    expect(panel.get_by_label("size")).to_have_value("10")
+    expect(seed).to_have_value("123456")
     panel.get_by_role("button", name="Keep").click()
     expect(running).to_be_hidden()
     with panel.page.expect_download() as download:

@@ -201,7 +201,9 @@ def test_of_a_long_word_it_is_told_that_the_last_token_stands_for_it(start, lab)
     pick(start, "a word")
     start.get_by_label("word", exact=True).fill("whippet")
     tokens = lab.tokens(" whippet")["token"].tolist()
-    expect(start.locator("#nearest-hint")).to_contain_text(f"is {len(tokens)} tokens; its last, “{tokens[-1]}”")
+    expect(start.locator("#nearest-hint")).to_contain_text(
+        f"is {len(tokens)} tokens; its last, “{tokens[-1]}”"
+    )
 
 
 def test_the_slider_between_two_prompts(start, lab):
