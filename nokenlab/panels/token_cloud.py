@@ -58,11 +58,16 @@ class TokenCloud(Panel):
         xy -= space.centroid.cpu() @ axes
         return xy / xy.abs().max()
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The name of each point, on one line."""
+        tokens = map(self.lab.space.text, self.lab.space.ids.tolist())
+        return [*map(spelled_token, tokens), *self.lab.nokens]
+
     def state(self) -> dict:
-        names = [self.lab.space.text(id) for id in self.lab.space.ids.tolist()]
         return {
             "about": self._about(),
-            "names": "\n".join(map(spelled_token, [*names, *self.lab.nokens])),
+            "names": "\n".join(self.names),
             "points": base64.b64encode((self.points * 32767).numpy().astype("<i2").tobytes()).decode(),
             "zoom": 1 / self.points.abs().amax(dim=1).quantile(0.999).item(),  # a few are far out
             "count": len(self.lab.space),

@@ -49,9 +49,8 @@ def test_a_picked_point_has_its_neighbours_and_its_text(panel, known):
         panel.hear({"pick": point})
         picked = settled(panel).face.picked
         near = known.space.nearest(vector, 9)
-        names = panel.state()["names"].split("\n")
         expected = [spelled_token(token) for token in near["token"] if token != " dog"][:8]
-        assert [names[row] for row, _ in picked["near"]] == expected
+        assert [panel.names[row] for row, _ in picked["near"]] == expected
         assert (
             picked["text"] == known.generate(nl.fill(known, PROMPT, vector), 3)[0]
             and picked["point"] == point
