@@ -302,7 +302,7 @@ class Face {
     const form = make("form", { className: "nk-terr-corners" }, ...(hasPrompt ? [row(labelled("prompt", this.prompt, "nk-wide"))] : []), row(
       ...this.inputs.map((input) => labelled(input.name, input)),
       element("button", "nk-button", "Answer the map"),
-      ...(hasPrompt ? [button("Refine", () => this.model.send({ refine: true }), "answer nokens between these too")] : []),
+      ...(hasPrompt ? [button("Refine", () => this.answerMap(true), "answer nokens between these too")] : []),
       button("Stop", () => this.model.send({ stop: true })),
       this.progress,
     ), this.words);
@@ -329,7 +329,9 @@ class Face {
     this.watcher.observe(canvas);
   }
 
-  answerMap() { this.model.send({ corners: this.inputs.map((input) => input.value), prompt: this.prompt.value }); }
+  answerMap(refine = false) {
+    this.model.send({ corners: this.inputs.map((input) => input.value), prompt: this.prompt.value, refine });
+  }
 
   /** What is chosen: the map and the noken on it. */
   choice() { return { prompt: this.map.prompt, corners: this.map.corners.map(({ label }) => label), place: this.place }; }

@@ -88,10 +88,8 @@ class Territories(Panel):
 
     def receive(self, content: dict) -> None:
         if "corners" in content:
-            job = partial(self._new_map, content["prompt"], content["corners"])
+            job = partial(self._new_map, content["prompt"], content["corners"], content["refine"])
             self.latest.ask(job, "map", long=True)
-        elif "refine" in content:
-            self.latest.ask(self._refine, "map", long=True)
         else:
             self.stop()
 
@@ -116,21 +114,15 @@ class Territories(Panel):
         letters = self.table["territory"][self.table["begins"] == begins]
         return letters.iloc[0] if len(letters) else ""
 
-    def _new_map(self, prompt: str, words: list[str], check) -> None:
-        """Answer the map of another prompt, or through three other corners."""
+    def _new_map(self, prompt: str, words: list[str], refine: bool, check) -> None:
+        """Answer the map of another prompt, or through three other corners, or with cells between its own."""
         self.say()
         check_prompt(self.lab, prompt)
         check_one_noken(prompt)
         same = words == [corner.label for corner in self.plane.corners]
-        plane = self.plane if same else plane_through(self.lab, words)
-        self._answer(prompt, plane, math.isqrt(len(self.table)), check)
-
-    def _refine(self, check) -> None:
-        """Answer the nokens between those of the map too."""
-        cells = 2 * math.isqrt(len(self.table)) - 1
-        self._answer(self.prompt, self.plane, min(cells, territory_map.MOST_CELLS), check)
-
-    def _answer(self, prompt: str, plane: Plane, cells: int, check) -> None:
+        plane, cells = self.plane if same else plane_through(self.lab, words), math.isqrt(len(self.table))
+        if refine:
+            cells = min(2 * cells - 1, territory_map.MOST_CELLS)
         batches, margin = math.ceil((cells**2 + 3) / self.lab.rows_at_once), margin_of(self.plane, self.table)
         with self.counted(batches * self.max_new_tokens, f"answering {cells**2:,} nokens", check) as lab:
             table = territory_map.territory_map(

@@ -74,10 +74,10 @@ def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
         ("dog", "", "cat"): "a corner is empty",
         ("dog", "king"): "three corners",
     }.items():
-        panel.receive({"corners": list(words), "prompt": PROMPT})
+        panel.receive({"corners": list(words), "prompt": PROMPT, "refine": False})
         assert message in settled(panel).note["text"] and panel.face.map is old
         assert panel.face.progress == [0, 0]
-    panel.receive({"corners": ["dog", "cat", "fish"], "prompt": PROMPT})
+    panel.receive({"corners": ["dog", "cat", "fish"], "prompt": PROMPT, "refine": False})
     plane = planes.plane_through(tiny, ["dog", "cat", "fish"])
     table = territory_map.territory_map(tiny, PROMPT, plane, 5, TOKENS, progress=False)
     new = settled(panel).face.map
@@ -90,10 +90,9 @@ def test_other_corners_make_another_map_and_bad_ones_leave_the_old(tiny):
 def test_another_prompt_and_a_finer_map_keep_the_plane(tiny):
     panel = new_panel(tiny)
     for prompt, message in {"The dog is": "<noken>", "word " * 300 + "<noken>": "shorten it"}.items():
-        panel.receive({"corners": WORDS, "prompt": prompt})
+        panel.receive({"corners": WORDS, "prompt": prompt, "refine": False})
         assert message in settled(panel).note["text"] and panel.face.map["prompt"] == PROMPT
-    panel.receive({"corners": WORDS, "prompt": "A <noken> is"})
-    panel.receive({"refine": True})
+    panel.receive({"corners": WORDS, "prompt": "A <noken> is", "refine": True})
     settled(panel)
     table = territory_map.territory_map(tiny, "A <noken> is", panel.plane, 9, TOKENS, progress=False)
     view = panel.face.map
@@ -106,7 +105,7 @@ def test_a_drag_while_a_map_is_made_is_answered_and_the_map_goes_on(tiny):
     drag = lambda change: change["new"][0] == 1 and panel.face.set_state({"place": [0.2, 0.1]})  # noqa: E731
     panel.face.observe(drag, "progress")
     panel.face.observe(lambda change: change["new"] and seen.append(change["name"]), ["exact", "map"])
-    panel.receive({"corners": ["dog", "cat", "fish"], "prompt": PROMPT})
+    panel.receive({"corners": ["dog", "cat", "fish"], "prompt": PROMPT, "refine": False})
     settled(panel)
     assert seen.index("exact") < seen.index("map")
     assert panel.latest.counts["cancelled"] == 0 and panel.plane.corners[2].label == "fish"
@@ -116,7 +115,7 @@ def test_a_map_that_is_made_is_ended_by_stop(tiny):
     panel = new_panel(tiny)
     old = panel.face.map
     panel.face.observe(lambda change: change["new"][0] == 1 and panel.receive({"stop": True}), "progress")
-    panel.receive({"corners": ["dog", "cat", "fish"], "prompt": PROMPT})
+    panel.receive({"corners": ["dog", "cat", "fish"], "prompt": PROMPT, "refine": False})
     assert "stopped" in settled(panel).note["text"] and panel.face.map is old
     assert panel.latest.counts["cancelled"] == 1 and panel.face.progress == [0, 0]
 

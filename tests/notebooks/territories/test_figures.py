@@ -43,7 +43,7 @@ def test_a_map_has_its_letters_corners_and_texts(tmp_path):
     assert sorted(texts[:3]) == ["A", "B", "C"] and texts.count("A") == 1  # a part of one cell has no letter
     assert {"dog", r"\$5", r"two\nlines", "cat", "distance 1"} <= set(texts)
     assert texts.count("cat") == 1 and "Dog" not in texts  # each word once, the corners not at all
-    assert fig.axes[1].get_title(loc="left") == r"The ● costs \$5 or …"
+    assert fig.axes[1].get_title(loc="left") == r"The ▢ costs \$5 or …"
 
 
 def test_letters_lie_in_their_territory():
@@ -89,7 +89,7 @@ def test_more_territories_than_the_legend_has_room_for(tmp_path):
 
 
 def test_the_same_text_has_the_letter_and_colour_of_the_first_map(tmp_path):
-    names, first = "AAABBC", square(["AA", "AB"]).assign(begins=["says C", "says C", "says C", "says A"])
+    names, first = "AAABBC", square(["AA", "AB"]).assign(begins=[*3 * [" says C"], " says A"])
     maps = {"words": triangle(2, names), "outputs mixed": triangle(2, names.translate({65: 67, 67: 65}))}
     fig = drawn(figures.side_by_side(maps, PLANE, first), tmp_path)
     assert [ax.get_title() for ax in fig.axes[:2]] == ["words", "outputs mixed"]
