@@ -150,8 +150,8 @@ def _time_left(elapsed: float, seconds: dict, cells_left: dict, count: dict) -> 
 
     The `seconds` of the last time, perhaps on another machine, say how much of the work is done.
     """
-    work = sum(seconds.values())
-    if work == math.inf or all(cells_left.values()):
+    work, ended = sum(seconds.values()), list(cells_left.values()).count(0)
+    if work == math.inf or ended in (0, len(count)):
         return ""
     done = sum(seconds[notebook] * (1 - cells_left[notebook] / count[notebook]) for notebook in seconds)
     return f"about {max(math.ceil(elapsed * (work / done - 1) / 60), 1)} min left, "
