@@ -101,8 +101,9 @@ class Face {
 
   /** What is chosen: the prompts and how the shorter is filled, the interpolation, the position. */
   choice() {
+    if (!this.view) return this.chosen; // until it is answered
     const texts = this.view.prompts.map((text) => text.replace(/(<pad>)+$/, ""));
-    return { texts, pad: this.pad, way: this.model.get("way"), index: this.model.get("index") };
+    return this.chosen = { texts, pad: this.pad, way: this.model.get("way"), index: this.model.get("index") };
   }
 
   /** Go back to a choice; prompts that are gone are blended again. */
