@@ -1,8 +1,15 @@
 """The public names and their modules; `__init__.py` loads each when it is first used."""
 
 from . import constraints as constraints
+from .conformance.checks import conform as conform
 from .decode.step import State as State
 from .decode.step import Step as Step
+from .exchange import llama_cpp_generate as llama_cpp_generate
+from .exchange import load_peft as load_peft
+from .exchange import load_vectors as load_vectors
+from .exchange import save_peft as save_peft
+from .exchange import save_vectors as save_vectors
+from .exchange import vllm_prompt as vllm_prompt
 from .interpolation import lerp as lerp
 from .interpolation import slerp as slerp
 from .lab import Lab as Lab

@@ -15,7 +15,7 @@ from nokenlab.runs.notebooks import title
 from nokenlab.runs.parameters import read
 from nokenlab.runs.provenance import changed_runs, executed_copy
 
-COMMANDS = ("list", "run", "sweep", "findings", "export", "site", "fetch")
+COMMANDS = ("list", "run", "sweep", "findings", "conform", "export", "site", "fetch")
 MINE = Path("results", "mine")  # git ignores it; `--results results` renews what the repository shows
 
 
@@ -108,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--live", action="store_true", help=live)
 
     command("findings", _findings, "a page of what the sweeps say about the claims", results=True)
+
+    add = command("conform", _conform, "does a model here read a vector as its token", results=True)
+    add("model", nargs="?", metavar="MODEL", help="a name, folder or hub id (the default model)")
+    runtime = {"choices": ("nokenlab", "llama.cpp"), "default": "nokenlab"}
+    add("--runtime", **runtime, help="what runs it (nokenlab); llama.cpp requires the extra `bench`")
 
     add = command("fetch", _fetch, "download a model for later")
     add("model", nargs="?", metavar="MODEL", help="gemma-3-270m or a hub id (the default model)")
@@ -239,6 +244,18 @@ def _findings(args) -> int:
     (write,) = entry_points(group="nokenlab.commands", name="findings")
     print(write.load()(args.results))
     return 0
+
+
+def _conform(args) -> int:
+    from nokenlab.conformance.checks import failures  # torch comes with it
+    from nokenlab.pages import conformance_page as page
+
+    lab, runtime, table = page.check_model(args.model, args.runtime)
+    print(table.to_string(index=False, na_rep="", float_format="{:.2g}".format))
+    print(page.write(args.results, lab, runtime, table))
+    failed = failures(table)
+    _say(failed)
+    return 1 if failed else 0
 
 
 def _fetch(args) -> int:

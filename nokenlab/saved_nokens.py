@@ -13,6 +13,8 @@ from torch import Tensor
 from nokenlab.embedder import Embedder
 from nokenlab.errors import check_vectors
 
+FORMAT = 1  # of the file's header
+
 
 @dataclass
 class SavedNokens:
@@ -38,18 +40,11 @@ def save_nokens(
     """
     from safetensors.torch import save
 
-    check_vectors(vectors, "nokens")
-    vectors = torch.atleast_2d(vectors.detach().float().cpu())
-    if vectors.dim() > 3 or vectors.shape[-1] != lab.width or not len(vectors):
-        raise ValueError(f"nokens of {lab.name} must be (rows, {lab.width}), got {tuple(vectors.shape)}")
-    header = {"model": lab.name, "revision": lab.revision, "width": lab.width, "prompt": prompt}
-    header["token_norm"] = lab.space.median_norm
+    vectors = check_nokens(lab, vectors)
+    header = {"format": FORMAT, "model": lab.name, "revision": lab.revision, "width": lab.width}
+    header |= {"prompt": prompt, "token_norm": lab.space.median_norm}
     header["table"] = None if table is None else json.loads(table.to_json(orient="table", index=False))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(save({"nokens": vectors.contiguous()}, {"nokenlab": json.dumps(header)}))
-    part.replace(path)
+    write(Path(path), save({"nokens": vectors}, {"nokenlab": json.dumps(header)}))
 
 
 def load_nokens(path: str | os.PathLike, lab: Embedder) -> SavedNokens:
@@ -65,6 +60,8 @@ def load_nokens(path: str | os.PathLike, lab: Embedder) -> SavedNokens:
         raise ValueError(f"there is no file {os.fspath(path)!r}") from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)!r} is not a file of nokens that nokenlab wrote") from error
+    if header.get("format", 1) > FORMAT:
+        raise ValueError(f"{os.fspath(path)!r} was written by a newer nokenlab, format {header['format']}")
     saved_for = (header["model"], header["revision"], header["width"])
     if saved_for != (lab.name, lab.revision, lab.width):
         saved = "{}, revision {}, width {}".format(*saved_for)
@@ -75,3 +72,23 @@ def load_nokens(path: str | os.PathLike, lab: Embedder) -> SavedNokens:
         raise ValueError(f"{norms}: another version of transformers, which scales embeddings elsewhere")
     table = None if header["table"] is None else pd.DataFrame(header["table"]["data"])
     return SavedNokens(vectors, header["prompt"], table)
+
+
+def check_nokens(lab: Embedder, vectors: Tensor, dimensions: int = 3) -> Tensor:
+    """Vectors (rows, width), (width,) or up to so many dimensions, float32 on the CPU, at least 2 dimensions.
+
+    ValueError, which names the model, for vectors of another width, and for NaN or infinity.
+    """
+    check_vectors(vectors, "nokens")
+    rows = torch.atleast_2d(vectors.detach().float().cpu()).contiguous()
+    if rows.dim() > dimensions or rows.shape[-1] != lab.width or not rows.numel():
+        raise ValueError(f"nokens of {lab.name} must be (rows, {lab.width}), got {tuple(vectors.shape)}")
+    return rows
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, and its folder, completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)

@@ -8,6 +8,7 @@ from helpers.tiny_models import TINY, tiny_model, tiny_tokenizer
 from safetensors import safe_open
 
 import nokenlab as nl
+from nokenlab import saved_nokens
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,14 @@ def test_other_files_are_refused(lab, tmp_path):
     for name in ("text", "weights", "half"):
         with pytest.raises(ValueError, match="not a file of nokens that nokenlab wrote"):
             nl.load_nokens(tmp_path / name, lab)
+
+
+def test_a_file_of_a_newer_format_is_refused(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_nokens, "FORMAT", 2)
+    nl.save_nokens(tmp_path / "nokens", lab, torch.ones(2, lab.width))
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="was written by a newer nokenlab, format 2"):
+        nl.load_nokens(tmp_path / "nokens", lab)
 
 
 def test_nokens_of_another_scale_are_refused(lab, tmp_path):

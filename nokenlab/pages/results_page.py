@@ -17,6 +17,11 @@ WRITTEN_BY = "<!-- Written by `nokenlab run`"
 NOTICE = f"{WRITTEN_BY}, which overwrites changes that are made here. -->"
 DOCUMENTS = {  # of the results: their titles, what they tell, and the commands that write them
     "findings.md": ("Findings", "each claim with its verdict and its numbers", "nokenlab findings"),
+    "conform/README.md": (
+        "Conformance",
+        "which models read a vector as its token, and where",
+        "nokenlab conform",
+    ),
     "bench/README.md": ("Bench", "how fast nokens are answered, beside others", "make bench"),
 }
 COVER = "cover"  # the tag of the cell whose figure stands for its notebook

@@ -3,11 +3,14 @@
 Run as a program it writes the list of them for notebooks/docs/models.md.
 """
 
+from pathlib import Path
+
 import torch
 import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CAUSAL
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as WITH_IMAGES
 
+from helpers.tiny_models import tiny_tokenizer
 from nokenlab.models import fitness
 
 CLASSES = {config_class.model_type: config_class for config_class in CAUSAL}
@@ -85,6 +88,16 @@ def of_config(config):
     torch.manual_seed(0)
     network = WITH_IMAGES.get(type(config), CAUSAL[type(config)])
     return network._from_config(config).eval()
+
+
+def save_small(kind: str, folder: Path) -> Path:
+    """A small random model of a class and a tokenizer in `folder`, to be loaded; returns `folder`."""
+    tokenizer = tiny_tokenizer()
+    config = small_config(CLASSES[kind], len(tokenizer) + 30)
+    of_config(config).save_pretrained(folder)
+    config.save_pretrained(folder)  # a class of the text alone would write that part of it
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def refusal(config) -> str | None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.small_configs import CLASSES, default_config, of_config, page, refusal, small_config
+from helpers.small_configs import CLASSES, default_config, page, refusal, save_small
 from helpers.tiny_models import tiny_lab, tiny_tokenizer
 from torch.nn.functional import cross_entropy
 
 import nokenlab as nl
+from nokenlab.conformance.checks import failures
 from nokenlab.models import memory
 from nokenlab.prompt import fill, word_vector
 from nokenlab.readout import patching, teacher_forcing
@@ -29,14 +30,9 @@ PROMPT = "Red is a color <noken> is"
 
 @pytest.mark.parametrize("kind", TRIED)
 def test_it_works_or_is_refused(kind, tmp_path):
-    tokenizer = tiny_tokenizer()
     if refusal(default_config(CLASSES[kind])):
         return
-    config = small_config(CLASSES[kind], len(tokenizer) + 30)
-    of_config(config).save_pretrained(tmp_path)
-    config.save_pretrained(tmp_path)  # a class of the text alone would write that part of it
-    tokenizer.save_pretrained(tmp_path)
-    lab = nl.load(tmp_path, device="cpu", dtype="float32")
+    lab = nl.load(save_small(kind, tmp_path), device="cpu", dtype="float32")
     for check in CHECKS:
         check(lab)
 
@@ -57,7 +53,8 @@ def test_a_text_ends_before_rotary_factors_change(kind, rope, most):
     """Keys in a cache would have the old factors, and a short row those of the longest."""
     lengths = {"original_max_position_embeddings": 16, "max_position_embeddings": 24}
     lab = tiny_lab(kind, tiny_tokenizer(), rope_parameters=SCALED | {"rope_type": rope}, **lengths)
-    follow(lab, [prompt(lab, 4), prompt(lab, most - NEW)])
+    verdicts = nl.conform(lab).set_index("check")["verdict"]
+    assert verdicts["rotary switch"] == ("same" if rope == "longrope" else "not here")
     long = [prompt(lab, 4), prompt(lab, most - NEW + 1)]
     with pytest.raises(ValueError, match=f"takes {most} tokens.*at most 5"):
         lab.generate(long, NEW)
@@ -66,23 +63,13 @@ def test_a_text_ends_before_rotary_factors_change(kind, rope, most):
             lab.logits(prompt(lab, most))
 
 
-def ids_and_embeddings_are_one(lab):
-    ids = torch.randint(20, 300, (2, 30), generator=torch.Generator().manual_seed(0))
-    close(uncached(lab, lab.embed_ids(ids)), lab.model(input_ids=ids, use_cache=False).logits[:, -1])
+def it_reads_vectors_as_tokens(lab):
+    assert failures(nl.conform(lab)) == []
 
 
-def a_row_is_the_same_alone_in_a_batch_behind_padding_and_without_a_cache(lab):
-    """Prompts with a noken in them, longer than windows; every step."""
-    follow(lab, [prompt(lab, 12)])
-    follow(lab, [prompt(lab, 5), prompt(lab, 12), prompt(lab, 40)])
-
-
-def rows_with_a_shared_beginning_are_those_alone(lab):
-    nokens = nl.random_nokens(lab.width, range(3), norm=lab.space.median_norm)
-    rows = nl.replace(prompt(lab, 14), 9, nokens)
-    follow(lab, [row[None] for row in rows])
-    first, second, _ = lab.logits(rows)
-    assert (first - second).abs().max() > 0.01 * first.std()  # the nokens are read
+def nokens_are_read(lab):
+    first, second = lab.logits(nl.replace(prompt(lab, 14), 9, nl.random_nokens(lab.width, range(2))))
+    assert (first - second).abs().max() > 0.01 * first.std()
 
 
 def states_are_those_of_transformers(lab):
@@ -129,9 +116,8 @@ def the_cache_of_a_row_is_counted(lab):
 
 
 CHECKS = (
-    ids_and_embeddings_are_one,
-    a_row_is_the_same_alone_in_a_batch_behind_padding_and_without_a_cache,
-    rows_with_a_shared_beginning_are_those_alone,
+    it_reads_vectors_as_tokens,
+    nokens_are_read,
     states_are_those_of_transformers,
     states_in_their_own_layer_change_nothing,
     a_noken_is_learned_by_the_gradient_without_a_cache,
@@ -148,18 +134,3 @@ def prompt(lab, tokens: int) -> torch.Tensor:
     """A random prompt with a noken at position 2, (1, tokens, width)."""
     ids = torch.randint(20, 300, (1, tokens), generator=torch.Generator().manual_seed(tokens))
     return nl.replace(lab.embed_ids(ids), 2, nl.random_nokens(lab.width, tokens, norm=lab.space.median_norm))
-
-
-@torch.no_grad()
-def uncached(lab, x) -> torch.Tensor:
-    """The next logits of rows, as transformers has them without a cache."""
-    return lab.model(inputs_embeds=x, use_cache=False).logits[:, -1]
-
-
-def follow(lab, rows):
-    """Every step of a batch beside the uncached logits of each row alone."""
-    texts = dict(enumerate(rows))
-    for step in lab.sample(rows, NEW):
-        for row, logits, fed in zip(step.rows.tolist(), step.logits, step.embeddings, strict=True):
-            close(logits[None], uncached(lab, texts[row]))
-            texts[row] = torch.cat([texts[row], fed[None, None]], dim=1)

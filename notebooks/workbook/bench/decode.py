@@ -23,9 +23,9 @@ from transformers import (
 )
 
 import nokenlab as nl
+from nokenlab.conformance.llama_cpp import MOST_ROWS, LlamaCpp
 from nokenlab.models import packaged
 from workbook.bench import harness
-from workbook.bench.llama_cpp import MOST_ROWS, LlamaCpp
 from workbook.bench.pictures import memory_picture, picture, save_picture
 
 PROMPT = "Red is a color that is often associated with"
@@ -88,6 +88,11 @@ def nokenlab(lab: nl.Lab, rows: Tensor, new_tokens: int) -> None:
         pass
 
 
+def llama_cpp(llama: LlamaCpp, rows: Tensor, new_tokens: int) -> list[list[int]]:
+    """llama.cpp on the same vectors, the whole batch at once: the new ids of each row."""
+    return [answer.ids.tolist() for answer in llama.generate(list(rows), new_tokens)]
+
+
 def bounds(lab: nl.Lab, case: Case) -> dict[str, float]:
     """Tokens a second that this machine allows by arithmetic, and per row by reading the weights."""
     weights = sum(p.numel() for p in lab.model.parameters())
@@ -143,7 +148,7 @@ def agreement(labs: dict[str, nl.Lab], llama: LlamaCpp | None, case: Case) -> pd
         for size in BATCHES
     }
     if llama:
-        ids = llama.generate(rows, case.new_tokens).tolist()
+        ids = llama_cpp(llama, rows, case.new_tokens)
         texts["llama.cpp, one batch"] = [first_lab.text(row) for row in ids]
     same = [sum(a == b for a, b in zip(answers, expected, strict=True)) for answers in texts.values()]
     table = pd.DataFrame({"way": list(texts), "nokens": COMPARED, "same": same})
@@ -180,7 +185,7 @@ def main() -> None:
         peaks = harness.in_new_processes(partial(peak, model=args.model, dtype=args.dtypes[0]), PEAK_COUNTS)
         more["memory"] = pd.DataFrame(peaks, columns=["nokens", "peak_gb", "given_gb"])
         print(more["memory"].round(2).to_string(index=False), flush=True)
-    llama = _llama() if args.model is None else None
+    llama = None
     tables, limits, labs = [], {}, {}
     for dtype in args.dtypes:
         untouched, plain, fast = _labs(args.model, dtype)
@@ -191,7 +196,8 @@ def main() -> None:
             FAST: partial(nokenlab, fast),
         }
         if dtype == args.dtypes[0]:
-            methods |= {LLAMA: llama.generate} if llama else {}
+            llama = _llama(plain) if args.model is None else None
+            methods |= {LLAMA: partial(llama_cpp, llama)} if llama else {}
             labs[f"transformers, {dtype}"] = untouched
         limits[dtype] = bounds(plain, case)
         tables.append(bench(plain, methods, case, sizes))
@@ -229,11 +235,11 @@ def _labs(model: str | None, dtype: str) -> tuple[nl.Lab, nl.Lab, nl.Lab]:
     return labs
 
 
-def _llama() -> LlamaCpp | None:
+def _llama(lab: nl.Lab) -> LlamaCpp | None:
     if importlib.util.find_spec("llama_cpp") is None:
         print("llama.cpp is left out: it needs the extra `bench`", flush=True)
         return None
-    return LlamaCpp(packaged.gguf(packaged.DEFAULT))
+    return LlamaCpp(packaged.gguf(packaged.DEFAULT), lab)
 
 
 if __name__ == "__main__":
