@@ -20,22 +20,20 @@ def theme_panels(frequencies: pd.DataFrame, most: int = 5) -> Figure:
     real tokens' share. The most frequent themes of the first kind. No radius 0, where all nokens are equal.
     """
     frequencies = frequencies[frequencies["radius"] != 0]
-    prompts, kinds = frequencies["prompt"].unique(), list(frequencies["kind"].unique())
+    prompts = frequencies["prompt"].unique()
+    kinds = sorted(frequencies["kind"].unique(), key=lambda kind: kind == REAL)  # they come last
     first = frequencies[frequencies["kind"] == kinds[0]]
     themes = first.groupby("theme", sort=False)["hits"].sum().nlargest(most).index
-    kinds = sorted(kinds, key=lambda kind: kind == REAL)
     size = max(10, 5 * len(prompts)), 0.9 + (0.45 + 0.21 * len(kinds)) * len(themes)
     fig, axes = figure(*size, rows=len(themes), columns=len(prompts), sharex=True, sharey=True, squeeze=False)
     for row, theme in zip(axes, themes, strict=True):
         for ax, prompt in zip(row, prompts, strict=True):
             chosen = (frequencies["theme"] == theme) & (frequencies["prompt"] == prompt)
             image = _theme_map(ax, frequencies[chosen], kinds)
-            ax.set_title(shown(theme), fontsize=10, loc="left", fontweight="bold")
-    for ax, prompt in zip(axes[0], prompts, strict=True):
-        ax.set_title(f"{wrap(prompt, 60)}\n\n{ax.get_title(loc='left')}", loc="left")
+            title = f"{wrap(prompt, 60)}\n\n{shown(theme)}" if theme == themes[0] else shown(theme)
+            ax.set_title(title, fontsize=10, loc="left", fontweight="bold")
     fig.supxlabel(RADIUS, fontsize=10)
-    label = f"share of definitions ({first['n_units'].max()} nokens a cell)"
-    fig.colorbar(image, ax=axes, label=label, shrink=0.5)
+    fig.colorbar(image, ax=axes, label=f"share of {first['n_units'].max()} nokens' definitions", shrink=0.5)
     return fig
 
 

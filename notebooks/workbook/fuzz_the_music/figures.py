@@ -11,32 +11,20 @@ from nokenlab.palette import OKABE_ITO
 from workbook.fuzz_the_music import sound
 from workbook.style import figure, legend_outside, wrap
 
-LABELS = {
-    "true token": "the word itself",
-    "article": "a noken, as in the article",
-    "token norm": "a noken at a token's length",
-    "real token": "a real token",
-    "other luck": "the word itself, other luck",
-}
-
 
 def picture(clips: Tensor, scales: Sequence[str], rate: int) -> Figure:
-    """Each clip (clips, samples) in a row: its spectrogram, and its mean spectrum beside the first clip's.
-
-    `scales` are those of a `fuzz` table.
-    """
-    size = 10, 0.7 + 1.5 * len(clips)
+    """Each clip (clips, samples) in a row: spectrogram, and mean spectrum beside the first's; titled by scale."""
     look = {"sharex": "col", "sharey": "col", "squeeze": False, "width_ratios": [3, 2]}
-    fig, axes = figure(*size, rows=len(clips), columns=2, **look)
+    fig, axes = figure(10, 0.7 + 1.5 * len(clips), rows=len(clips), columns=2, **look)
     spectrograms = sound.decibels(sound.spectra(clips)).numpy()  # (clips, frequencies, moments)
     low, high = np.quantile(spectrograms, [0.05, 0.999])
-    extent = (0, clips.shape[1] / rate, 0, rate / 2000)
     shades = {"origin": "lower", "aspect": "auto", "cmap": "cividis", "vmin": low, "vmax": high}
+    shades["extent"] = (0, clips.shape[1] / rate, 0, rate / 2000)
     spectra = spectrograms.mean(axis=2)  # (clips, frequencies)
     frequencies = np.linspace(0, rate / 2000, spectra.shape[1])  # kHz
     for number, ((left, right), scale) in enumerate(zip(axes, scales, strict=True)):
-        image = left.imshow(spectrograms[number], extent=extent, **shades)
-        left.set_title(wrap(LABELS.get(scale, scale), 62, lines=1), loc="left", fontsize=10)
+        image = left.imshow(spectrograms[number], **shades)
+        left.set_title(wrap(scale, 62, lines=1), loc="left", fontsize=10)
         left.set_ylabel("kHz", fontsize=9)
         right.plot(frequencies, spectra[0], color="0.6", linewidth=2)
         if number:
@@ -60,7 +48,7 @@ def along(blends: pd.DataFrame, fuzz: pd.DataFrame) -> Figure:
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
         ax.axhspan(luck[column].min(), luck[column].max(), color="0.85", label="the first prompt, other luck")
         ax.plot(blends["p"], blends[column], "o-", color=OKABE_ITO[0], label="the blend")
-        ax.set(xlabel="p: 0 is the first prompt, 1 the second", ylabel=label)
-        ax.set_ylim(0, 1.15 * max(blends[column].max(), luck[column].max()))
+        top = 1.15 * max(blends[column].max(), luck[column].max())
+        ax.set(xlabel="p: 0 is the first prompt, 1 the second", ylabel=label, ylim=(0, top))
     legend_outside(fig, 2)
     return fig

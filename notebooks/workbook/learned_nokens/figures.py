@@ -55,8 +55,8 @@ def nll_dots(table: pd.DataFrame) -> Figure:
     the line is the median. With a constraint stands its nokens' median distance from the nearest token.
     """
     parts = [(rows, PROMPTS[seen]) for seen, rows in table.groupby("seen", sort=False)]
-    height = 0.9 + 0.42 * (len(TOKENS) + table["constraint"].nunique())
-    fig, axes = figure(10, height, columns=len(parts), sharex=True, sharey=True, squeeze=False)
+    rows = len(TOKENS) + table["constraint"].nunique()
+    fig, axes = figure(10, 0.9 + 0.42 * rows, columns=len(parts), sharex=True, sharey=True, squeeze=False)
     for ax, (rows, prompts) in zip(axes[0], parts, strict=True):
         names = []
         for number, (name, group) in enumerate(rows.groupby("constraint", sort=False)):

@@ -1,18 +1,15 @@
 """Figures of tipping points and pulls, from the tables of `tables` and `pulls`."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.special import expit
 
 from nokenlab.errors import cut
 from nokenlab.palette import OKABE_ITO
 from workbook.claims import statistics
 from workbook.pull_of_tokens.pulls import BY, HELD
 from workbook.style import MARKERS, figure, shown
-
-TICKS = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of p*, on an axis of logits
 
 
 def one_pair(p: list[float], curves: dict[str, list[float]], a: str, b: str) -> Figure:
@@ -31,7 +28,6 @@ def predicted_and_found(table: pd.DataFrame) -> Figure:
     held = table[((table["fold"] == HELD) | (table["by"] == "traits")) & table["predicted"].notna()]
     fig, axes = figure(10.5, 7.4, rows=2, columns=3, sharex=True, sharey=True)
     limit = max(0.5, held["y"].abs().max()) * 1.05
-    ticks = {math.log(p / (1 - p)): f"{p:g}" for p in TICKS if abs(math.log(p / (1 - p))) < limit}
     for ax, by in zip(axes.flat, BY, strict=True):
         predicted, y = held.loc[held["by"] == by, ["predicted", "y"]].to_numpy().T
         share = statistics.explained_share(y, predicted, np.ones(len(y)))
@@ -41,8 +37,8 @@ def predicted_and_found(table: pd.DataFrame) -> Figure:
         explained = f"{share:.0%} explained" if share >= 0 else "worse than p* = 0.5 for all"
         ax.set_title(f"{name}\n{explained}", fontsize=10)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-        ax.set_xticks(list(ticks), ticks.values())
-        ax.set_yticks(list(ticks), ticks.values())
+        for axis in (ax.xaxis, ax.yaxis):  # of logits, labelled by p*
+            axis.set_major_formatter(lambda y, _: f"{expit(y):.2f}")
     fig.supxlabel("predicted p*, the weight of the second word at which the mixture tips", fontsize=10)
     fig.supylabel("measured p*", fontsize=10)
     return fig

@@ -62,8 +62,9 @@ def pass_at_k(table: pd.DataFrame) -> Figure:
     fig, axes = figure(*size, rows=2, columns=len(frames), squeeze=False, sharex="row", sharey=True)
     for (upper, lower), frame in zip(axes.T, frames, strict=True):
         conditions = table[table["frame"] == frame].groupby(["kind", "k", "temperature"], sort=False)
-        names = [_condition(*condition) for condition, _ in conditions]
-        for y, ((kind, _, _), rows) in enumerate(conditions):
+        names = []
+        for y, ((kind, number, temperature), rows) in enumerate(conditions):
+            names.append(f"temperature {temperature:g} alone" if kind == ALONE else f"{kind}, {number}")
             means = rows[[f"pass_{k}" for k in ks]].mean()
             upper.plot(means, [y] * len(ks), color=COLOURS[kind], linewidth=1)
             for x, k, mark in zip(means, ks, MARKERS, strict=False):
@@ -78,7 +79,3 @@ def pass_at_k(table: pd.DataFrame) -> Figure:
     axes[1, 0].set_xlim(left=0)
     legend_outside(fig, len(ks))
     return fig
-
-
-def _condition(kind: str, k: int, temperature: float) -> str:
-    return f"temperature {temperature:g} alone" if kind == ALONE else f"{kind}, {k}"

@@ -87,10 +87,7 @@ def side_by_side(maps: dict[str, pd.DataFrame], plane: Plane, first: pd.DataFram
 
 
 def count_bars(counted: pd.DataFrame) -> Figure:
-    """Territories, those that no edge touches, and the corners' share, of a `compared` table and its nulls.
-
-    Bars are means over the triples of words; a small line is a triple.
-    """
+    """Counts and shares of a `compared` table: bars are means over the triples, a small mark is a triple."""
     values = {
         "territories": "territories",
         "inner": "territories that no edge touches",
@@ -105,8 +102,8 @@ def count_bars(counted: pd.DataFrame) -> Figure:
             ax.plot(each, y, "|", color=LINE, markersize=9, alpha=0.6)
         for position, x in enumerate(mean):
             ax.annotate(f"{x:.3g}", (x, position), (5, 0), textcoords="offset points", va="center")
-        ax.set(title=label, ylim=(len(each) - 0.5, -0.5))
-        ax.set_xlim(0, max(each.max(axis=None), 0.1) * 1.15)
+        end = max(each.max(axis=None), 0.1) * 1.15
+        ax.set(title=label, xlim=(0, end), ylim=(len(each) - 0.5, -0.5))
         ax.xaxis.get_major_locator().set_params(integer=value != "own")
         ax.set_yticks(y, each.index)
     return fig

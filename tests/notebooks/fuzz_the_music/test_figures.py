@@ -19,7 +19,7 @@ def test_a_figure_has_a_row_a_clip():
     clips = torch.stack([tone(440), tone(2000, loudness=0.25)])
     fig = figures.picture(clips, ["true token", "b $x"], 8000)
     images, spectra = fig.axes[:4:2], fig.axes[1:4:2]
-    assert [image.get_title(loc="left") for image in images] == ["the word itself", r"b \$x"]
+    assert [image.get_title(loc="left") for image in images] == ["true token", r"b \$x"]
     assert len(fig.axes) == 5 and [len(ax.lines) for ax in spectra] == [1, 2]  # the first is the reference
     for image, ax, clip, hertz in zip(images, spectra, clips, (440, 2000), strict=True):
         heard = image.images[0].get_array()  # (frequencies, moments)

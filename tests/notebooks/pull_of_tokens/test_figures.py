@@ -17,7 +17,7 @@ def test_only_held_out_pairs_are_shown(tmp_path):
     titles = [ax.get_title() for ax in fig.axes]
     assert titles[:2] == ["pulls\n75% explained", "outputs mixed\n75% explained"]
     ticks = {label.get_text(): label.get_position()[0] for label in fig.axes[3].get_xticklabels()}
-    assert ticks["0.5"] == 0 and ticks["0.8"] == pytest.approx(-ticks["0.2"])
+    assert ticks["0.50"] == 0 and ticks["0.73"] == 1
     for ax, by in zip(fig.axes, BY, strict=True):
         dots = set(zip(*ax.lines[1].get_data(), strict=True))
         assert dots == {(0.5, 1), (-1, -2)} | ({(1.5, 3)} if by == "traits" else set())
