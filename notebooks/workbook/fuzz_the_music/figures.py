@@ -13,7 +13,7 @@ from workbook.style import figure, legend_outside, wrap
 
 
 def picture(clips: Tensor, scales: Sequence[str], rate: int) -> Figure:
-    """Each clip (clips, samples) in a row: spectrogram, and mean spectrum beside the first's. Titles: scales."""
+    """Each clip (clips, samples) in a row, titled by scale: spectrogram, and mean spectrum by the first's."""
     look = {"sharex": "col", "sharey": "col", "squeeze": False, "width_ratios": [3, 2]}
     fig, axes = figure(10, 0.7 + 1.5 * len(clips), rows=len(clips), columns=2, **look)
     spectrograms = sound.decibels(sound.spectra(clips)).numpy()  # (clips, frequencies, moments)
