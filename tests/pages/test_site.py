@@ -100,7 +100,8 @@ def test_text_files_that_are_linked_become_pages(made):
 
 def test_what_is_missing_and_leads_nowhere_is_said(made, project):
     nowhere = "01-a.html: 03-c.ipynb leads to nothing in the site and is shown as text"
-    assert made[1] == ["not run yet, so without a page: 03-c", nowhere]
+    conformance = "no Conformance page yet: `nokenlab conform` writes it"
+    assert made[1] == ["not run yet, so without a page: 03-c", conformance, nowhere]
     for path in ("findings.md", "bench/README.md"):
         (project / "results" / path).unlink()
     lines = "\n".join(write_site(project / "site", project / "results")[1])
