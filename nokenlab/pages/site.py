@@ -81,9 +81,9 @@ def _missing(runs: list[Path], results: Path) -> list[str]:
     executed = {run.stem for run in runs}
     missing = [path.stem for path in notebooks.numbered() if path.stem not in executed]
     lines = [f"not run yet, so without a page: {', '.join(missing)}"] if missing else []
-    for name in DOCUMENTS.keys() - documents(results):
-        title, _, command = DOCUMENTS[name]
-        lines.append(f"no {title} page yet: `{command}` writes it")
+    for name, (title, _, command) in DOCUMENTS.items():
+        if name not in documents(results):
+            lines.append(f"no {title} page yet: `{command}` writes it")
     return lines
 
 
