@@ -19,8 +19,9 @@ class Face {
     el.append(...this.buildSearch(), this.buildCanvas(), ...this.buildAnswer());
     keepKeys(el);
     for (const key of ["picked", "prompt"]) model.on(`change:${key}`, () => this.showPicked());
-    this.watcher = new ResizeObserver(this.draw);
-    this.watcher.observe(this.canvas);
+    this.watchers = [new ResizeObserver(this.draw), new MutationObserver(this.draw)];
+    this.watchers[0].observe(this.canvas);
+    this.watchers[1].observe(document.body, { attributeFilter: ["data-jp-theme-light"] }); // other colours
   }
 
   // - the parts
@@ -127,8 +128,17 @@ class Face {
     this.draw();
   }
 
-  /** Zoom about a point of the page, by default the middle. */
+  isSeen(i) {
+    const [x, y] = this.pixel(i);
+    return x > 0 && y > 0 && x < this.canvas.width && y < this.canvas.height;
+  }
+
+  /** Move the cloud so that a point is in the middle. */
+  centre(i) { [this.x, this.y] = this.points.subarray(2 * i, 2 * i + 2); }
+
+  /** Zoom about a point of the page, by default the middle, where what is picked comes to be. */
   zoomBy(factor, { clientX, clientY } = {}) {
+    if (clientX === undefined && this.picked !== null && this.isSeen(this.picked)) this.centre(this.picked);
     const { left, top, width, height } = this.canvas.getBoundingClientRect();
     const dx = clientX === undefined ? 0 : clientX - left - width / 2, dy = clientX === undefined ? 0 : clientY - top - height / 2;
     this.moveBy(-dx, -dy);
@@ -151,8 +161,7 @@ class Face {
   }
 
   pick(i) {
-    const [x, y] = this.pixel(i), isSeen = x > 0 && y > 0 && x < this.canvas.width && y < this.canvas.height;
-    if (!isSeen) [this.x, this.y] = [this.points[2 * i], this.points[2 * i + 1]];
+    if (!this.isSeen(i)) this.centre(i);
     this.picked = i;
     if (this.live) this.model.send({ pick: i });
     this.showPicked();
@@ -201,9 +210,11 @@ class Face {
     Object.assign(pen, { fillStyle: style.color, lineWidth: 3 * devicePixelRatio, lineJoin: "round" });
     pen.strokeStyle = style.getPropertyValue("--jp-layout-color0") || style.getPropertyValue("--ground") || "#fff"; // behind names
     pen.setLineDash([]);
+    this.labels = []; // where names stand
     for (const i of named) this.mark(i, this.nokens.includes(i) ? "▢ " : "", true);
     pen.fillStyle = style.getPropertyValue("--nk-noken");
     for (const i of this.matches.slice(0, MARKED)) this.mark(i, "", false);
+    this.labels = []; // these two are named in any case
     for (const i of [this.picked, this.hovered]) if (i !== null) this.mark(i, "", true);
   }
 
@@ -236,17 +247,19 @@ class Face {
     this.pen.stroke();
   }
 
-  /** A point as a dot, with its name. */
+  /** A point as a dot, with its name where it hides no other. */
   mark(i, sign, isNamed) {
     const [x, y] = this.pixel(i), size = devicePixelRatio;
     this.pen.fillRect(x - 2 * size, y - 2 * size, 4 * size, 4 * size);
-    if (isNamed) for (const write of ["strokeText", "fillText"]) this.pen[write](sign + this.names[i], x + 5 * size, y - 4 * size);
+    if (!isNamed || this.labels.some(([left, top]) => Math.abs(left - x) < 60 * size && Math.abs(top - y) < 14 * size)) return;
+    this.labels.push([x, y]);
+    for (const write of ["strokeText", "fillText"]) this.pen[write](sign + this.names[i], x + 5 * size, y - 4 * size);
   }
 }
 
 export default {
   render({ model, el }) {
     const face = new Face(model, el);
-    return () => face.watcher.disconnect();
+    return () => face.watchers.forEach((watcher) => watcher.disconnect());
   },
 };

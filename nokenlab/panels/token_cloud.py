@@ -69,7 +69,7 @@ class TokenCloud(Panel):
             "about": self._about(),
             "names": "\n".join(self.names),
             "points": base64.b64encode((self.points * 32767).numpy().astype("<i2").tobytes()).decode(),
-            "zoom": 1 / self.points.abs().amax(dim=1).quantile(0.999).item(),  # a few are far out
+            "zoom": 1 / self.points.abs().amax(dim=1).quantile(0.99).item(),  # a few are far out
             "count": len(self.lab.space),
             "prompt": self.prompt,
             "picked": {},
