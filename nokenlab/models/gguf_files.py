@@ -6,12 +6,16 @@ is what the file says, and loading converts no number.
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from nokenlab.errors import short
 from nokenlab.models import cache, fitness, integrity, memory
+from nokenlab.spelling import token_text
+
+SAMPLE = 2000  # tokens of a vocabulary that are tried
 
 
 def find(path: Path) -> Path | None:
@@ -56,6 +60,7 @@ def convert(gguf: Path, target: Path, name: str, say: Callable[[str], object]) -
         _check_fits(config)
         say("converting its tokenizer")
         tokenizer = _quietly(PreTrainedTokenizerFast.from_pretrained, gguf.parent, **source)
+        check_words(tokenizer)
         say("converting its weights")
         source |= {"config": config, "dtype": "float32"}
         model = _quietly(integrity.read_complete, AutoModelForCausalLM, gguf.parent, **source)
@@ -67,6 +72,21 @@ def convert(gguf: Path, target: Path, name: str, say: Callable[[str], object]) -
     model.config._name_or_path = name
     _quietly(model.save_pretrained, target)
     tokenizer.save_pretrained(target)
+
+
+def check_words(tokenizer) -> None:
+    """ValueError unless words in the vocabulary are one token each, as some versions of transformers lose."""
+    from transformers import __version__
+
+    words = {}
+    for id in range(0, len(tokenizer), max(len(tokenizer) // SAMPLE, 1)):
+        text = token_text(tokenizer, id)
+        if re.fullmatch(" [a-z]{2,}", text):
+            words[id] = text
+    whole = sum(tokenizer.encode(text, add_special_tokens=False) == [id] for id, text in words.items())
+    if whole < 0.9 * len(words):
+        wrong = f"{len(words) - whole} of {len(words)} words of the vocabulary are read in pieces"
+        raise ValueError(f"transformers {__version__} converts its tokenizer wrongly: {wrong}")
 
 
 def _check_fits(config) -> None:

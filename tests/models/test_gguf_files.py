@@ -1,11 +1,15 @@
 """A GGUF file loaded as any model: a tiny Gemma 3, whose norms GGUF stores with 1 added."""
 
+import json
+
 import gguf
 import pytest
+import tokenizers
 import torch
 from helpers.tiny_models import tiny_model, tiny_tokenizer
 
 import nokenlab as nl
+from nokenlab.models import gguf_files
 
 
 def save(path, without: str = ""):
@@ -79,3 +83,15 @@ def test_other_files_and_several_are_refused_in_one_line(tmp_path):
     (tmp_path / "b.gguf").touch()
     with pytest.raises(ValueError, match=r"has 2 GGUF files; give the path of one of them: a\.gguf, b\.gguf"):
         nl.load(tmp_path)
+
+
+def test_a_tokenizer_that_lost_its_merges_is_refused():
+    tokenizer = tiny_tokenizer("bytes")
+    words = sorted(token for token in tokenizer.get_vocab() if token.startswith("Ġ") and token[1:].islower())
+    assert words
+    gguf_files.check_words(tokenizer)
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    state["model"]["merges"] = []
+    tokenizer._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(state))
+    with pytest.raises(ValueError, match=r"converts its tokenizer wrongly: \d+ of \d+ words"):
+        gguf_files.check_words(tokenizer)
