@@ -92,14 +92,15 @@ def _write_pages(new: Path, runs: list[Path], results: Path) -> list[str]:
     source = next((path.parent for path in notebooks.numbered()), Path("notebooks")).resolve()
     links = Links(_page_names(runs, results, source), results, source.parent)
     stories = [_story(run, source, links) for run in runs]
-    papers = [_document(name, path, links) for name, path in documents(results).items()]
+    papers = [_document(DOCUMENTS[name][0], path, links) for name, path in documents(results).items()]
+    answers = [_document(path.stem, path, links) for path in _answers(results)]
     body = render("index.html", pages=stories, live=(new / LIVE).exists())
     sequence = [Page("index.html", "nokenlab", body), *stories]
     menu = [(page.name, page.title) for page in (sequence[0], *papers)]
     menu += [(f"{LIVE}/index.html", "Try it")] if (new / LIVE).exists() else []
     for page, before, after in zip(sequence, [None, *sequence], [*sequence[1:], None], strict=False):
         _write(new, page, menu, before=before, after=after)
-    for page in [*papers, *(_text_page(name, path) for name, path in links.texts.items())]:
+    for page in [*papers, *answers, *(_text_page(name, path) for name, path in links.texts.items())]:
         _write(new, page, menu)
     for name, path in links.copies.items():
         (new / name).parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +117,14 @@ def _page_names(runs: list[Path], results: Path, source: Path) -> dict[Path, str
         pages[folder / "README.md"] = "index.html"
         for name in documents(results):
             pages[folder / name] = f"{DOCUMENTS[name][0].lower()}.html"
+        pages |= {folder / "findings" / path.name: f"answers-{path.stem}.html" for path in _answers(results)}
     return pages
+
+
+def _answers(results: Path) -> list[Path]:
+    """The pages beside the findings with the full answers to the claims of each notebook."""
+    findings = documents(results).get("findings.md")
+    return sorted(findings.parent.glob("findings/*.md")) if findings else []
 
 
 def _story(path: Path, source: Path, links: Links) -> Page:
@@ -156,10 +164,9 @@ def _picture(folder: Path, cells: list[dict]) -> dict | None:
     return {"name": figure.stem, "address": address}
 
 
-def _document(document: str, path: Path, links: Links) -> Page:
-    """The page of one of DOCUMENTS, the file `path`."""
-    title = DOCUMENTS[document][0]
-    name = f"{title.lower()}.html"
+def _document(title: str, path: Path, links: Links) -> Page:
+    """The page of the Markdown file `path` of the results."""
+    name = links.pages[path]
     html = markdown_html(path.read_text("utf-8"), path.parent, links.of_page(name, path.parent))
     return Page(name, title, f'<div class="prose">{html}</div>')
 

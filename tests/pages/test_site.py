@@ -15,7 +15,14 @@ from nokenlab.pages.site import write_site
 from nokenlab.runs import files as files_module
 from nokenlab.runs import notebooks
 
-FINDINGS = '# Findings\n\n<a id="one"></a>\n\n## [01-a](01-a/01-a.ipynb)\n\n[up](#one), [all](findings.csv)\n'
+FINDINGS = """# Findings
+
+<a id="one"></a>
+
+## [01-a](01-a/01-a.ipynb)
+
+[up](#one), [all](findings.csv), [full](findings/01-a.md#one)
+"""
 
 
 def written(path, *paragraphs, outputs=()):
@@ -45,6 +52,8 @@ def project(tmp_path, monkeypatch):
     Image.new("RGB", (900, 600), "blue").save(results / "01-a" / "b.png")
     (results / "findings.md").write_text(FINDINGS)
     (results / "findings.csv").write_text("x\n")
+    (results / "findings").mkdir()
+    (results / "findings" / "01-a.md").write_text("# Answers\n\n[back](../findings.md)\n")
     (results / "bench").mkdir()
     (results / "bench" / "README.md").write_text("# How fast\n\n![bench](bench.png)")
     Image.new("RGB", (4, 4)).save(results / "bench" / "bench.png")
@@ -79,6 +88,8 @@ def test_pages_lead_to_each_other(made):
     assert 'rel="next"' not in page("02-b.html")
     assert '<a href="02-b.html">b</a>, c, <a href="findings.html#one">found</a>' in first
     assert '<a href="01-a.html">01-a</a>' in page("findings.html")
+    assert '<a href="answers-01-a.html#one">full</a>' in page("findings.html")
+    assert '<a href="findings.html">back</a>' in page("answers-01-a.html")
     for name in ("index.html", "01-a.html", "02-b.html", "findings.html", "bench.html"):
         assert all(f'href="{to}"' in page(name) for to in ("index.html", "findings.html", "bench.html"))
 
