@@ -67,6 +67,9 @@ def write(results: Path, folder: Path = claims.WORKBOOK) -> Path:
     pages = markdown(asked, withdrawn, headlines, read_csv(io.BytesIO(table)), states)
     for name, text in pages.items():
         write_atomically(results / name, text.encode())
+    for path in (results / "findings").glob("*.md"):
+        if f"findings/{path.name}" not in pages:  # of a notebook that claims nothing any more
+            path.unlink()
     return results / "findings.md"
 
 
