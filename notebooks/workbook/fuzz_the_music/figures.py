@@ -11,19 +11,23 @@ from nokenlab.palette import OKABE_ITO
 from workbook.fuzz_the_music import sound
 from workbook.style import figure, legend_outside, wrap
 
+BANDS = 48  # of frequencies, in the picture of a spectrogram
+
 
 def picture(clips: Tensor, scales: Sequence[str], rate: int) -> Figure:
     """Each clip (clips, samples) in a row, titled by scale: spectrogram, and mean spectrum by the first's."""
     look = {"sharex": "col", "sharey": "col", "squeeze": False, "width_ratios": [3, 2]}
     fig, axes = figure(10, 0.7 + 1.5 * len(clips), rows=len(clips), columns=2, **look)
     spectrograms = sound.decibels(sound.spectra(clips)).numpy()  # (clips, frequencies, moments)
-    low, high = np.quantile(spectrograms, [0.05, 0.999])
+    bands = np.stack([part.mean(axis=1) for part in np.array_split(spectrograms, BANDS, axis=1)], axis=1)
+    low, high = np.quantile(bands, [0.02, 0.999])
     shades = {"origin": "lower", "aspect": "auto", "cmap": "cividis", "vmin": low, "vmax": high}
+    shades["interpolation"] = "nearest"
     shades["extent"] = (0, clips.shape[1] / rate, 0, rate / 2000)
     spectra = spectrograms.mean(axis=2)  # (clips, frequencies)
     frequencies = np.linspace(0, rate / 2000, spectra.shape[1])  # kHz
     for number, ((left, right), scale) in enumerate(zip(axes, scales, strict=True)):
-        image = left.imshow(spectrograms[number], **shades)
+        image = left.imshow(bands[number], **shades)
         left.set_title(wrap(scale, 62, lines=1), loc="left", fontsize=10)
         left.set_ylabel("kHz", fontsize=9)
         right.plot(frequencies, spectra[0], color="0.6", linewidth=2)
