@@ -219,9 +219,11 @@ def _export(args) -> int:
     from nokenlab.pages.export import export_page  # nbconvert comes with it
 
     notebook = notebooks.find(args.notebook)
-    if executed := executed_copy(notebook, MINE):
+    executed = executed_copy(notebook, MINE)
+    page = export_page(executed or notebook, args.page)
+    if executed:
         _say([f"as it ran into {executed.parent}; `nokenlab run {notebook.stem}` runs it again"], "note")
-    print(export_page(executed or notebook, args.page))
+    print(page)
     return 0
 
 

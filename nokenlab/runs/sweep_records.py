@@ -53,7 +53,8 @@ class Records:
         todo = self.left(force)
         counts = Counter(map(self._kind, todo))
         parts = [f"{self.sweep.name}: {len(todo)} of {len(self.sweep.runs)} to do"]
-        if counts["new"] == len(todo) and (saved := saved_state(self.sweep, self.folder)):
+        saved = None if (self.folder / "runs").exists() else saved_state(self.sweep, self.folder)
+        if saved:  # as in a new clone, which has tables and no runs
             parts.append(saved)
         elif counts["stale"] < len(todo):
             parts.append(", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
