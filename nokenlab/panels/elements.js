@@ -195,6 +195,7 @@ function answerTools(answer, details, choice, choose) {
   }, "copy the prompt and the answer");
   const settled = debounced(300, record);
   answer.shown = () => { settled(); compare(); };
+  answer.keepChoice = record; // before a choice that need not settle
   return make("div", {}, row(...(choice ? [undo] : []), pin, copy), pinned);
 }
 

@@ -80,7 +80,7 @@ class Face {
     this.open = button("", () => this.model.send({ open: this.corners }));
     const clear = button("Clear", () => { this.corners = []; this.showCorners(); }, "no line");
     this.showCorners();
-    const tools = answerTools(this.answer, this.details, () => this.picked, (picked) => this.pick(picked));
+    const tools = answerTools(this.answer, this.details, () => this.picked, (picked) => this.goTo(picked));
     return [...parts, noteLine(this.model), row(labelled("prompt", prompt, "nk-wide")), this.answer.box, tools,
       row(this.join, this.chosen, this.open, clear), element("div", "nk-quiet", "Nearest tokens, by cosine:"), this.near.box];
   }
@@ -161,6 +161,11 @@ class Face {
   }
 
   pick(i) {
+    if (this.picked !== null) this.answer.keepChoice();
+    this.goTo(i);
+  }
+
+  goTo(i) {
     if (!this.isSeen(i)) this.centre(i);
     this.picked = i;
     if (this.live) this.model.send({ pick: i });

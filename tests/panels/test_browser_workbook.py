@@ -84,6 +84,9 @@ def use_explorer(panel, lab, prompt: str) -> None:
     type_in(panel, "prompt", EVIL)
     expect(panel.get_by_role("radio")).to_have_count(len(lab.tokens(EVIL)))
     expect(panel.get_by_role("alert")).to_have_count(0)
+    expect(panel.locator(".nk-answer").first).to_contain_text("taken over")  # the new prompt is answered
+    expect(text).not_to_have_text("")
+    expect(running).to_be_hidden()
     pin(panel)
     seed = panel.get_by_label("seed", exact=True)
     type_in(panel, "seed", "7")
@@ -99,8 +102,9 @@ def use_explorer(panel, lab, prompt: str) -> None:
 
 def pin(panel) -> None:
     """Pin the answer; it stays where it is."""
+    text = panel.locator(".nk-answer").first.locator(".nk-text").inner_text()
     panel.get_by_role("button", name="Pin").click()
-    expect(panel.locator(".nk-pinned")).to_contain_text("pinned")
+    expect(panel.locator(".nk-pinned")).to_contain_text(text)
 
 
 def undo(panel) -> None:

@@ -108,3 +108,14 @@ def test_the_longest_of_the_last_time_comes_first_and_before_it_what_nobody_know
     monkeypatch.setattr(many_runs, "FIRST", 1)
     order = [path.stem for path in run_many(plan, tmp_path / "results", 1, pytest.fail)]
     assert order[0] == "one"
+
+
+def test_what_is_left_is_estimated_from_the_last_time_and_the_cells_that_ended():
+    seconds, count = {"one": 10, "two": 30}, {"one": 4, "two": 4}
+    left = many_runs._time_left
+    assert left(50, seconds, {"one": 0, "two": 2}, count) == "about 1 min left, "  # 25 of 40 s of work in 50
+    assert left(490, seconds, {"one": 0, "two": 2}, count) == "about 5 min left, "
+    assert (
+        left(50, seconds, {"one": 1, "two": 2}, count) == left(50, seconds, {"one": 0, "two": 0}, count) == ""
+    )
+    assert left(50, seconds | {"two": float("inf")}, {"one": 0, "two": 2}, count) == ""
